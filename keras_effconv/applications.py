@@ -1,0 +1,144 @@
+"""The arguments of `keras.applications`, once for all families, and the registry of models."""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+from keras_effconv import kinds, zoo
+from keras_effconv.layers.base import positive
+
+MIN_SIZE = 32
+MODELS = {}
+
+ARGUMENTS = """
+    Args:
+        include_top: bool; whether the network ends in its classifier. Default `True`.
+        weights: `None` (random), `"imagenet"`, or the path of a weights file. Default `"imagenet"`. A number of
+            classes or of input channels other than the file's is adapted; `model.load_report` says how.
+        input_tensor: Keras tensor to use as the image. Default `None`.
+        input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: {size} x {size} x 3
+            with the top, `(None, None, 3)` without.
+        pooling: without the top: `None` for the last feature map (n, h, w, c), `"avg"` or `"max"` for (n, c).
+        classes: int. Default {classes}.
+        classifier_activation: of the classifier; `None` for logits. Default `"softmax"`.
+        name: str, of the model. Default `"{name}"`.
+        conv: what "convolution" means: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or such a string.
+            Default `None`, the plain one.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        ValueError: for an argument that is not as above; the message names it.
+"""
+
+
+class Architecture(NamedTuple):
+    """What `application` needs to know of a network."""
+
+    name: str
+    size: int
+    body: Callable  # (image tensor, kind) -> the last feature map, a tensor
+    top: Callable  # (feature map, classes, activation) -> predictions
+    pool_names: tuple[str, str] = ("avg_pool", "max_pool")
+
+
+def publish(constructor, name, summary, size, classes=1000, more=""):
+    """Name and document a constructor and enter it in the registry."""
+    arguments = ARGUMENTS.format(size=size, name=name.lower(), classes=classes)
+    arguments = arguments.replace("\n\n    Returns:", f"{more}\n\n    Returns:", 1)
+    constructor.__name__ = constructor.__qualname__ = name
+    constructor.__doc__ = f"{summary}\n{arguments}"
+    MODELS[name] = constructor
+    return constructor
+
+
+def get(name):
+    """The constructor of a model by its name, whatever the case.
+
+    Raises:
+        ValueError: for a name that is not in `MODELS`.
+    """
+    names = {known.lower(): known for known in MODELS}
+    if str(name).lower() not in names:
+        raise ValueError(f"`model` must be one of {', '.join(MODELS)}. Received: model={name!r}")
+    return MODELS[names[name.lower()]]
+
+
+def application(
+    architecture,
+    include_top,
+    weights,
+    input_tensor,
+    input_shape,
+    pooling,
+    classes,
+    classifier_activation,
+    name,
+    conv,
+):
+    """Build a network: `keras.applications`' arguments, and the kind of convolution.
+
+    The graph depends on all arguments but `weights`.
+    """
+    kind = kinds.get(conv)
+    positive("classes", classes)
+    _check_choices(weights, pooling, include_top, classifier_activation)
+    shape = _image_shape(input_shape, architecture.size, include_top)
+    image = _image(input_tensor, shape)
+    x = architecture.body(image, kind)
+    if include_top:
+        x = architecture.top(x, classes, classifier_activation)
+    elif pooling:
+        average, maximum = architecture.pool_names
+        pools = {"avg": (layers.GlobalAveragePooling2D, average), "max": (layers.GlobalMaxPooling2D, maximum)}
+        layer, pool_name = pools[pooling]
+        x = layer(name=pool_name)(x)
+    inputs = image if input_tensor is None else keras.utils.get_source_inputs(image)
+    model = keras.Model(inputs, x, name=name)
+    if weights is not None:
+        zoo.load(model, architecture.name, weights, include_top=include_top)
+    return model
+
+
+def _check_choices(weights, pooling, include_top, classifier_activation):
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("keras_effconv works with `channels_last` maps only: keras.config.set_image_data_format()")
+    if not (weights in (None, "imagenet") or os.path.exists(weights)):
+        raise ValueError(
+            '`weights` must be `None` (random), "imagenet", or the path of a weights file that exists. '
+            f"Received: weights={weights!r}"
+        )
+    if pooling not in (None, "avg", "max"):
+        raise ValueError(f'`pooling` must be `None`, "avg" or "max". Received: pooling={pooling!r}')
+    plain = {keras.activations.get(None), keras.activations.get("softmax")}
+    if weights is not None and include_top and keras.activations.get(classifier_activation) not in plain:
+        raise ValueError(
+            "`classifier_activation` must be `None` or 'softmax' with pretrained weights and `include_top=True`. "
+            f"Received: classifier_activation={classifier_activation!r}"
+        )
+
+
+def _image_shape(input_shape, size, include_top):
+    if not input_shape:
+        return (size, size, 3) if include_top else (None, None, 3)
+    if len(input_shape) != 3 or input_shape[-1] is None:
+        raise ValueError(
+            f"`input_shape` must be (height, width, channels) with known channels. Received: input_shape={input_shape}"
+        )
+    if any(side is not None and side < MIN_SIZE for side in input_shape[:2]):
+        raise ValueError(f"Input size must be at least {MIN_SIZE}x{MIN_SIZE}. Received: input_shape={input_shape}")
+    if include_top and None in input_shape:
+        raise ValueError(f"If `include_top` is True, `input_shape` must be static. Received: input_shape={input_shape}")
+    return tuple(input_shape)
+
+
+def _image(input_tensor, shape):
+    if input_tensor is None:
+        return layers.Input(shape=shape, name="input_layer")
+    if keras.backend.is_keras_tensor(input_tensor):
+        return input_tensor
+    return layers.Input(tensor=input_tensor, shape=shape)

@@ -1,0 +1,117 @@
+"""What HetConv2D and OctConv2D share: the arguments of `keras.layers.Conv2D`, checked once, and the finish."""
+
+import numbers
+
+import keras
+from keras import activations, constraints, initializers, ops, regularizers
+
+
+def pair(name, value):
+    """`3` or `(3, 3)` -> `(3, 3)`; a `ValueError` names the argument for anything but positive integers."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    whole = all(isinstance(v, numbers.Integral) and not isinstance(v, bool) and v > 0 for v in values)
+    if len(values) != 2 or not whole:
+        raise ValueError(f"`{name}` must be a positive integer or a pair of them. Received: {name}={value!r}")
+    return tuple(int(v) for v in values)
+
+
+def positive(name, value):
+    """The value as an `int`, or a `ValueError` that names the argument."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    return int(value)
+
+
+def one_of(name, value, choices):
+    """The value, or a `ValueError` that lists the choices."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
+    return value
+
+
+class ConvolutionBase(keras.layers.Layer):
+    """The arguments, bias and activation of a 2-D convolution over `channels_last` maps.
+
+    Subclasses set `filters`, make their kernels in `build` (with `add_kernel`) and end `call` in `finish`.
+    """
+
+    def __init__(
+        self,
+        kernel_size,
+        strides=1,
+        padding="same",
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        data_format="channels_last",
+        **layer_arguments,
+    ):
+        super().__init__(**layer_arguments)
+        self.kernel_size = pair("kernel_size", kernel_size)
+        self.strides = pair("strides", strides)
+        self.padding = one_of("padding", padding, ("same", "valid"))
+        self.dilation_rate = pair("dilation_rate", dilation_rate)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                "`strides` > 1 and `dilation_rate` > 1 do not go together. "
+                f"Received: strides={strides}, dilation_rate={dilation_rate}"
+            )
+        self.data_format = one_of("data_format", data_format, ("channels_last",))
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.bias = None
+
+    def add_kernel(self, name, shape, initializer=None):
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=initializer or self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+
+    def add_bias(self):
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.filters,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def finish(self, outputs, first=0):
+        """Bias, then activation, of the map that holds filters `first`, `first + 1`, ..."""
+        if self.use_bias:
+            outputs = ops.add(outputs, self.bias[first : first + outputs.shape[-1]])
+        return self.activation(outputs)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "dilation_rate": self.dilation_rate,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+            "data_format": self.data_format,
+        }

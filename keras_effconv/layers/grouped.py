@@ -1,0 +1,58 @@
+"""Grouped convolution without an XLA island: the one place where the backend is asked for."""
+
+import functools
+
+import keras
+from keras import ops
+
+LAST = "channels_last"
+
+
+def conv(x, kernel, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
+    """(n, h, w, c), (k, k, c, f) -> (n, h', w', f)."""
+    return ops.conv(x, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate, data_format=LAST)
+
+
+def grouped_conv(x, kernel, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
+    """(n, h, w, c), (k, k, c / groups, f) -> (n, h', w', f).
+
+    On TensorFlow, Keras compiles every grouped convolution with XLA (`jit_compile=True`): slower than the plain
+    op, compiled anew on each eager call, and refused by TensorFlow Serving in an exported model. TensorFlow's own
+    op needs none of it. Where that op has no gradient, use `split_conv`.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return conv(x, kernel, strides, padding, dilation_rate)
+    import tensorflow as tf
+
+    return tf.nn.conv2d(x, kernel, strides, padding.upper(), dilations=dilation_rate)
+
+
+def split_conv(x, kernel, groups, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
+    """What `grouped_conv` gives, as one convolution per group and a concatenation."""
+    maps = ops.split(x, groups, axis=-1)
+    kernels = ops.split(kernel, groups, axis=-1)
+    outputs = [conv(*each, strides, padding, dilation_rate) for each in zip(maps, kernels, strict=True)]
+    return ops.concatenate(outputs, axis=-1)
+
+
+@functools.cache
+def grouped_is_native(dilated=False):
+    """Whether `grouped_conv` runs here forward *and* backward.
+
+    TensorFlow has the gradient on the CPU only with oneDNN (the default on x86, not with
+    `TF_ENABLE_ONEDNN_OPTS=0`); there is no public way to ask, so it is tried once on a small map.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return True
+    import tensorflow as tf
+
+    rate = 2 if dilated else 1
+    options = {"strides": [1] * 4, "padding": "SAME", "dilations": [1, rate, rate, 1]}
+    with tf.init_scope():
+        kernel, outputs = tf.ones((3, 3, 2, 4)), tf.ones((1, 3, 3, 4))
+        try:
+            tf.raw_ops.Conv2DBackpropInput(input_sizes=[1, 3, 3, 4], filter=kernel, out_backprop=outputs, **options)
+            tf.raw_ops.Conv2DBackpropFilter(input=outputs, filter_sizes=[3, 3, 2, 4], out_backprop=outputs, **options)
+        except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError):
+            return False
+    return True

