@@ -99,6 +99,8 @@ def application(
         x = layer(name=pool_name)(x)
     inputs = image if input_tensor is None else keras.utils.get_source_inputs(image)
     model = keras.Model(inputs, x, name=name)
+    model.architecture, model.kind, model.load_report = architecture.name, kind, None
+    model.preprocessing = zoo.preprocessing_of(architecture.name).at(image.shape[1] or architecture.size)
     if weights is not None:
         zoo.load(model, architecture.name, weights, include_top=include_top)
     return model

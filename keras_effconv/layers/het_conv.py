@@ -110,8 +110,20 @@ class HetConv2D(ConvolutionBase):
     @property
     def weights_per_position(self):
         """The weights that one output position multiplies with: the layer's own, bias apart."""
-        wide = sum(map(math.prod, zip(self._wide_rows, self._run_filters, strict=True)))
+        wide = self._wide_weights
         return math.prod(self.kernel_size) * wide + self.channels * self.filters - wide
+
+    @property
+    def weights_executed(self):
+        """The products that an output position costs in the layer's execution form: the 1 x 1 runs over all channels."""
+        window, wide = math.prod(self.kernel_size), self._wide_weights
+        if self.execution == "dense":
+            return window * self.channels * self.filters
+        return window * wide + (self.channels * self.filters if self.pointwise_kernel is not None else 0)
+
+    @property
+    def _wide_weights(self):
+        return sum(map(math.prod, zip(self._wide_rows, self._run_filters)))
 
     @property
     def density(self):

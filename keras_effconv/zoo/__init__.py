@@ -1,2 +1,23 @@
-def load(*a, **k):
-    raise NotImplementedError
+"""The model zoo: published weights as records, readers to one dense form, and one strict `pour`."""
+
+from keras_effconv.zoo.classes import decode_predictions, imagenet_classes
+from keras_effconv.zoo.loading import load, load_weights
+from keras_effconv.zoo.pour import LoadReport, pour
+from keras_effconv.zoo.records import RECORDS, Record, find, preprocessing_of
+from keras_effconv.zoo.sources import WeightsUnavailable
+from keras_effconv.zoo.torch_legacy import FormatError
+
+__all__ = [
+    "RECORDS",
+    "FormatError",
+    "LoadReport",
+    "Record",
+    "WeightsUnavailable",
+    "decode_predictions",
+    "find",
+    "imagenet_classes",
+    "load",
+    "load_weights",
+    "pour",
+    "preprocessing_of",
+]

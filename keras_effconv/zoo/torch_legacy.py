@@ -6,6 +6,7 @@ file can neither import nor call anything.
 """
 
 import collections
+import math
 import os
 import pickle
 import struct
@@ -51,7 +52,7 @@ class Tensor:
             raise FormatError(f"expected a view with sizes of 0 and more, received shape {self.shape}")
         if 0 in self.shape:
             return np.zeros(self.shape, self.storage.dtype)
-        if last >= self.storage.size:
+        if last >= self.storage.size or math.prod(self.shape) > self.storage.size:
             raise FormatError(f"expected a view inside {self.storage.size} values, received one up to {last}")
         strides = [s * self.storage.dtype.itemsize for s in self.strides]
         view = np.lib.stride_tricks.as_strided(self.storage.values[self.offset :], self.shape, strides)
@@ -116,7 +117,9 @@ def read(path):
             return {name: tensor.read() for name, tensor in _state_dict(_load(file)).items()}
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle can end in almost any exception
         raise FormatError(f"{path}: expected a legacy torch file, received a damaged one ({error})") from None
 
 

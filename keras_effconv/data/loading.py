@@ -1,0 +1,63 @@
+"""One entry to every loader, for scripts."""
+
+from keras_effconv.data.digits import digits
+from keras_effconv.data.folder import from_directory
+from keras_effconv.data.storage import MEMORY_LIMIT
+from keras_effconv.data.tfds import from_tfds
+
+
+def load(
+    dataset="digits",
+    data_dir=None,
+    size=224,
+    crop=0.875,
+    interpolation="bicubic",
+    validation_split=0.2,
+    seed=0,
+    limit=None,
+    strict=False,
+    cache_dir=None,
+    memory_limit=MEMORY_LIMIT,
+):
+    """Loads a folder, the digits, or a data set of TensorFlow Datasets.
+
+    Args:
+        dataset: "digits", or a name for `from_tfds`; of no account with `data_dir`.
+        data_dir: Folder for `from_directory`; None for a data set by name. (TFDS itself looks in `TFDS_DATA_DIR`.)
+        size: Height and width of the images, in pixels.
+        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; not for the digits.
+        interpolation: "bicubic", "bilinear" or another of `decode`'s; not for the digits.
+        validation_split: Share of each class for validation, in (0, 1), where the data has no split.
+        seed: Of the split, and of the choice that `limit` makes.
+        limit: Most images per class and split, for a quick run; None for all.
+        strict: Whether a file that cannot be read is an error; for folders.
+        cache_dir: Where the pixels go if they exceed `memory_limit`; None: a temporary directory; not for the digits.
+        memory_limit: Bytes of pixels held in memory, 4 GiB; not for the digits.
+
+    Returns:
+        `Dataset`.
+
+    Raises:
+        ValueError, OSError, RuntimeError, ImportError: As `from_directory`, `digits` and `from_tfds` do.
+
+    Example:
+        >>> load("digits", size=8, limit=1).train
+        Split(10 images of 8 x 8)
+    """
+    if data_dir is not None:
+        return from_directory(
+            data_dir, size, crop, interpolation, validation_split, seed, strict, limit, cache_dir, memory_limit
+        )
+    if dataset == "digits":
+        return digits(size, validation_split, seed, limit)
+    return from_tfds(
+        dataset,
+        size,
+        crop,
+        interpolation,
+        seed,
+        limit,
+        validation_split=validation_split,
+        cache_dir=cache_dir,
+        memory_limit=memory_limit,
+    )

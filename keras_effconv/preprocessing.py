@@ -1,0 +1,118 @@
+"""What a weight set wants of an image. It belongs to the weights and travels with the saved model."""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """From an RGB image with values 0..255 to the input of a network.
+
+    A central square crop, a resize to `size`, then `(x - mean) / std`, in the channel order RGB or BGR. EfficientNets
+    have the arithmetic inside (`inside=True`): their `normalization` layer holds mean and std as weights, and their
+    input is 0..255.
+
+    Args:
+        size: int, pixels of the square input.
+        crop: float, the share of the shorter side that is used. Default 0.875.
+        interpolation: of the resize. Default `"bicubic"`.
+        mean: three numbers on the scale 0..255, RGB.
+        std: three numbers on the scale 0..255, RGB.
+        bgr: bool; whether the network reads BGR.
+        inside: bool; whether the network does the arithmetic itself.
+    """
+
+    size: int
+    crop: float = 0.875
+    interpolation: str = "bicubic"
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    bgr: bool = False
+    inside: bool = False
+
+    def at(self, size):
+        """The same crop and arithmetic at another input size."""
+        return dataclasses.replace(self, size=size)
+
+    def layer(self, name="preprocessing"):
+        """The arithmetic as a layer, with all else in its config."""
+        return ImagePreprocessing(**dataclasses.asdict(self), name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class ImagePreprocessing(keras.layers.Layer):
+    """From RGB images (n, h, w, 3) with values 0..255, uint8 or float, to what a network expects.
+
+    Images of another size than `size` x `size` are cropped and resized first. Inside a model the input has the right
+    size, and only the arithmetic is left; the config tells whoever loads the model how to crop and resize.
+
+    Args: as of `Preprocessing`.
+
+    Example:
+
+    >>> layer = ImagePreprocessing(size=8, mean=(127.0,) * 3, std=(128.0,) * 3)
+    >>> float(layer(keras.ops.full((1, 20, 10, 3), 255, dtype="uint8"))[0, 0, 0, 0])
+    1.0
+    """
+
+    def __init__(self, size, crop=0.875, interpolation="bicubic", mean=0.0, std=1.0, bgr=False, inside=False, **kwargs):
+        super().__init__(**kwargs)
+        self.preprocessing = Preprocessing(size, crop, interpolation, tuple(mean), tuple(std), bgr, inside)
+
+    def call(self, images):
+        wanted = self.preprocessing
+        x = images
+        if tuple(x.shape[1:3]) != (wanted.size, wanted.size):
+            x = self._resized(x)
+        x = ops.cast(x, self.compute_dtype)
+        if wanted.inside:
+            return x
+        x = (x - ops.cast(wanted.mean, x.dtype)) / ops.cast(wanted.std, x.dtype)
+        return x[..., ::-1] if wanted.bgr else x
+
+    def _resized(self, x):
+        wanted = self.preprocessing
+        if None in x.shape[1:3]:
+            raise ValueError(f"`ImagePreprocessing` expects a known size. Received: images of shape {tuple(x.shape)}")
+        height, width = x.shape[1:3]
+        side = max(1, round(wanted.crop * min(height, width)))
+        top, left = (height - side) // 2, (width - side) // 2
+        x = ops.cast(x[:, top : top + side, left : left + side], "float32")
+        x = ops.image.resize(x, (wanted.size,) * 2, wanted.interpolation, antialias=True, data_format="channels_last")
+        return ops.clip(ops.round(x), 0, 255)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.preprocessing.size, self.preprocessing.size, input_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), **dataclasses.asdict(self.preprocessing)}
+
+
+def preprocessing_for(model):
+    """The layer from RGB images (n, h, w, 3), 0..255, to what a model expects.
+
+    Args:
+        model: a model of this package, as built or as loaded from a file that `finetune` wrote. A model that begins
+            with its own `ImagePreprocessing` gets the crop and resize only, so nothing is done twice.
+
+    Raises:
+        ValueError: for a model that does not say what it wants.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> model = keras_effconv.EfficientNetLite0(weights=None)
+    >>> preprocessing_for(model)(keras.ops.ones((2, 300, 400, 3))).shape
+    (2, 224, 224, 3)
+    """
+    for layer in model.layers:
+        if isinstance(layer, ImagePreprocessing):
+            return dataclasses.replace(layer.preprocessing, inside=True).layer()
+    known = getattr(model, "preprocessing", None)
+    if known is None:
+        raise ValueError(
+            f"`model` must be one of keras_effconv or begin with ImagePreprocessing. Received: model={model.name!r}"
+        )
+    return known.layer()

@@ -1,0 +1,89 @@
+"""The network of a fine-tune: preprocessing, backbone and a new head in one graph, and its blocks."""
+
+import inspect
+import os
+import re
+
+import keras
+from keras import layers
+
+from keras_effconv import applications, kinds
+from keras_effconv.zoo import preprocessing_of
+
+BLOCK = re.compile(r"conv\d+_block\d+|block\d+[a-z]?|stem|top")
+
+
+def check(recipe):
+    """Raise a `ValueError` for a model, kind or weights that there are not, before any work is done."""
+    applications.get(recipe.model)
+    kinds.get(recipe.conv)
+    if recipe.weights not in (None, "imagenet") and not os.path.exists(recipe.weights):
+        raise ValueError(f'`weights` must be "imagenet", "none" or a path. Received: weights={recipe.weights!r}')
+
+
+def preprocessing(recipe):
+    """What the model's weights want of an image, at its own size."""
+    return preprocessing_of(applications.get(recipe.model).__name__)
+
+
+def image_size(recipe):
+    """The recipe's size, or the model's own."""
+    return recipe.image_size or preprocessing(recipe).size
+
+
+def backbone(recipe, size):
+    """Image (n, size, size, 3), RGB, 0..255 -> pooled features (n, c), preprocessing inside."""
+    constructor = applications.get(recipe.model)
+    image = keras.Input((size, size, 3), name="image")
+    wanted = preprocessing(recipe).at(size)
+    options = {"drop_connect_rate": recipe.drop_connect_rate}
+    options = {name: value for name, value in options.items() if name in inspect.signature(constructor).parameters}
+    return constructor(
+        include_top=False,
+        weights=recipe.weights,
+        input_tensor=wanted.layer()(image),
+        input_shape=(size, size, 3),
+        pooling="avg",
+        conv=recipe.conv,
+        **options,
+    )
+
+
+def classifier(features, classes, dropout, name):
+    """A head on a backbone: dropout and a softmax layer."""
+    x = layers.Dropout(dropout, name="top_dropout")(features.output)
+    x = layers.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
+    return keras.Model(features.input, x, name=name)
+
+
+def blocks(model):
+    """The blocks of a network, in order: dict of name -> layers. What lies before the first is in none.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> list(blocks(keras_effconv.VGG16CIFAR(weights=None)))
+    ['block1', 'block2', 'block3', 'block4', 'block5']
+    """
+    found = {}
+    for layer in model.layers:
+        match = BLOCK.match(layer.name)
+        if match and layer.name != "top_dropout":
+            found.setdefault(match[0], []).append(layer)
+    return found
+
+
+def unfreeze(model, count):
+    """Make the last `count` blocks (-1: all) and the head trainable, all else not. Normalisation stays frozen.
+
+    Returns:
+        The names of the blocks that are trained.
+    """
+    by_name = blocks(model)
+    chosen = list(by_name)[-count:] if count > 0 else list(by_name) if count else []
+    for layer in model.layers:
+        layer.trainable = layer.name == "predictions"
+    for name in chosen:
+        for layer in by_name[name]:
+            layer.trainable = not isinstance(layer, layers.BatchNormalization)
+    return chosen

@@ -1,0 +1,44 @@
+"""A fine-tune as data."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTune:
+    """How to fine-tune: the head on frozen features first, then blocks from the end.
+
+    Args:
+        model: str, a name of `keras_effconv.applications.MODELS`.
+        conv: str or kind. Default `"Conv()"`.
+        weights: `"imagenet"`, a path, or `None`.
+        image_size: int, pixels; 0 for the model's own.
+        batch_size: int.
+        head_epochs: int, epochs over the cached features.
+        head_lr: float, learning rate of the head's phase.
+        epochs: int, epochs with unfrozen blocks; 0 for none.
+        lr: float, peak learning rate of that phase: warm-up over the first tenth, then a cosine to 0.
+        unfreeze_blocks: int, blocks from the end; -1 for all.
+        augmentation: `"none"`, `"light"` or `"standard"`.
+        label_smoothing: float.
+        weight_decay: float, decoupled (AdamW); not of biases and normalisation.
+        dropout: float, before the classifier.
+        drop_connect_rate: float, stochastic depth, where the family has it.
+        seed: int.
+    """
+
+    model: str = "EfficientNetLite0"
+    conv: str = "Conv()"
+    weights: str | None = "imagenet"
+    image_size: int = 0
+    batch_size: int = 32
+    head_epochs: int = 40
+    head_lr: float = 3e-3
+    epochs: int = 8
+    lr: float = 5e-4
+    unfreeze_blocks: int = -1
+    augmentation: str = "standard"
+    label_smoothing: float = 0.1
+    weight_decay: float = 0.02
+    dropout: float = 0.2
+    drop_connect_rate: float = 0.1
+    seed: int = 0

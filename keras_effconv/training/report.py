@@ -1,0 +1,68 @@
+"""What a fine-tuned model does on the validation images, in numbers."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_effconv.data import Batches
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Predictions on a split.
+
+    Attributes:
+        probabilities: array (n, classes).
+        labels: array (n,).
+        class_names: tuple of str.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+    @property
+    def predicted(self):
+        """The best class of each image (n,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def accuracy(self):
+        """Share of images whose best class is right."""
+        return float((self.predicted == self.labels).mean())
+
+    @property
+    def confusion(self):
+        """(classes, classes) ints: rows are the true classes, columns the predicted ones."""
+        matrix = np.zeros((len(self.class_names),) * 2, int)
+        np.add.at(matrix, (self.labels, self.predicted), 1)
+        return matrix
+
+    def rows(self):
+        """Per class: name, images, right, and the class it is taken for most often."""
+        for name, row, i in zip(self.class_names, self.confusion, range(len(self.class_names))):
+            wrong = row.copy()
+            wrong[i] = 0
+            mistaken = f"{self.class_names[wrong.argmax()]} ({wrong.max()})" if wrong.any() else ""
+            yield name, int(row.sum()), int(row[i]), mistaken
+
+
+def evaluate(model, split, class_names, batch_size):
+    """Predict a split.
+
+    Returns:
+        An `Evaluation`.
+    """
+    return Evaluation(model.predict(Batches(split, batch_size), verbose=0), split.labels, tuple(class_names))
+
+
+def table(evaluation, most=25):
+    """The classes as lines of text, the worst first where there are more than `most`."""
+    rows = sorted(evaluation.rows(), key=lambda row: row[2] / max(row[1], 1))[:most]
+    width = max(len("class"), *(len(row[0]) for row in rows))
+    lines = [f"{'class':<{width}}  images  right  accuracy  most often taken for"]
+    for name, images, right, mistaken in rows:
+        lines.append(f"{name:<{width}}  {images:6d}  {right:5d}  {right / max(images, 1):7.1%}  {mistaken}".rstrip())
+    if len(evaluation.class_names) > most:
+        lines.append(f"... and {len(evaluation.class_names) - most} classes with fewer mistakes")
+    return lines

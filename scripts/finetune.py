@@ -1,0 +1,176 @@
+"""Fine-tune a network on a folder of images, a TFDS data set or scikit-learn's digits.
+
+    python scripts/finetune.py                                   # EfficientNetLite0 on digits
+    python scripts/finetune.py --data_dir=flowers --conv="OctConv(alpha=0.25)"
+
+It ends with a report, `model.keras`, `labels.txt`, two pictures, TensorBoard logs and a SavedModel for TensorFlow
+Serving, `serving/1`, in --output.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags, logging
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("model", "EfficientNetLite0", "Name of a network, as in keras_effconv.")
+flags.DEFINE_string("conv", "Conv()", 'Kind of convolution: "Conv()", "HetConv(parts=4)", "OctConv(alpha=0.25)".')
+flags.DEFINE_string("weights", "imagenet", '"imagenet", the path of a weights file, or "none".')
+flags.DEFINE_string("data_dir", None, "Folder with a folder per class, or with train/ and validation/ of such.")
+flags.DEFINE_string("dataset", "digits", '"digits" (embedded) or a TFDS name; not used with --data_dir.')
+flags.DEFINE_float("validation_split", 0.2, "Share of images to validate on where the data has no split.", 0.0, 1.0)
+flags.DEFINE_boolean("strict", False, "Stop at files that cannot be read.")
+flags.DEFINE_integer("image_size", 0, "Pixels; 0: the network's own, for digits 64.", 0)
+flags.DEFINE_integer("batch_size", 32, "Images per step.", 1)
+flags.DEFINE_integer("head_epochs", 40, "Epochs of the head on cached features.", 1)
+flags.DEFINE_float("head_lr", 3e-3, "Learning rate of the head's phase.", 0.0)
+flags.DEFINE_integer("epochs", 8, "Epochs with unfrozen blocks; 0: head only.", 0)
+flags.DEFINE_float("lr", 5e-4, "Peak learning rate of that phase.", 0.0)
+flags.DEFINE_integer("unfreeze_blocks", -1, "Blocks to unfreeze, from the end; -1: all.", -1)
+flags.DEFINE_enum("augmentation", "standard", ["none", "light", "standard"], "Augmentation of training images.")
+flags.DEFINE_float("label_smoothing", 0.1, "Of the loss.", 0.0, 1.0)
+flags.DEFINE_float("weight_decay", 0.02, "Decoupled, of kernels.", 0.0)
+flags.DEFINE_float("dropout", 0.2, "Before the classifier.", 0.0, 1.0)
+flags.DEFINE_float("drop_connect_rate", 0.1, "Stochastic depth, in families that have it.", 0.0, 1.0)
+flags.DEFINE_integer("seed", 0, "Of the split, the order, the augmentation and the new weights.")
+flags.DEFINE_string("output", "outputs/finetune", "Folder to write to.")
+flags.DEFINE_boolean("resume", False, "Go on from the checkpoint in --output.")
+flags.DEFINE_boolean("smoke", False, "A run of less than a minute, to see that all works.")
+
+SMOKE = {"head_epochs": 5, "epochs": 1, "image_size": 64, "limit": 8}
+
+FILES = ("model.keras", "labels.txt", "report.json", "learning_curves.png", "predictions.png", "logs/", "serving/1")
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"expected flags only, received {' '.join(argv[1:])}")
+    begun = time.perf_counter()
+    try:
+        run(begun)
+    except (ValueError, OSError, ImportError) as error:
+        fail(error)
+    except KeyboardInterrupt:
+        print(f"\nstopped; the last checkpoint in {FLAGS.output} is whole: --resume goes on from it", file=sys.stderr)
+        sys.exit(130)
+
+
+def fail(error):
+    """One line for a user's mistake, and status 2."""
+    print(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def recipe_from_flags(FineTune, check):
+    """The flags that are fields of the recipe."""
+    fields = {field.name: getattr(FLAGS, field.name) for field in dataclasses.fields(FineTune)}
+    fields["weights"] = None if FLAGS.weights.lower() == "none" else FLAGS.weights
+    if FLAGS.smoke:
+        fields.update({name: value for name, value in SMOKE.items() if name in fields})
+    if not fields["image_size"] and FLAGS.data_dir is None and FLAGS.dataset == "digits":
+        fields["image_size"] = 64
+    recipe = FineTune(**fields)
+    check(recipe)
+    return recipe
+
+
+def run(begun):
+    """Check the flags, then data, training, report and files."""
+    from keras_effconv import data
+    from keras_effconv.training import fine_tune
+    from keras_effconv.training.network import check, image_size, preprocessing
+    from keras_effconv.training.recipe import FineTune
+
+    recipe = recipe_from_flags(FineTune, check)
+    size, wanted = image_size(recipe), preprocessing(recipe)
+    output = Path(FLAGS.output)
+    remember(output, recipe)
+    dataset = data.load(
+        FLAGS.dataset,
+        FLAGS.data_dir,
+        size=size,
+        crop=wanted.crop,
+        interpolation=wanted.interpolation,
+        validation_split=FLAGS.validation_split,
+        seed=FLAGS.seed,
+        strict=FLAGS.strict,
+        limit=SMOKE["limit"] if FLAGS.smoke else None,
+        cache_dir=output / "cache",
+    )
+    print(
+        f"{dataset.name}: {len(dataset.train)} training and {len(dataset.validation)} validation images of "
+        f"{size} x {size}, {len(dataset.class_names)} classes; {recipe.model}, {recipe.conv}"
+    )
+    import keras
+
+    board = keras.callbacks.TensorBoard(output / "logs", write_graph=False)
+    result = fine_tune(recipe, dataset, size, output, resume=FLAGS.resume, callbacks=[board])
+    finish(result, recipe, dataset, output, begun)
+
+
+def remember(output, recipe):
+    """The recipe of a run, which --resume must find again."""
+    from keras_effconv.files import write_json
+
+    path, wanted = output / "run.json", {**dataclasses.asdict(recipe), "data": FLAGS.data_dir or FLAGS.dataset}
+    if FLAGS.resume and path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        other = [f"{k}={found.get(k)!r}" for k in wanted if found.get(k) != wanted[k]]
+        if other:
+            raise ValueError(f"--resume expects the flags of the run in {output}: {', '.join(other)}")
+    write_json(path, wanted)
+
+
+def finish(result, recipe, dataset, output, begun):
+    """Evaluate, write all files and print the report."""
+    from keras_effconv.export import export_serving
+    from keras_effconv.files import replacing, write_json, write_lines
+    from keras_effconv.training import evaluate, pictures, report
+
+    evaluation = evaluate(result.model, dataset.validation, dataset.class_names, recipe.batch_size)
+    with replacing(output / "model.keras") as temporary:
+        result.model.save(temporary)
+    write_lines(output / "labels.txt", dataset.class_names)
+    pictures.learning_curves(result, output / "learning_curves.png")
+    pictures.predictions(evaluation, dataset.validation, output / "predictions.png")
+    export_serving(result.model, output / "serving" / "1", dataset.class_names)
+    summary = {
+        "model": recipe.model,
+        "conv": recipe.conv,
+        "accuracy": evaluation.accuracy,
+        "head_accuracy": result.head_accuracy,
+        "validation_images": len(dataset.validation),
+        "images_per_second": round(result.images_per_second, 1),
+        "seconds": round(time.perf_counter() - begun, 1),
+        "unreadable": list(dataset.unreadable),
+        "confusion": evaluation.confusion.tolist(),
+    }
+    write_json(output / "report.json", summary)
+    print("\n" + "\n".join(report.table(evaluation)))
+    print(
+        f"\naccuracy {evaluation.accuracy:.1%} (head alone {result.head_accuracy:.1%}) on {len(dataset.validation)} "
+        f"validation images; training at {result.images_per_second:.0f} images/s; {summary['seconds']:.0f} s in all"
+    )
+    print(f"written to {output}: {' '.join(FILES)}")
+    print(f"next: python scripts/predict.py IMAGE --model={output / 'model.keras'}")
+
+
+def entry():
+    """Run; a bad flag is one line and status 2."""
+    logging.set_verbosity(logging.INFO)
+    try:
+        flags.FLAGS(sys.argv)
+    except flags.Error as error:
+        fail(error)
+    app.run(main)
+
+
+if __name__ == "__main__":
+    entry()
