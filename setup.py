@@ -24,6 +24,7 @@ setup(
         "keras>=3.13",
         "tensorflow-datasets>=4.9.7",
         "absl-py>=2.1",
+        "importlib_resources",  # tensorflow-datasets downloads with it and does not ask for it
         "numpy>=1.26",
         "h5py>=3.11",
     ],

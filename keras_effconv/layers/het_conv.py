@@ -99,11 +99,11 @@ class HetConv2D(ConvolutionBase):
         """
 
         def initializer(shape, dtype=None):
-            values = self.kernel_initializer((*self.kernel_size, self.channels, self.filters), dtype="float32")
-            values = ops.convert_to_numpy(values)
-            if isinstance(self.kernel_initializer, keras.initializers.VarianceScaling):
-                values = values / math.sqrt(self.density)
-            return ops.convert_to_tensor(self.cut(values)[index].reshape(shape), dtype)
+            dense = (*self.kernel_size, self.channels, self.filters)
+            kept = self.cut(np.arange(math.prod(dense)).reshape(dense))[index]
+            values = ops.take(ops.reshape(self.kernel_initializer(dense, dtype=dtype), (-1,)), kept.reshape(shape))
+            scaled = isinstance(self.kernel_initializer, keras.initializers.VarianceScaling)
+            return values / math.sqrt(self.density) if scaled else values
 
         return initializer
 
@@ -115,7 +115,7 @@ class HetConv2D(ConvolutionBase):
 
     @property
     def weights_executed(self):
-        """The products that an output position costs in the layer's execution form: the 1 x 1 runs over all channels."""
+        """The products that an output position costs as executed: the 1 x 1 runs over all channels."""
         window, wide = math.prod(self.kernel_size), self._wide_weights
         if self.execution == "dense":
             return window * self.channels * self.filters

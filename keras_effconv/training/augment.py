@@ -24,7 +24,7 @@ def augmentation(name, size, flip, seed):
 
 def _light(seed):
     shift = layers.RandomTranslation(0.1, 0.1, fill_mode="reflect", seed=seed + 1, name="shift")
-    return [shift, layers.RandomZoom((-0.2, 0.1), fill_mode="reflect", seed=seed + 2, name="zoom")]
+    return [shift, layers.RandomZoom((-0.35, 0.1), fill_mode="reflect", seed=seed + 2, name="zoom")]
 
 
 def _standard(seed):

@@ -63,14 +63,13 @@ def fine_tune(recipe, dataset, size, folder, resume=False, callbacks=()):
     speed = Speed(len(dataset.train))
     if done < recipe.epochs:
         batches = OneHot(dataset.train, len(dataset.class_names), recipe.batch_size, True, recipe.seed)
-        batches.set_epoch(done)
         training.fit(
             batches,
             validation_data=OneHot(dataset.validation, len(dataset.class_names), recipe.batch_size),
             epochs=recipe.epochs,
             initial_epoch=done,
             shuffle=False,
-            callbacks=[speed, Checkpoint(folder, history, {"head": head}), *callbacks],
+            callbacks=[batches.follow_epochs(), speed, Checkpoint(folder, history, {"head": head}), *callbacks],
         )
     return Result(model, report, head["val_accuracy"][-1] if head else 0.0, head, history, speed.images_per_second)
 

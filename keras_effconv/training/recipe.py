@@ -34,8 +34,8 @@ class FineTune:
     head_epochs: int = 40
     head_lr: float = 3e-3
     epochs: int = 8
-    lr: float = 5e-4
-    unfreeze_blocks: int = -1
+    lr: float = 1e-3
+    unfreeze_blocks: int = 14
     augmentation: str = "standard"
     label_smoothing: float = 0.1
     weight_decay: float = 0.02

@@ -83,12 +83,22 @@ def to_dense(variables, record):
             continue
         name = rename(name, record.renames)
         dense[name] = LAYOUTS[record.reader](name, value)
-    wanted = record.preprocessing
-    if wanted.inside:
-        dense["normalization/mean"] = np.array(wanted.mean, "float32") / 255
-        dense["normalization/variance"] = np.square(np.array(wanted.std, "float32") / 255)
-        dense = {name: value for name, value in dense.items() if not name.startswith("rescaling")}
+    if record.preprocessing.inside:
+        _set_normalization(dense, record.preprocessing)
     return dense
+
+
+def _set_normalization(dense, wanted):
+    """The constants of the network's own normalisation, on the scale 0..1.
+
+    A file that has none gets the set's. Keras' published EfficientNets hold the deviation under the name `variance`
+    and divide by another root of it in a layer that is no part of the file (tensorflow issue 49930): squared here.
+    """
+    std = np.array(wanted.std, "float32") / 255
+    found = dense.get("normalization/variance")
+    dense.setdefault("normalization/mean", np.array(wanted.mean, "float32") / 255)
+    if found is None or (found.shape == std.shape and np.allclose(found, std, rtol=1e-3)):
+        dense["normalization/variance"] = np.square(std)
 
 
 def _from_torch(name, value):

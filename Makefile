@@ -1,0 +1,31 @@
+# Two commands for a newcomer: `make finetune` and `make test`. Both set up .venv first, once.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: finetune test test-layers-jax lint tables clean
+
+finetune: $(READY)
+	$(BIN)/python scripts/finetune.py $(ARGS)
+
+test: $(READY) lint
+	$(BIN)/python -m pytest
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_het_conv.py tests/test_oct_conv.py tests/test_kinds.py
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+tables: $(READY)
+	$(BIN)/python scripts/tables.py
+
+# The stamp is newer than what it depends on, so a second `make` installs nothing.
+$(READY): setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info

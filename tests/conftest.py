@@ -1,0 +1,26 @@
+"""Settings of every test: reproducible examples, reproducible weights."""
+
+import os
+
+# On JAX nearly all the time of a test goes to compiling operations that run once.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+import keras
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=5 if keras.backend.backend() == "jax" else 40,  # JAX compiles each shape anew
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Tests draw the same weights in whichever order they run."""
+    keras.utils.set_random_seed(0)

@@ -1,0 +1,234 @@
+"""Fine-tuning: its parts, and the scripts as a user runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from paths import ROOT
+from PIL import Image
+
+import keras_effconv as ke
+from keras_effconv import data
+from keras_effconv.files import replacing
+from keras_effconv.training import Evaluation, FineTune, blocks, fine_tune, recalibrate, unfreeze
+from keras_effconv.training.augment import augmentation
+
+PLAIN_TENSORFLOW = """
+import sys, numpy as np, tensorflow as tf
+served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+out = served(image_bytes=tf.constant([open(path, "rb").read() for path in sys.argv[3:]]))
+assert not {"keras", "keras_effconv"} & set(sys.modules), "keras was imported"
+np.savez(sys.argv[2], **{name: value.numpy() for name, value in out.items()})
+"""
+
+
+def script(name, *arguments, **options):
+    command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, **options)
+
+
+def paint(folder, count, seed=0):
+    """Two classes that a network can tell apart, reddish and bluish noise."""
+    rng = np.random.default_rng(seed)
+    for name, colour in (("red", (200, 60, 60)), ("blue", (60, 60, 200))):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            noise = rng.integers(-50, 50, (40, 48, 3)) + colour
+            Image.fromarray(noise.clip(0, 255).astype("uint8")).save(folder / name / f"{i}.jpg", quality=95)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole run on a folder, through the script."""
+    folder = tmp_path_factory.mktemp("run")
+    paint(folder / "data", 8)
+    (folder / "data" / "blue" / "cut.jpg").write_bytes((folder / "data" / "red" / "0.jpg").read_bytes()[:200])
+    flags = ["--image_size=32", "--head_epochs=10", "--epochs=2", "--unfreeze_blocks=1", "--augmentation=light"]
+    done = script("finetune.py", f"--data_dir={folder / 'data'}", f"--output={folder / 'out'}", *flags)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder, done
+
+
+def test_a_run_writes_what_it_says(finished):
+    folder, done = finished
+    out = folder / "out"
+    for name in ("model.keras", "labels.txt", "report.json", "learning_curves.png", "predictions.png", "run.json"):
+        assert (out / name).stat().st_size > 0
+    assert (out / "serving" / "1" / "saved_model.pb").is_file()
+    assert list((out / "logs").rglob("events*"))
+    assert (out / "labels.txt").read_text().split() == ["blue", "red"]
+    report = json.loads((out / "report.json").read_text())
+    assert np.sum(report["confusion"]) == report["validation_images"]
+    assert report["accuracy"] >= 0.7
+    assert "accuracy" in done.stdout
+    assert Image.open(out / "predictions.png").size[0] > 500
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+def test_an_unreadable_file_is_one_warning(finished):
+    folder, done = finished
+    assert sum("cut.jpg" in line for line in done.stderr.splitlines()) == 1
+    assert len(json.loads((folder / "out" / "report.json").read_text())["unreadable"]) == 1
+
+
+def test_the_served_model_is_the_keras_model(finished, tmp_path):
+    folder, _ = finished
+    paths = sorted((folder / "data").rglob("[0-9].jpg"))[:6]
+    code = [sys.executable, "-c", PLAIN_TENSORFLOW, folder / "out" / "serving" / "1", tmp_path / "out.npz", *paths]
+    done = subprocess.run(list(map(str, code)), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    served = np.load(tmp_path / "out.npz")
+    model = keras.models.load_model(folder / "out" / "model.keras")
+    wanted = ke.preprocessing_for(model).preprocessing
+    images = np.stack([data.decode(path.read_bytes(), wanted.size, wanted.crop).numpy() for path in paths])
+    expected = model.predict(images.astype("float32"), verbose=0)
+    np.testing.assert_allclose(served["probabilities"], expected, atol=1e-4)
+    np.testing.assert_array_equal(served["class"], expected.argmax(1))
+    assert set(served["label"]) <= {b"red", b"blue"}
+
+
+def test_no_must_compile_node_is_exported(finished):
+    folder, _ = finished
+    assert b"_XlaMustCompile" not in (folder / "out" / "serving" / "1" / "saved_model.pb").read_bytes()
+
+
+def test_predict_prints_the_best_classes(finished, tmp_path):
+    folder, _ = finished
+    (tmp_path / "no.jpg").write_text("no image")
+    image = folder / "data" / "red" / "1.jpg"
+    done = script("predict.py", image, tmp_path / "no.jpg", f"--model={folder / 'out' / 'model.keras'}")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0] == str(image)
+    assert [line.split()[-1] for line in lines[1:]] in (["red", "blue"], ["blue", "red"])
+    assert "no.jpg: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model=ResNeXt9000"], "`model` must be one of"),
+        (["--conv=Octave()"], "`conv` must be a kind"),
+        (["--weights=nowhere.h5"], "`weights` must be"),
+        (["--data_dir=nowhere"], "nowhere"),
+        (["--augmentation=wild"], "augmentation"),
+        (["--epochs=many"], "epochs"),
+        (["--no_such_flag=1"], "no_such_flag"),
+        (["--validation_split=2"], "validation_split"),
+    ],
+    ids=str,
+)
+def test_a_users_mistake_is_one_line_and_status_2(flags, message, tmp_path):
+    done = script("finetune.py", f"--output={tmp_path}", *flags)
+    assert done.returncode == 2
+    last = [line for line in done.stderr.splitlines() if line][-1]
+    assert last.startswith("finetune.py: ")
+    assert message in last
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_classes_is_one_line_and_status_2(tmp_path):
+    done = script("finetune.py", f"--output={tmp_path / 'out'}", f"--data_dir={tmp_path}")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "class" in done.stderr.splitlines()[-1]
+
+
+def test_an_interrupted_run_is_resumed(tmp_path):
+    paint(tmp_path / "data", 12)
+    flags = [f"--data_dir={tmp_path / 'data'}", f"--output={tmp_path / 'out'}", "--image_size=32", "--head_epochs=2",
+             "--epochs=40", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none"]  # fmt: skip
+    command = [sys.executable, str(ROOT / "scripts" / "finetune.py"), *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    checkpoint = tmp_path / "out" / "checkpoint.keras"
+    deadline = time.monotonic() + 150
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert checkpoint.exists(), process.communicate()[1][-2000:]
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in stderr
+    keras.models.load_model(checkpoint)
+    done_before = len(json.loads((tmp_path / "out" / "history.json").read_text())["accuracy"])
+    wrong = script("finetune.py", *flags, "--resume", "--seed=5")
+    assert (wrong.returncode, "seed=0" in wrong.stderr) == (2, True)
+    done = script("finetune.py", *flags, "--resume")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f"resuming after epoch {done_before} of 40" in done.stdout or done_before > 1
+    assert len(json.loads((tmp_path / "out" / "history.json").read_text())["accuracy"]) == 40
+
+
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("conv", ["OctConv(alpha=0.25)", "HetConv(parts=4)"])
+def test_other_kinds_start_warm(conv, tmp_path):
+    recipe = FineTune(conv=conv, image_size=32, head_epochs=3, epochs=1, unfreeze_blocks=1, augmentation="none")
+    result = fine_tune(recipe, data.digits(32, limit=4), 32, tmp_path)
+    assert result.load_report.approximate
+    assert np.isfinite(result.curves["loss"]).all()
+
+
+def test_recalibration_gives_the_statistics_of_the_data():
+    image = keras.Input((6, 6, 3))
+    model = keras.Model(image, keras.layers.BatchNormalization(name="bn")(image))
+    rng = np.random.default_rng(0)
+    split = data.Split(rng.integers(0, 255, (24, 6, 6, 3), "uint8"), np.zeros(24, "int32"), ("x",) * 24)
+    recalibrate(model, data.Batches(split, 8))
+    bn, pixels = model.get_layer("bn"), split.images.reshape(-1, 3).astype("float32")
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(bn.moving_mean), pixels.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(bn.moving_variance), pixels.var(0), rtol=0.02)
+    assert bn.momentum == 0.99
+
+
+def test_whole_blocks_are_unfrozen_from_the_end():
+    model = ke.EfficientNetLite0(weights=None, input_shape=(32, 32, 3))
+    assert unfreeze(model, 2) == ["block7a", "top"]
+    trained = {layer.name for layer in model.layers if layer.trainable_weights}
+    assert trained == {"block7a_expand_conv", "block7a_dwconv", "block7a_project_conv", "top_conv", "predictions"}
+    assert unfreeze(model, 0) == []
+    assert len(unfreeze(model, -1)) == len(blocks(model)) == 18
+    assert not any(v.trainable for layer in model.layers if "_bn" in layer.name for v in layer.weights)
+
+
+@pytest.mark.parametrize("name", ["none", "light", "standard"])
+def test_augmentation_acts_in_training_only(name):
+    model = augmentation(name, 16, flip=True, seed=0)
+    x = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype("float32")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(x, training=False)), x)
+    y = keras.ops.convert_to_numpy(model(x, training=True))
+    assert (np.array_equal(x, y)) == (name == "none")
+    assert y.min() >= -1e-3
+    assert y.max() <= 255 + 1e-3
+
+
+def test_evaluation_counts_by_class():
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    evaluation = Evaluation(scores, np.array([0, 1, 1]), ("a", "b"))
+    assert evaluation.accuracy == pytest.approx(2 / 3)
+    assert evaluation.confusion.tolist() == [[1, 0], [1, 1]]
+    assert list(evaluation.rows()) == [("a", 1, 1, ""), ("b", 2, 1, "a (1)")]
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_import_is_cheap():
+    code = "import sys, keras, keras_effconv; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    heavy = {"tensorflow_datasets", "matplotlib", "torch", "tensorboard", "tqdm"}
+    assert not heavy & set(done.stdout.split())
