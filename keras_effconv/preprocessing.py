@@ -16,7 +16,8 @@ class Preprocessing:
 
     Args:
         size: int, pixels of the square input.
-        crop: float, the share of the shorter side that is used. Default 0.875.
+        crop: float, the share of the shorter side that is used, or `None` for the whole image, squeezed to a square.
+            Default 0.875.
         interpolation: of the resize. Default `"bicubic"`.
         mean: three numbers on the scale 0..255, RGB.
         std: three numbers on the scale 0..255, RGB.
@@ -25,7 +26,7 @@ class Preprocessing:
     """
 
     size: int
-    crop: float = 0.875
+    crop: float | None = 0.875
     interpolation: str = "bicubic"
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -76,10 +77,12 @@ class ImagePreprocessing(keras.layers.Layer):
         wanted = self.preprocessing
         if None in x.shape[1:3]:
             raise ValueError(f"`ImagePreprocessing` expects a known size. Received: images of shape {tuple(x.shape)}")
-        height, width = x.shape[1:3]
-        side = max(1, round(wanted.crop * min(height, width)))
-        top, left = (height - side) // 2, (width - side) // 2
-        x = ops.cast(x[:, top : top + side, left : left + side], "float32")
+        if wanted.crop is not None:
+            height, width = x.shape[1:3]
+            side = max(1, round(wanted.crop * min(height, width)))
+            top, left = (height - side) // 2, (width - side) // 2
+            x = x[:, top : top + side, left : left + side]
+        x = ops.cast(x, "float32")
         x = ops.image.resize(x, (wanted.size,) * 2, wanted.interpolation, antialias=True, data_format="channels_last")
         return ops.clip(ops.round(x), 0, 255)
 

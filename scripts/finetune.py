@@ -28,6 +28,9 @@ flags.DEFINE_string("dataset", "digits", '"digits" (embedded) or a TFDS name; no
 flags.DEFINE_float("validation_split", 0.2, "Share of images to validate on where the data has no split.", 0.0, 1.0)
 flags.DEFINE_boolean("strict", False, "Stop at files that cannot be read.")
 flags.DEFINE_integer("image_size", 0, "Pixels; 0: the network's own, for digits 64.", 0)
+flags.DEFINE_float(
+    "crop", 0.0, "Central square, as a share of the shorter side; 0: the whole image, squeezed.", 0.0, 1.0
+)
 flags.DEFINE_integer("batch_size", 32, "Images per step.", 1)
 flags.DEFINE_integer("head_epochs", 40, "Epochs of the head on cached features.", 1)
 flags.DEFINE_float("head_lr", 3e-3, "Learning rate of the head's phase.", 0.0)
@@ -71,6 +74,7 @@ def fail(error):
 def recipe_from_flags(FineTune, check):
     """The flags that are fields of the recipe."""
     fields = {field.name: getattr(FLAGS, field.name) for field in dataclasses.fields(FineTune)}
+    fields["crop"] = FLAGS.crop or None
     fields["weights"] = None if FLAGS.weights.lower() == "none" else FLAGS.weights
     if FLAGS.smoke:
         fields.update({name: value for name, value in SMOKE.items() if name in fields})
@@ -85,17 +89,16 @@ def run(begun):
     """Check the flags, then data, training, report and files."""
     from keras_effconv import data
     from keras_effconv.training import fine_tune
-    from keras_effconv.training.network import check, image_size, preprocessing
+    from keras_effconv.training.network import check, preprocessing
     from keras_effconv.training.recipe import FineTune
 
     recipe = recipe_from_flags(FineTune, check)
-    size, wanted = image_size(recipe), preprocessing(recipe)
-    output = Path(FLAGS.output)
+    wanted, output = preprocessing(recipe), Path(FLAGS.output)
     remember(output, recipe)
     dataset = data.load(
         FLAGS.dataset,
         FLAGS.data_dir,
-        size=size,
+        size=wanted.size,
         crop=wanted.crop,
         interpolation=wanted.interpolation,
         validation_split=FLAGS.validation_split,
@@ -106,12 +109,12 @@ def run(begun):
     )
     print(
         f"{dataset.name}: {len(dataset.train)} training and {len(dataset.validation)} validation images of "
-        f"{size} x {size}, {len(dataset.class_names)} classes; {recipe.model}, {recipe.conv}"
+        f"{wanted.size} x {wanted.size}, {len(dataset.class_names)} classes; {recipe.model}, {recipe.conv}"
     )
     import keras
 
     board = keras.callbacks.TensorBoard(output / "logs", write_graph=False)
-    result = fine_tune(recipe, dataset, size, output, resume=FLAGS.resume, callbacks=[board])
+    result = fine_tune(recipe, dataset, output, resume=FLAGS.resume, callbacks=[board])
     finish(result, recipe, dataset, output, begun)
 
 
@@ -146,6 +149,8 @@ def finish(result, recipe, dataset, output, begun):
         "conv": recipe.conv,
         "accuracy": evaluation.accuracy,
         "head_accuracy": result.head_accuracy,
+        "last_accuracy": (result.curves.get("val_accuracy") or [result.head_accuracy])[-1],
+        "best_epoch": result.best,
         "validation_images": len(dataset.validation),
         "images_per_second": round(result.images_per_second, 1),
         "seconds": round(time.perf_counter() - begun, 1),
@@ -155,8 +160,10 @@ def finish(result, recipe, dataset, output, begun):
     write_json(output / "report.json", summary)
     print("\n" + "\n".join(report.table(evaluation)))
     print(
-        f"\naccuracy {evaluation.accuracy:.1%} (head alone {result.head_accuracy:.1%}) on {len(dataset.validation)} "
-        f"validation images; training at {result.images_per_second:.0f} images/s; {summary['seconds']:.0f} s in all"
+        f"\naccuracy {summary['accuracy']:.1%} on {len(dataset.validation)} validation images, at the epoch that is "
+        f"best on them: {result.best} of {recipe.epochs} (last {summary['last_accuracy']:.1%}, head alone "
+        f"{summary['head_accuracy']:.1%}); training at {result.images_per_second:.0f} images/s; "
+        f"{summary['seconds']:.0f} s in all"
     )
     print(f"written to {output}: {' '.join(FILES)}")
     print(f"next: python scripts/predict.py IMAGE --model={output / 'model.keras'}")
@@ -164,7 +171,7 @@ def finish(result, recipe, dataset, output, begun):
 
 def entry():
     """Run; a bad flag is one line and status 2."""
-    logging.set_verbosity(logging.INFO)
+    logging.set_verbosity(logging.WARNING)
     try:
         flags.FLAGS(sys.argv)
     except flags.Error as error:

@@ -1,6 +1,6 @@
 """Write the table of networks x kinds (README.md) and its picture (docs/macs.png), or check them with --check.
 
-    python scripts/model_table.py
+python scripts/model_table.py
 """
 
 import os

@@ -171,7 +171,7 @@ def test_an_interrupted_run_is_resumed(tmp_path):
 @pytest.mark.parametrize("conv", ["OctConv(alpha=0.25)", "HetConv(parts=4)"])
 def test_other_kinds_start_warm(conv, tmp_path):
     recipe = FineTune(conv=conv, image_size=32, head_epochs=3, epochs=1, unfreeze_blocks=1, augmentation="none")
-    result = fine_tune(recipe, data.digits(32, limit=4), 32, tmp_path)
+    result = fine_tune(recipe, data.digits(32, limit=4), tmp_path)
     assert result.load_report.approximate
     assert np.isfinite(result.curves["loss"]).all()
 

@@ -23,7 +23,8 @@ def decode(data, size, crop=0.875, interpolation="bicubic"):
     Args:
         data: Scalar string tensor or bytes, the content of an image file.
         size: Height and width of the result, in pixels.
-        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1].
+        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None for the whole
+            image, squeezed to a square.
         interpolation: One of `INTERPOLATIONS`; always anti-aliased.
 
     Returns:
@@ -49,7 +50,8 @@ def resize(image, size, crop=0.875, interpolation="bicubic"):
         image: uint8 (height, width, channels), or a batch (n, height, width, channels); any height and width from 1,
             known or not when the graph is traced.
         size: Height and width of the result, in pixels.
-        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; at least 1 pixel.
+        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1], at least 1 pixel;
+            None for the whole image, squeezed to a square.
         interpolation: One of `INTERPOLATIONS`; always anti-aliased.
 
     Returns:
@@ -64,21 +66,25 @@ def resize(image, size, crop=0.875, interpolation="bicubic"):
     """
     check_resize(size, crop, interpolation)
     image = tf.convert_to_tensor(image)
+    square = image if crop is None else _central_square(image, crop)
+    resized = tf.image.resize(square, (size, size), method=interpolation, antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+def _central_square(image, crop):
     height, width = tf.unstack(tf.shape(image)[-3:-1])
     side = tf.cast(tf.round(crop * tf.cast(tf.minimum(height, width), tf.float32)), tf.int32)
     side = tf.maximum(side, 1)
     top, left = (height - side) // 2, (width - side) // 2
-    square = image[..., top : top + side, left : left + side, :]
-    resized = tf.image.resize(square, (size, size), method=interpolation, antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+    return image[..., top : top + side, left : left + side, :]
 
 
 def check_resize(size, crop, interpolation):
     """Raises ValueError unless `size`, `crop` and `interpolation` are what `resize` takes."""
     if size < 1:
         raise ValueError(f"expected size of at least 1 pixel, received size={size}")
-    if not 0 < crop <= 1:
-        raise ValueError(f"expected crop in (0, 1], received crop={crop}")
+    if crop is not None and not 0 < crop <= 1:
+        raise ValueError(f"expected crop in (0, 1] or None, received crop={crop}")
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"expected interpolation of {', '.join(INTERPOLATIONS)}, received {interpolation!r}")
 

@@ -38,7 +38,7 @@ def from_directory(
     Args:
         data_dir: Folder.
         size: Height and width of the images, in pixels.
-        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1].
+        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None: all, squeezed.
         interpolation: "bicubic", "bilinear" or another of `decode`'s.
         validation_split: Share of each class for validation, in (0, 1), where the folder has no split.
         seed: Of the split, and of the choice that `limit` makes.

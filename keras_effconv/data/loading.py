@@ -25,7 +25,8 @@ def load(
         dataset: "digits", or a name for `from_tfds`; of no account with `data_dir`.
         data_dir: Folder for `from_directory`; None for a data set by name. (TFDS itself looks in `TFDS_DATA_DIR`.)
         size: Height and width of the images, in pixels.
-        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; not for the digits.
+        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None for all of the
+            image, squeezed to a square; not for the digits.
         interpolation: "bicubic", "bilinear" or another of `decode`'s; not for the digits.
         validation_split: Share of each class for validation, in (0, 1), where the data has no split.
         seed: Of the split, and of the choice that `limit` makes.

@@ -50,7 +50,7 @@ def from_tfds(
     Args:
         name: Such as "cifar10", "oxford_flowers102", "emnist/letters" or "cifar10:3.0.2".
         size: Height and width of the images, in pixels.
-        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1].
+        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None: all, squeezed.
         interpolation: "bicubic", "bilinear" or another of `decode`'s.
         seed: Of the split, and of the choice that `limit` makes.
         limit: Most images per class and split, for a quick run; None for all.

@@ -1,6 +1,7 @@
 """Fine-tuning in two phases: a head on frozen features, then whole blocks from the end."""
 
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 
 from keras_effconv.data import Batches
 from keras_effconv.training.augment import augmentation
-from keras_effconv.training.checkpoint import Checkpoint, restore
+from keras_effconv.training.checkpoint import BEST, Checkpoint, best_epoch, restore
 from keras_effconv.training.head import features, fit_head, smoothed_loss
 from keras_effconv.training.network import backbone, classifier, unfreeze
 from keras_effconv.training.recalibrate import recalibrate
@@ -23,6 +24,7 @@ class Result(NamedTuple):
         head_accuracy: float, on the validation images after the first phase.
         head_curves: dict of curves by name, an entry per epoch of the first phase.
         curves: dict likewise of the second phase.
+        best: int, the epoch whose weights the model has: the most accurate one on the validation images; 0: the head.
         images_per_second: float, of the second phase's training; 0 without one.
     """
 
@@ -31,16 +33,16 @@ class Result(NamedTuple):
     head_accuracy: float
     head_curves: dict
     curves: dict
+    best: int
     images_per_second: float
 
 
-def fine_tune(recipe, dataset, size, folder, resume=False, callbacks=()):
+def fine_tune(recipe, dataset, folder, resume=False, callbacks=()):
     """Fine-tune a model on a data set.
 
     Args:
         recipe: `FineTune`.
-        dataset: `Dataset`, its images of `size` pixels.
-        size: int.
+        dataset: `Dataset`, its images of the size that `network.preprocessing(recipe)` names.
         folder: where the checkpoint goes.
         resume: bool; go on from the checkpoint in the folder, if there is one.
         callbacks: Keras callbacks of the second phase.
@@ -53,30 +55,25 @@ def fine_tune(recipe, dataset, size, folder, resume=False, callbacks=()):
     saved = restore(folder, steps) if resume else None
     if saved:
         training, done, history = saved
+        head, report = history.pop("head"), None
         print(f"resuming after epoch {done} of {recipe.epochs}")
-        head = history.pop("head")
-        report = None
     else:
-        training, head, report = _start(recipe, dataset, size)
+        training, head, report = _start(recipe, dataset)
         done, history = 0, {}
     model = training.get_layer(NAME)
-    speed = Speed(len(dataset.train))
+    checkpoint, speed = Checkpoint(folder, model, history, head), Speed(len(dataset.train))
+    if not saved:
+        checkpoint.keep_best()
     if done < recipe.epochs:
-        batches = OneHot(dataset.train, len(dataset.class_names), recipe.batch_size, True, recipe.seed)
-        training.fit(
-            batches,
-            validation_data=OneHot(dataset.validation, len(dataset.class_names), recipe.batch_size),
-            epochs=recipe.epochs,
-            initial_epoch=done,
-            shuffle=False,
-            callbacks=[batches.follow_epochs(), speed, Checkpoint(folder, history, {"head": head}), *callbacks],
-        )
-    return Result(model, report, head["val_accuracy"][-1] if head else 0.0, head, history, speed.images_per_second)
+        _second_phase(recipe, dataset, training, done, [checkpoint, speed, *callbacks])
+    model.load_weights(Path(folder) / BEST)
+    best = best_epoch(history, head)
+    return Result(model, report, head["val_accuracy"][-1], head, history, best, speed.images_per_second)
 
 
-def _start(recipe, dataset, size):
+def _start(recipe, dataset):
     """The first phase, and the second one compiled."""
-    base = backbone(recipe, size)
+    base = backbone(recipe)
     if base.load_report is not None:
         print(base.load_report)
         if base.load_report.approximate:
@@ -91,11 +88,12 @@ def _start(recipe, dataset, size):
     curves = fit_head(model, recipe, train, validation)
     trained = unfreeze(model, recipe.unfreeze_blocks)
     print(f"unfrozen: {', '.join(trained) or 'nothing'} and the head; batch normalisation stays frozen")
-    return _compiled(recipe, dataset, model, size), curves, base.load_report
+    return _compiled(recipe, dataset, model), curves, base.load_report
 
 
-def _compiled(recipe, dataset, model, size):
+def _compiled(recipe, dataset, model):
     """The network behind its augmentation, with AdamW: warm-up over the first tenth, then a cosine to 0."""
+    size = model.input_shape[1]
     images = keras.Input((size, size, 3), name="images")
     augment = augmentation(recipe.augmentation, size, dataset.flip, recipe.seed)
     training = keras.Model(images, model(augment(images)), name="training")
@@ -106,9 +104,22 @@ def _compiled(recipe, dataset, model, size):
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    loss = smoothed_loss(len(dataset.class_names), recipe.label_smoothing)
-    training.compile(optimizer, loss, metrics=["accuracy"])
+    training.compile(optimizer, smoothed_loss(len(dataset.class_names), recipe.label_smoothing), metrics=["accuracy"])
     return training
+
+
+def _second_phase(recipe, dataset, training, done, callbacks):
+    """The epochs that are left, with the blocks that are unfrozen."""
+    classes = len(dataset.class_names)
+    batches = OneHot(dataset.train, classes, recipe.batch_size, True, recipe.seed)
+    training.fit(
+        batches,
+        validation_data=OneHot(dataset.validation, classes, recipe.batch_size),
+        epochs=recipe.epochs,
+        initial_epoch=done,
+        shuffle=False,
+        callbacks=[batches.follow_epochs(), *callbacks],
+    )
 
 
 class OneHot(Batches):

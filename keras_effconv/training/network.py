@@ -1,5 +1,6 @@
 """The network of a fine-tune: preprocessing, backbone and a new head in one graph, and its blocks."""
 
+import dataclasses
 import inspect
 import os
 import re
@@ -22,27 +23,23 @@ def check(recipe):
 
 
 def preprocessing(recipe):
-    """What the model's weights want of an image, at its own size."""
-    return preprocessing_of(applications.get(recipe.model).__name__)
+    """What the network wants of an image: its weights' arithmetic, the recipe's size (or the model's own) and crop."""
+    wanted = preprocessing_of(applications.get(recipe.model).__name__)
+    return dataclasses.replace(wanted, size=recipe.image_size or wanted.size, crop=recipe.crop)
 
 
-def image_size(recipe):
-    """The recipe's size, or the model's own."""
-    return recipe.image_size or preprocessing(recipe).size
-
-
-def backbone(recipe, size):
+def backbone(recipe):
     """Image (n, size, size, 3), RGB, 0..255 -> pooled features (n, c), preprocessing inside."""
-    constructor = applications.get(recipe.model)
-    image = keras.Input((size, size, 3), name="image")
-    wanted = preprocessing(recipe).at(size)
+    constructor, wanted = applications.get(recipe.model), preprocessing(recipe)
+    shape = (wanted.size, wanted.size, 3)
+    image = keras.Input(shape, name="image")
     options = {"drop_connect_rate": recipe.drop_connect_rate}
     options = {name: value for name, value in options.items() if name in inspect.signature(constructor).parameters}
     return constructor(
         include_top=False,
         weights=recipe.weights,
         input_tensor=wanted.layer()(image),
-        input_shape=(size, size, 3),
+        input_shape=shape,
         pooling="avg",
         conv=recipe.conv,
         **options,

@@ -12,6 +12,8 @@ class FineTune:
         conv: str or kind. Default `"Conv()"`.
         weights: `"imagenet"`, a path, or `None`.
         image_size: int, pixels; 0 for the model's own.
+        crop: float, the central square that is seen, as a share of the shorter side; `None`, the default, for the whole
+            image, squeezed to a square.
         batch_size: int.
         head_epochs: int, epochs over the cached features.
         head_lr: float, learning rate of the head's phase.
@@ -30,6 +32,7 @@ class FineTune:
     conv: str = "Conv()"
     weights: str | None = "imagenet"
     image_size: int = 0
+    crop: float | None = None
     batch_size: int = 32
     head_epochs: int = 40
     head_lr: float = 3e-3
