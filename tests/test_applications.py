@@ -18,12 +18,9 @@ SIZES = {True: [(32, 32, 3), (75, 61, 3)], False: [(32, 32, 3), (75, 61, 3)]}
 def random_weights(model, seed=0):
     rng = np.random.default_rng(seed)
     for v in model.weights:
-        positive = any(word in v.name for word in ("variance", "gamma"))
-        values = (
-            rng.uniform(0.5, 1.5, v.shape)
-            if positive
-            else rng.normal(0, 1 / np.sqrt(max(v.shape[:-1] or (9,))), v.shape)
-        )
+        shape, positive = tuple(v.shape), v.name in ("moving_variance", "variance", "gamma")
+        deviation = 1 / np.sqrt(np.prod(shape[:-1]))
+        values = rng.uniform(0.5, 1.5, shape) if positive else rng.normal(0, deviation, shape)
         v.assign(values.astype(v.dtype))
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
