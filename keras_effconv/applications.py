@@ -97,7 +97,8 @@ def application(
         pools = {"avg": (layers.GlobalAveragePooling2D, average), "max": (layers.GlobalMaxPooling2D, maximum)}
         layer, pool_name = pools[pooling]
         x = layer(name=pool_name)(x)
-    inputs = image if input_tensor is None else keras.utils.get_source_inputs(image)
+    sources = keras.utils.get_source_inputs(image)
+    inputs = sources[0] if len(sources) == 1 else sources
     model = keras.Model(inputs, x, name=name)
     model.architecture, model.kind, model.load_report = architecture.name, kind, None
     model.preprocessing = zoo.preprocessing_of(architecture.name).at(image.shape[1] or architecture.size)
