@@ -21,7 +21,7 @@ class Network(NamedTuple):
 NETWORKS = (
     Network("EfficientNetB0", (32, 32, 3), {}),
     Network("EfficientNetLite0", (47, 33, 3), {}),
-    Network("VGG16", (33, 38, 3), {}),
+    Network("VGG16", (33, 38, 3), {"include_top": False, "pooling": "avg"}),
     Network("VGG16CIFAR", (32, 32, 3), {"se": True}),
 )
 

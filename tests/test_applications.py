@@ -76,13 +76,13 @@ def test_identities_equal_the_plain_network(network, kind):
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.name)
-@pytest.mark.parametrize("kind", KINDS, ids=repr)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in IDENTITIES], ids=repr)
 def test_a_network_of_any_kind_trains_and_comes_back(network, kind, tmp_path):
     model = network.build(conv=kind)
     before = [keras.ops.convert_to_numpy(v) for v in model.trainable_weights]
-    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
-    x = images(network.shape, n=4)
-    loss = model.train_on_batch(x, np.arange(4))
+    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True)  # tracing takes longer than a step
+    x = images(network.shape, n=2)
+    loss = model.train_on_batch(x, np.ones((2, model.output_shape[-1])))
     assert np.isfinite(loss)
     after = [keras.ops.convert_to_numpy(v) for v in model.trainable_weights]
     still = [v.path for v, a, b in zip(model.trainable_weights, before, after) if np.array_equal(a, b)]
