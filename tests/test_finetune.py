@@ -26,7 +26,8 @@ sys.modules["keras"] = sys.modules["keras_effconv"] = None
 import numpy as np, tensorflow as tf
 served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 out = served(image_bytes=tf.constant([open(path, "rb").read() for path in sys.argv[3:]]))
-np.savez(sys.argv[2], **{name: value.numpy() for name, value in out.items()})
+out = {name: value.numpy() for name, value in out.items()}
+np.savez(sys.argv[2], **{**out, "label": out["label"].astype("S")})
 """
 
 
