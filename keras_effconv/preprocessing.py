@@ -107,7 +107,7 @@ def preprocessing_for(model):
 
     >>> import keras_effconv
     >>> model = keras_effconv.EfficientNetLite0(weights=None)
-    >>> preprocessing_for(model)(keras.ops.ones((2, 300, 400, 3))).shape
+    >>> tuple(preprocessing_for(model)(keras.ops.ones((2, 300, 400, 3))).shape)
     (2, 224, 224, 3)
     """
     for layer in model.layers:

@@ -187,7 +187,7 @@ def test_decode_of_damaged_files_raises_nothing_else(data):
     "arguments, message",
     [
         ({"size": 0}, "expected size of at least 1 pixel, received size=0"),
-        ({"size": 8, "crop": 0}, r"expected crop in \(0, 1\], received crop=0"),
+        ({"size": 8, "crop": 0}, r"expected crop in \(0, 1\] or None, received crop=0"),
         ({"size": 8, "crop": 1.5}, "received crop=1.5"),
         ({"size": 8, "interpolation": "cubic"}, "expected interpolation of bilinear, .*, received 'cubic'"),
     ],

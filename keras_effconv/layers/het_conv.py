@@ -57,7 +57,7 @@ class HetConv2D(ConvolutionBase):
     Example:
 
     >>> layer = HetConv2D(8, 3, parts=4)
-    >>> layer(keras.ops.ones((1, 5, 5, 16))).shape
+    >>> tuple(layer(keras.ops.ones((1, 5, 5, 16))).shape)
     (1, 5, 5, 8)
     >>> tuple(layer.kernel.shape), tuple(layer.pointwise_kernel.shape), tuple(layer.dense_kernel().shape)
     ((3, 3, 4, 8), (12, 8), (3, 3, 16, 8))

@@ -93,7 +93,7 @@ class OctConv2D(OctaveBase):
 
     >>> layer = OctConv2D(8, 3, alpha=0.25)
     >>> maps = layer(keras.ops.ones((1, 9, 9, 4)))
-    >>> maps["high"].shape, maps["low"].shape, tuple(layer.kernel.shape)
+    >>> tuple(maps["high"].shape), tuple(maps["low"].shape), tuple(layer.kernel.shape)
     ((1, 9, 9, 6), (1, 5, 5, 2), (3, 3, 4, 8))
     """
 
@@ -184,7 +184,7 @@ class OctDepthwiseConv2D(OctaveBase):
     Example:
 
     >>> maps = {"high": keras.ops.ones((1, 8, 8, 6)), "low": keras.ops.ones((1, 4, 4, 2))}
-    >>> {band: x.shape for band, x in OctDepthwiseConv2D(3, strides=2)(maps).items()}
+    >>> {band: tuple(x.shape) for band, x in OctDepthwiseConv2D(3, strides=2)(maps).items()}
     {'high': (1, 4, 4, 6), 'low': (1, 2, 2, 2)}
     """
 

@@ -61,7 +61,7 @@ class SamePadding2D(keras.layers.Layer):
 
     Example:
 
-    >>> SamePadding2D(3, 2)(keras.ops.ones((1, 224, 75, 3))).shape
+    >>> tuple(SamePadding2D(3, 2)(keras.ops.ones((1, 224, 75, 3))).shape)
     (1, 225, 77, 3)
     """
 
