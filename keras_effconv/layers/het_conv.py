@@ -185,7 +185,7 @@ class HetConv2D(ConvolutionBase):
         return self.finish(_take(outputs, _inverse(self._filter_order), axis=-1))
 
     def _fastest(self, inputs):
-        """Measured in `docs/layers.md`: many parts are faster as one grouped convolution, few as separate ones."""
+        """Many parts are faster as one grouped convolution, few as separate ones: see `scripts/benchmark.py`."""
         one_run = len(self.runs) == 1
         if one_run and self.parts >= 8 and grouped_is_native(max(self.dilation_rate) > 1):
             return "grouped"
