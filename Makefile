@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: finetune test test-layers-jax lint tables clean
+.PHONY: finetune test lint tables clean
 
 finetune: $(READY)
 	$(BIN)/python scripts/finetune.py $(ARGS)
@@ -19,7 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 
 tables: $(READY)
-	$(BIN)/python scripts/tables.py
+	$(BIN)/python scripts/model_table.py
 
 # The stamp is newer than what it depends on, so a second `make` installs nothing.
 $(READY): setup.py constraints.txt

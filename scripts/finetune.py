@@ -16,6 +16,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import cli
 from absl import app, flags, logging
 
 FLAGS = flags.FLAGS
@@ -59,16 +60,10 @@ def main(argv):
     try:
         run(begun)
     except (ValueError, OSError, ImportError) as error:
-        fail(error)
+        cli.fail(error)
     except KeyboardInterrupt:
         print(f"\nstopped; the last checkpoint in {FLAGS.output} is whole: --resume goes on from it", file=sys.stderr)
         sys.exit(130)
-
-
-def fail(error):
-    """One line for a user's mistake, and status 2."""
-    print(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}", file=sys.stderr)
-    sys.exit(2)
 
 
 def recipe_from_flags(FineTune, check):
@@ -169,15 +164,6 @@ def finish(result, recipe, dataset, output, begun):
     print(f"next: python scripts/predict.py IMAGE --model={output / 'model.keras'}")
 
 
-def entry():
-    """Run; a bad flag is one line and status 2."""
-    logging.set_verbosity(logging.WARNING)
-    try:
-        flags.FLAGS(sys.argv)
-    except flags.Error as error:
-        fail(error)
-    app.run(main)
-
-
 if __name__ == "__main__":
-    entry()
+    logging.set_verbosity(logging.WARNING)
+    cli.run(main)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from absl import app, flags
+import cli
+from absl import flags
 
 FLAGS = flags.FLAGS
 
@@ -23,18 +24,12 @@ flags.DEFINE_integer("top", 5, "Classes to print for each image.", 1)
 
 def main(argv):
     if len(argv) < 2:
-        fail("expected at least one IMAGE, received none")
+        cli.fail("expected at least one IMAGE, received none")
     try:
         model, names = load(FLAGS.model)
         predict(model, names, argv[1:])
     except (ValueError, OSError, ImportError) as error:
-        fail(error)
-
-
-def fail(error):
-    """One line for a user's mistake, and status 2."""
-    print(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}", file=sys.stderr)
-    sys.exit(2)
+        cli.fail(error)
 
 
 def load(model):
@@ -83,14 +78,5 @@ def predict(model, names, paths):
         sys.exit(1)
 
 
-def entry():
-    """Run; a bad flag is one line and status 2."""
-    try:
-        flags.FLAGS(sys.argv)
-    except flags.Error as error:
-        fail(error)
-    app.run(main)
-
-
 if __name__ == "__main__":
-    entry()
+    cli.run(main)

@@ -13,9 +13,7 @@ def features(backbone, split, batch_size, mirror=False):
     plain = backbone.predict(batches, verbose=1)
     if not mirror:
         return plain
-    flipped = keras.Model(backbone.input, backbone.output)
-    images = Flipped(split, batch_size)
-    return np.concatenate([plain, flipped.predict(images, verbose=1)])
+    return np.concatenate([plain, backbone.predict(Flipped(split, batch_size), verbose=1)])
 
 
 class Flipped(Batches):
