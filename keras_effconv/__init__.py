@@ -1,8 +1,9 @@
 """Efficient convolutional networks for Keras 3, with the convolution as an argument."""
 
 from keras_effconv import applications, layers, zoo
-from keras_effconv.count import count
+from keras_effconv.counting import count
 from keras_effconv.efficientnet import (
+    EfficientNet,
     EfficientNetB0,
     EfficientNetB1,
     EfficientNetB2,
@@ -17,18 +18,31 @@ from keras_effconv.efficientnet import (
     EfficientNetLite3,
     EfficientNetLite4,
 )
-from keras_effconv.kinds import Conv, HetConv, OctConv
+from keras_effconv.features import features
+from keras_effconv.kinds import DWCPWC, GWCPWC, PC, Conv, HetConv, OctConv
+from keras_effconv.mobilenet import MobileNet
+from keras_effconv.mobilenet_v2 import MobileNetV2
 from keras_effconv.preprocessing import ImagePreprocessing, preprocessing_for
-from keras_effconv.vgg import VGG16, VGG16CIFAR, VGG19
+from keras_effconv.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNeXt50, ResNeXt101
+from keras_effconv.resnet_cifar import ResNet20, ResNet32, ResNet44, ResNet56, ResNet110
+from keras_effconv.resnet_v2 import ResNet26, ResNet50V2, ResNet101V2, ResNet152V2, ResNet200
+from keras_effconv.scaling import compound
+from keras_effconv.vgg import VGG11, VGG13, VGG16, VGG16CIFAR, VGG19
 from keras_effconv.zoo import decode_predictions, load_weights
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DWCPWC",
+    "GWCPWC",
+    "PC",
+    "VGG11",
+    "VGG13",
     "VGG16",
     "VGG16CIFAR",
     "VGG19",
     "Conv",
+    "EfficientNet",
     "EfficientNetB0",
     "EfficientNetB1",
     "EfficientNetB2",
@@ -44,10 +58,31 @@ __all__ = [
     "EfficientNetLite4",
     "HetConv",
     "ImagePreprocessing",
+    "MobileNet",
+    "MobileNetV2",
     "OctConv",
+    "ResNeXt50",
+    "ResNeXt101",
+    "ResNet18",
+    "ResNet20",
+    "ResNet26",
+    "ResNet32",
+    "ResNet34",
+    "ResNet44",
+    "ResNet50",
+    "ResNet50V2",
+    "ResNet56",
+    "ResNet101",
+    "ResNet101V2",
+    "ResNet110",
+    "ResNet152",
+    "ResNet152V2",
+    "ResNet200",
     "applications",
+    "compound",
     "count",
     "decode_predictions",
+    "features",
     "layers",
     "load_weights",
     "preprocessing_for",

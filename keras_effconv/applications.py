@@ -1,6 +1,8 @@
 """The arguments of `keras.applications`, once for all families, and the registry of models."""
 
+import inspect
 import os
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,14 +11,27 @@ from keras import layers
 
 from keras_effconv import kinds, zoo
 from keras_effconv.layers.base import positive
+from keras_effconv.preprocessing import Preprocessing
 
 MIN_SIZE = 32
 MODELS = {}
 
+USUAL = {
+    "include_top": True,
+    "weights": "imagenet",
+    "input_tensor": None,
+    "input_shape": None,
+    "pooling": None,
+    "classes": 1000,
+    "classifier_activation": "softmax",
+    "name": None,
+    "conv": None,
+}
+
 ARGUMENTS = """
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"`, or the path of a weights file. Default `"imagenet"`. A number of
+        weights: `None` (random), `"imagenet"`, or the path of a weights file. Default {weights}. A number of
             classes or of input channels other than the file's is adapted; `model.load_report` says how.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: {size} x {size} x 3
@@ -24,9 +39,10 @@ ARGUMENTS = """
         pooling: without the top: `None` for the last feature map (n, h, w, c), `"avg"` or `"max"` for (n, c).
         classes: int. Default {classes}.
         classifier_activation: of the classifier; `None` for logits. Default `"softmax"`.
-        name: str, of the model. Default `"{name}"`.
+        name: str, of the model. Default `{name!r}`.
         conv: what "convolution" means: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or such a string.
             Default `None`, the plain one.
+{options}
 
     Returns:
         A `keras.Model`.
@@ -41,19 +57,63 @@ class Architecture(NamedTuple):
 
     name: str
     size: int
-    body: Callable  # (image tensor, kind) -> the last feature map, a tensor
+    preprocessing: Preprocessing
+    body: Callable  # (image, kind) -> the last feature map, a tensor, and a dict of maps by stride
     top: Callable  # (feature map, classes, activation) -> predictions
     pool_names: tuple[str, str] = ("avg_pool", "max_pool")
+    model_name: str = "{name}"  # {name} in small letters, {rows} of the image
+    untrained: str = ""  # an option that changes what weights mean but not their shapes, where it is not the default
 
 
-def publish(constructor, name, summary, size, classes=1000, more=""):
-    """Name and document a constructor and enter it in the registry."""
-    arguments = ARGUMENTS.format(size=size, name=name.lower(), classes=classes)
-    arguments = arguments.replace("\n\n    Returns:", f"{more}\n\n    Returns:", 1)
+def publish(name, design, summary, variant, order=tuple(USUAL)[:-1], defaults=None):
+    """Make the constructor of a network and enter it in the registry.
+
+    Its signature is that of `keras.applications`, then, by keyword only, `conv` and what the design takes.
+
+    Args:
+        name: str.
+        design: callable (variant, **options) -> `Architecture`. The "Args:" of its docstring describe the options.
+        summary: str, the first line of the documentation.
+        variant: a row of the family's table.
+        order: names of the arguments that may be given by position. Default: as in most of `keras.applications`.
+        defaults: dict, of arguments, where they are not the usual ones.
+
+    Returns:
+        A callable -> `keras.Model`; its `preprocessing` says what the network wants of an image.
+    """
+    options = {p.name: p.default for p in list(inspect.signature(design).parameters.values())[1:]}
+    every = {**USUAL, "name": name.lower(), **options, **(defaults or {})}
+    rest = [key for key in every if key not in order]
+    usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(key, usual, default=every[key]) for key in order]
+    parameters += [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=every[key]) for key in rest]
+    signature = inspect.Signature(parameters)
+
+    def constructor(*positional, **keywords):
+        try:
+            bound = signature.bind(*positional, **keywords)
+        except TypeError as error:
+            raise TypeError(f"{name}() {error}") from None
+        bound.apply_defaults()
+        architecture = design(variant, **{key: bound.arguments[key] for key in options})
+        return application(architecture, **{key: bound.arguments[key] for key in USUAL})
+
+    constructor.preprocessing = design(variant).preprocessing
+    constructor.__doc__ = _documentation(summary, design, every, design(variant).size)
+    constructor.__signature__ = signature
     constructor.__name__ = constructor.__qualname__ = name
-    constructor.__doc__ = f"{summary}\n{arguments}"
+    constructor.__module__ = design.__module__
     MODELS[name] = constructor
     return constructor
+
+
+def _documentation(summary, design, defaults, size):
+    """The summary, the usual arguments, and the design's own options as its docstring describes them."""
+    lines = inspect.getdoc(design).split("\n")
+    own = [f"    {line}".rstrip() for line in lines[lines.index("    variant: a row of the table.") + 1 :]]
+    weights = "`None`" if defaults["weights"] is None else f'`"{defaults["weights"]}"`'
+    told = {**defaults, "weights": weights, "size": size, "options": "\n".join(own).format(**defaults)}
+    return f"{summary}\n" + ARGUMENTS.format(**told).replace("\n\n\n", "\n\n")
 
 
 def get(name):
@@ -66,6 +126,15 @@ def get(name):
     if str(name).lower() not in names:
         raise ValueError(f"`model` must be one of {', '.join(MODELS)}. Received: model={name!r}")
     return MODELS[names[name.lower()]]
+
+
+def list_models(pattern=""):
+    """The names of all models, or of those that contain a pattern (a regular expression, whatever the case).
+
+    >>> list_models("b[01]$")
+    ['EfficientNetB0', 'EfficientNetB1']
+    """
+    return [name for name in MODELS if re.search(pattern, name, re.IGNORECASE)]
 
 
 def application(
@@ -86,10 +155,10 @@ def application(
     """
     kind = kinds.get(conv)
     positive("classes", classes)
-    _check_choices(weights, pooling, include_top, classifier_activation)
+    _check_choices(weights, pooling, include_top, classifier_activation, architecture.untrained)
     shape = _image_shape(input_shape, architecture.size, include_top)
     image = _image(input_tensor, shape)
-    x = architecture.body(image, kind)
+    x, ends = architecture.body(image, kind)
     if include_top:
         x = architecture.top(x, classes, classifier_activation)
     elif pooling:
@@ -99,15 +168,16 @@ def application(
         x = layer(name=pool_name)(x)
     sources = keras.utils.get_source_inputs(image)
     inputs = sources[0] if len(sources) == 1 else sources
-    model = keras.Model(inputs, x, name=name)
+    model = keras.Model(inputs, x, name=name or architecture.model_name.format(rows=shape[0]))
     model.architecture, model.kind, model.load_report = architecture.name, kind, None
-    model.preprocessing = zoo.preprocessing_of(architecture.name).at(image.shape[1] or architecture.size)
+    model.stride_ends = ends
+    model.preprocessing = architecture.preprocessing.at(image.shape[1] or architecture.size)
     if weights is not None:
         zoo.load(model, architecture.name, weights, include_top=include_top)
     return model
 
 
-def _check_choices(weights, pooling, include_top, classifier_activation):
+def _check_choices(weights, pooling, include_top, classifier_activation, untrained):
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("keras_effconv works with `channels_last` maps only: keras.config.set_image_data_format()")
     if not (weights in (None, "imagenet") or os.path.exists(weights)):
@@ -115,6 +185,8 @@ def _check_choices(weights, pooling, include_top, classifier_activation):
             '`weights` must be `None` (random), "imagenet", or the path of a weights file that exists. '
             f"Received: weights={weights!r}"
         )
+    if weights == "imagenet" and untrained:
+        raise ValueError(f"`weights` must be `None` or a path with {untrained}: no published set was trained so")
     if pooling not in (None, "avg", "max"):
         raise ValueError(f'`pooling` must be `None`, "avg" or "max". Received: pooling={pooling!r}')
     plain = {keras.activations.get(None), keras.activations.get("softmax")}

@@ -1,12 +1,14 @@
 """What networks are made of, from feature map to feature map: a tensor, or a dict of tensors by band."""
 
+import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from keras import layers
 
-from keras_effconv.feature_maps import bands, channels, lift
-from keras_effconv.layers import MergeBands, OctMaxPooling2D, SplitBands
+from keras_effconv.feature_maps import bands, channels, lift, split_channels
+from keras_effconv.layers import MergeBands, OctMaxPooling2D, SamePadding2D, SplitBands
+from keras_effconv.layers.base import one_of
 
 
 def norm(x, name, **config):
@@ -25,8 +27,30 @@ def add(x, y, name):
 
 
 def drop_path(x, rate, name):
-    """Stochastic depth: a sample's whole map is dropped at this rate in training (each band by itself)."""
-    return lift(layers.Dropout, x, name=name, rate=rate, noise_shape=(None, 1, 1, 1)) if rate else x
+    """Stochastic depth: a sample's whole map is dropped at this rate in training.
+
+    Layers of one seed draw the same numbers, so the bands of a sample are dropped together.
+    """
+    if not rate:
+        return x
+    seed = random.randint(1, 10**9) if isinstance(x, dict) else None  # as Keras draws one where there is none
+    return lift(layers.Dropout, x, name=name, rate=rate, noise_shape=(None, 1, 1, 1), seed=seed)
+
+
+def pad_layer(mode, kernel_size, stride, name):
+    """The padding before a strided convolution.
+
+    Args:
+        mode: `"same"`, as TensorFlow pads: what is odd goes to the end. `"symmetric"`, as torch pads: `k // 2` on each
+            side. Weights trained with one give other numbers with the other.
+        kernel_size: int, k.
+        stride: int.
+        name: str.
+    """
+    one_of("padding", mode, ("same", "symmetric"))
+    if mode == "same":
+        return SamePadding2D(kernel_size, stride, name=name)
+    return layers.ZeroPadding2D(kernel_size // 2, name=name)
 
 
 def max_pool(x, name):
@@ -37,6 +61,21 @@ def max_pool(x, name):
 def merge(x, name="merge_bands"):
     """A feature map -> one tensor."""
     return MergeBands(name=name)(x) if isinstance(x, dict) else x
+
+
+def split(x, like, name):
+    """A tensor -> a map with the bands of another: the low band takes its share of the channels, average-pooled.
+
+    Args:
+        x: tensor (n, h, w, c).
+        like: dict of tensors by band.
+        name: str.
+    """
+    counts = split_channels(x.shape[-1], like["low"].shape[-1] / channels(like))
+    maps = SplitBands(counts, name=name)(x)
+    if "low" in maps:
+        maps["low"] = layers.AveragePooling2D(2, padding="same", name=f"{name}_pool")(maps["low"])
+    return {band: maps[band] for band in like}
 
 
 def squeeze_excite(x, squeezed, name, **config):
@@ -62,13 +101,21 @@ def squeeze_excite(x, squeezed, name, **config):
 
 
 class Stage(NamedTuple):
-    """A row of a family's table: `repeats` blocks, the first of which strides."""
+    """A row of a family's table: a block for each of the strides."""
 
     block: Callable
     filters: int
-    repeats: int
-    stride: int
+    strides: tuple[int, ...]
     config: dict[str, Any]
+
+
+def entering(stride, repeats):
+    """The strides of a stage whose first block strides.
+
+    >>> entering(2, 3)
+    (2, 1, 1)
+    """
+    return (stride, *(1,) * (repeats - 1))
 
 
 def trunk(x, stages, kind, stride, label):
@@ -77,15 +124,17 @@ def trunk(x, stages, kind, stride, label):
     Args:
         x: a feature map, `stride` times smaller than the image.
         stages: list of `Stage`; `block(kind, x, filters, stride, name, **config)` makes a block.
-        kind: the kind of convolution; each stage asks it what to use at its resolution.
+        kind: the kind of convolution; each block asks it what to use at its resolution.
         stride: int.
         label: callable (stage, block) -> name, both counted from 0.
 
     Returns:
-        A tensor: the bands are merged.
+        The last feature map as a tensor, its bands merged, and a dict from stride to the last map of that stride.
     """
-    for i, (block, filters, repeats, step, config) in enumerate(stages):
-        stride *= step
-        for j in range(repeats):
-            x = block(kind.at(stride), x, filters, step if j == 0 else 1, label(i, j), **config)
-    return merge(x)
+    ends = {}
+    for i, (block, filters, strides, config) in enumerate(stages):
+        for j, step in enumerate(strides):
+            stride *= step
+            x = ends[stride] = block(kind.at(stride), x, filters, step, label(i, j), **config)
+    x = ends[stride] = merge(x)
+    return x, ends

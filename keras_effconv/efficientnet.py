@@ -1,16 +1,18 @@
 """EfficientNet B0-B7 (arXiv:1905.11946) and EfficientNet-Lite 0-4: one table, one block."""
 
 import functools
-import math
 from typing import NamedTuple
 
 from keras import layers
+from keras.applications.efficientnet import preprocess_input
 
-from keras_effconv.applications import Architecture, application, publish
-from keras_effconv.blocks import Stage, act, add, drop_path, norm, squeeze_excite, trunk
+from keras_effconv.applications import Architecture, publish
+from keras_effconv.blocks import Stage, act, add, drop_path, entering, norm, pad_layer, squeeze_excite, trunk
 from keras_effconv.feature_maps import channels, shapes
 from keras_effconv.kinds import Conv
-from keras_effconv.layers import SamePadding2D
+from keras_effconv.preprocessing import keras_preprocessing, lite_preprocessing
+from keras_effconv.scaling import deeper, divisible, pixels
+from keras_effconv.zoo import decode_predictions
 
 CONV_INIT = {
     "class_name": "VarianceScaling",
@@ -74,23 +76,13 @@ VARIANTS = (
 # fmt: on
 
 
-def divisible(filters, divisor=8):
-    """The multiple of `divisor` nearest to `filters`, never more than 10 % below.
-
-    >>> divisible(35.2), divisible(38.4), divisible(12)
-    (32, 40, 16)
-    """
-    rounded = max(divisor, int(filters + divisor / 2) // divisor * divisor)
-    return rounded if rounded >= 0.9 * filters else rounded + divisor
-
-
 def repeats(variant):
     """The blocks of each stage.
 
     >>> repeats(VARIANTS[0]), repeats(VARIANTS[-1])
     ([1, 2, 2, 3, 3, 4, 1], [1, 4, 4, 6, 6, 8, 1])
     """
-    scaled = [math.ceil(variant.depth * row.repeats) for row in ROWS]
+    scaled = [deeper(row.repeats, variant.depth) for row in ROWS]
     return [ROWS[0].repeats, *scaled[1:-1], ROWS[-1].repeats] if variant.fixed_ends else scaled
 
 
@@ -103,20 +95,22 @@ def label(stage, block):
     return f"block{stage + 1}{chr(ord('a') + block)}_"
 
 
-def inverted_residual(kind, x, filters, stride, name, kernel_size, expand, variant, drop_rate):
+def inverted_residual(kind, x, filters, stride, name, kernel_size, expand, variant, drop_rate, padding):
     """Expand, depthwise, squeeze-and-excite, project: (n, h, w, c) -> (n, h / stride, w / stride, filters)."""
 
-    def finish(y, prefix):
+    def finish(y, layer_name):
+        prefix = layer_name.removesuffix("conv").removesuffix("dw")
         return act(norm(y, f"{prefix}bn"), variant.activation, f"{prefix}activation")
 
-    pad = SamePadding2D(kernel_size, stride, name=f"{name}dwconv_pad") if stride > 1 else None
+    pad = pad_layer(padding, kernel_size, stride, f"{name}dwconv_pad") if stride > 1 else None
+    names = (f"{name}expand_conv", f"{name}dwconv")
     if expand == 1:
         config = {"use_bias": False, "depthwise_initializer": CONV_INIT}
-        y = finish(kind.depthwise(x, kernel_size, stride, pad, name=f"{name}dwconv", **config), name)
+        y = finish(kind.depthwise(x, kernel_size, stride, pad, name=names[1], **config), names[1])
     else:
         expanded = expand * channels(x)
         y = kind.expand_depthwise(
-            x, expanded, kernel_size, stride, pad, finish, name=name, kernel_initializer=CONV_INIT
+            x, expanded, kernel_size, stride, pad, finish, names=names, kernel_initializer=CONV_INIT
         )
     if variant.se_ratio:
         squeezed = max(1, int(variant.se_ratio * channels(x)))
@@ -128,7 +122,7 @@ def inverted_residual(kind, x, filters, stride, name, kernel_size, expand, varia
     return add(drop_path(y, drop_rate(name), f"{name}drop"), x, f"{name}add")
 
 
-def stages(variant, drop_connect_rate):
+def stages(variant, drop_connect_rate, padding):
     """The table of a variant; stochastic depth grows linearly from 0 over the blocks."""
     counts = repeats(variant)
     names = [label(i, j) for i, count in enumerate(counts) for j in range(count)]
@@ -136,30 +130,30 @@ def stages(variant, drop_connect_rate):
     def drop_rate(name):
         return drop_connect_rate * names.index(name) / len(names)
 
+    shared = {"variant": variant, "drop_rate": drop_rate, "padding": padding}
     return [
         Stage(
             inverted_residual,
             divisible(variant.width * row.filters),
-            count,
-            row.stride,
-            {"kernel_size": row.kernel_size, "expand": row.expand, "variant": variant, "drop_rate": drop_rate},
+            entering(row.stride, count),
+            {"kernel_size": row.kernel_size, "expand": row.expand, **shared},
         )
         for row, count in zip(ROWS, counts)
     ]
 
 
-def body(x, kind, variant, drop_connect_rate):
+def body(x, kind, variant, drop_connect_rate, padding):
     """Image in 0..255 -> the last feature map. Normalisation is part of the network; its constants are weights."""
     ends = 1.0 if variant.fixed_ends else variant.width
     config = {"use_bias": False, "kernel_initializer": CONV_INIT}
     x = layers.Rescaling(1 / 255, name="rescaling")(x)
     x = layers.Normalization(axis=-1, name="normalization")(x)
-    pad = SamePadding2D(3, 2, name="stem_conv_pad")
+    pad = pad_layer(padding, 3, 2, "stem_conv_pad")
     x = Conv().conv(x, divisible(32 * ends), 3, 2, pad, name="stem_conv", **config)
     x = act(norm(x, "stem_bn"), variant.activation, "stem_activation")
-    x = trunk(x, stages(variant, drop_connect_rate), kind, stride=2, label=label)
+    x, maps = trunk(x, stages(variant, drop_connect_rate, padding), kind, stride=2, label=label)
     x = Conv().conv(x, divisible(1280 * ends), 1, name="top_conv", **config)
-    return act(norm(x, "top_bn"), variant.activation, "top_activation")
+    return act(norm(x, "top_bn"), variant.activation, "top_activation"), maps
 
 
 def top(x, classes, activation, dropout):
@@ -170,37 +164,44 @@ def top(x, classes, activation, dropout):
     return layers.Dense(classes, activation=activation, kernel_initializer=DENSE_INIT, name="predictions")(x)
 
 
+def design(variant, width=1.0, depth=1.0, resolution=1.0, drop_connect_rate=0.2, padding="same"):
+    """A variant, scaled further.
+
+    Args:
+        variant: a row of the table.
+        width: float, multiplies the filters (rounded to multiples of 8). Default 1.
+        depth: float, multiplies the blocks of each stage (rounded up). Default 1.
+        resolution: float, multiplies the default size of the image. Default 1.
+        drop_connect_rate: float, stochastic depth of the last block. Default 0.2.
+        padding: of strided convolutions: `"same"` as TensorFlow pads, `"symmetric"` as torch does. Default `"same"`.
+    """
+    scaled = variant._replace(width=width * variant.width, depth=depth * variant.depth)
+    size = pixels(variant.size, resolution)
+    return Architecture(
+        variant.name,
+        size,
+        (keras_preprocessing if variant.se_ratio else lite_preprocessing)(size),
+        functools.partial(body, variant=scaled, drop_connect_rate=drop_connect_rate, padding=padding),
+        functools.partial(top, dropout=variant.dropout),
+        untrained="" if padding == "same" else f"padding={padding!r}",
+    )
+
+
 def _publish(variant):
-    default_name = variant.name.lower()
-
-    def constructor(
-        include_top=True,
-        weights="imagenet",
-        input_tensor=None,
-        input_shape=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        name=default_name,
-        *,
-        conv=None,
-        drop_connect_rate=0.2,
-    ):
-        architecture = Architecture(
-            variant.name,
-            variant.size,
-            functools.partial(body, variant=variant, drop_connect_rate=drop_connect_rate),
-            functools.partial(top, dropout=variant.dropout),
-        )
-        arguments = (input_tensor, input_shape, pooling, classes, classifier_activation, name, conv)
-        return application(architecture, include_top, weights, *arguments)
-
     summary = f"{variant.name}: width {variant.width}, depth {variant.depth}; images RGB, 0..255, not divided by 255."
-    more = "\n        drop_connect_rate: float, stochastic depth of the last block. Default 0.2."
-    return publish(constructor, variant.name, summary, variant.size, more=more)
+    return publish(variant.name, design, summary, variant)
 
 
 EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3 = map(_publish, VARIANTS[:4])
 EfficientNetB4, EfficientNetB5, EfficientNetB6, EfficientNetB7 = map(_publish, VARIANTS[4:8])
 EfficientNetLite0, EfficientNetLite1, EfficientNetLite2 = map(_publish, VARIANTS[8:11])
 EfficientNetLite3, EfficientNetLite4 = map(_publish, VARIANTS[11:])
+EfficientNet = publish(
+    "EfficientNet",
+    design,
+    "The EfficientNet of any width, depth and resolution, from B0; see `keras_effconv.compound`.",
+    VARIANTS[0],
+    defaults={"weights": None},
+)
+
+__all__ = ["EfficientNet", "decode_predictions", "preprocess_input", *(variant.name for variant in VARIANTS)]

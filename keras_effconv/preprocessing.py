@@ -119,3 +119,21 @@ def preprocessing_for(model):
             f"`model` must be one of keras_effconv or begin with ImagePreprocessing. Received: model={model.name!r}"
         )
     return known.layer()
+
+
+def lite_preprocessing(size):
+    """EfficientNet-Lite: (x - 127) / 128, centre crop of S / (S + 32)."""
+    return Preprocessing(size, size / (size + 32), mean=(127.0,) * 3, std=(128.0,) * 3, inside=True)
+
+
+def keras_preprocessing(size):
+    """EfficientNet as Keras has it: ImageNet's mean and standard deviation, inside the network."""
+    return Preprocessing(size, 0.875, mean=IMAGENET_MEAN, std=IMAGENET_STD, inside=True)
+
+
+IMAGENET_MEAN = tuple(255 * m for m in (0.485, 0.456, 0.406))
+IMAGENET_STD = tuple(255 * s for s in (0.229, 0.224, 0.225))
+CAFFE = Preprocessing(224, 0.875, "bilinear", mean=(123.68, 116.779, 103.939), bgr=True)
+UNIT = Preprocessing(224, 0.875, "bilinear", mean=(127.5,) * 3, std=(127.5,) * 3)  # Keras' "tf" mode: -1..1
+TORCH = Preprocessing(224, 0.875, "bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+CIFAR = Preprocessing(32, 1.0, mean=IMAGENET_MEAN, std=IMAGENET_STD)

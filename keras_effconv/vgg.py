@@ -1,19 +1,35 @@
-"""VGG-16 and VGG-19 (arXiv:1409.1556), and VGG-16 for 32 x 32 images as in the HetConv paper."""
+"""VGG-11, 13, 16 and 19 (arXiv:1409.1556), and VGG-16 for 32 x 32 images as in the HetConv paper."""
 
 import functools
+from typing import NamedTuple
 
 from keras import layers
+from keras.applications.vgg16 import preprocess_input
 
-from keras_effconv.applications import Architecture, application, publish
+from keras_effconv.applications import Architecture, publish
 from keras_effconv.blocks import act, max_pool, merge, norm, squeeze_excite
 from keras_effconv.feature_maps import channels
 from keras_effconv.kinds import Conv
+from keras_effconv.preprocessing import CAFFE, CIFAR
+from keras_effconv.zoo import decode_predictions
 
 FILTERS = (64, 128, 256, 512, 512)
-CONVOLUTIONS = {
-    "VGG16": (2, 2, 3, 3, 3),
-    "VGG19": (2, 2, 4, 4, 4),
-}
+FIRST = "block1_conv1"
+
+
+class Variant(NamedTuple):
+    """A row: convolutions of each block."""
+
+    name: str
+    convolutions: tuple[int, ...]
+
+
+VARIANTS = (
+    Variant("VGG11", (1, 1, 2, 2, 2)),
+    Variant("VGG13", (2, 2, 2, 2, 2)),
+    Variant("VGG16", (2, 2, 3, 3, 3)),
+    Variant("VGG19", (2, 2, 4, 4, 4)),
+)
 
 
 def conv_relu(kind, x, filters, name):
@@ -22,7 +38,7 @@ def conv_relu(kind, x, filters, name):
 
 
 def conv_bn_relu(kind, x, filters, name):
-    """A convolution, batch normalisation and ReLU: the networks for CIFAR."""
+    """A convolution, batch normalisation and ReLU."""
     return act(norm(kind.conv(x, filters, 3, name=name), f"{name}_bn"), "relu", f"{name}_relu")
 
 
@@ -34,17 +50,17 @@ def conv_bn_relu_se(kind, x, filters, name):
     return squeeze_excite(y, channels(y) // 16, f"{name}_se_", activation="relu")
 
 
-FIRST = "block1_conv1"
-
-
 def body(x, kind, convolutions, block):
     """Image -> the last feature map, 32 times smaller. The first convolution, of the image, is plain."""
+    maps = {}
     for i, (filters, count) in enumerate(zip(FILTERS, convolutions), 1):
+        stride = 2 ** (i - 1)
         for j in range(1, count + 1):
             name = f"block{i}_conv{j}"
-            x = block(Conv() if name == FIRST else kind.at(2 ** (i - 1)), x, filters, name)
+            x = maps[stride] = block(Conv() if name == FIRST else kind.at(stride), x, filters, name)
         x = max_pool(x, f"block{i}_pool")
-    return merge(x)
+    x = maps[2 * stride] = merge(x)
+    return x, maps
 
 
 def top(x, classes, activation):
@@ -64,65 +80,50 @@ def cifar_top(x, classes, activation, dropout):
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 
 
-def _publish(variant):
-    default_name = variant.lower()
+def design(variant, batch_norm=False):
+    """A row of the table.
+
+    Args:
+        variant: a row of the table.
+        batch_norm: bool; batch normalisation between each convolution and its ReLU. Default `False`.
+    """
+    features = functools.partial(
+        body, convolutions=variant.convolutions, block=conv_bn_relu if batch_norm else conv_relu
+    )
     pool_names = ("global_average_pooling2d", "global_max_pooling2d")
-    features = functools.partial(body, convolutions=CONVOLUTIONS[variant], block=conv_relu)
-
-    def constructor(
-        include_top=True,
-        weights="imagenet",
-        input_tensor=None,
-        input_shape=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        name=default_name,
-        *,
-        conv=None,
-    ):
-        architecture = Architecture(variant, 224, features, top, pool_names)
-        arguments = (input_tensor, input_shape, pooling, classes, classifier_activation, name, conv)
-        return application(architecture, include_top, weights, *arguments)
-
-    summary = f"{variant}; images as `keras.applications.{variant.lower()}.preprocess_input` leaves them."
-    return publish(constructor, variant, summary, 224)
+    return Architecture(variant.name, 224, CAFFE, features, top, pool_names)
 
 
-VGG16, VGG19 = map(_publish, CONVOLUTIONS)
+def cifar_design(variant, se=False, dropout_rate=0.5):
+    """VGG for small images.
 
-
-def VGG16CIFAR(
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=10,
-    classifier_activation="softmax",
-    name="vgg16cifar",
-    *,
-    conv=None,
-    se=False,
-    dropout_rate=0.5,
-):
+    Args:
+        variant: a row of the table.
+        se: bool; squeeze-and-excite after each convolution but the first. Default `False`.
+        dropout_rate: float, before and after the layer of 512. Default 0.5.
+    """
     block = conv_bn_relu_se if se else conv_bn_relu
-    architecture = Architecture(
-        "VGG16CIFAR",
+    return Architecture(
+        variant.name,
         32,
-        functools.partial(body, convolutions=CONVOLUTIONS["VGG16"], block=block),
+        CIFAR,
+        functools.partial(body, convolutions=variant.convolutions, block=block),
         functools.partial(cifar_top, dropout=dropout_rate),
     )
-    arguments = (input_tensor, input_shape, pooling, classes, classifier_activation, name, conv)
-    return application(architecture, include_top, weights, *arguments)
 
 
-publish(
-    VGG16CIFAR,
+def _publish(variant):
+    summary = f"{variant.name}; images as `keras_effconv.vgg.preprocess_input` leaves them."
+    return publish(variant.name, design, summary, variant)
+
+
+VGG11, VGG13, VGG16, VGG19 = map(_publish, VARIANTS)
+VGG16CIFAR = publish(
     "VGG16CIFAR",
+    cifar_design,
     "VGG-16 for 32 x 32 images as in Table 1 of the HetConv paper: 13 convolutions with batch normalisation.",
-    32,
-    classes=10,
-    more="\n        se: bool; squeeze-and-excite after each convolution but the first. Default `False`."
-    "\n        dropout_rate: float, before and after the layer of 512. Default 0.5.",
+    Variant("VGG16CIFAR", (2, 2, 3, 3, 3)),
+    defaults={"weights": None, "classes": 10},
 )
+
+__all__ = ["VGG16CIFAR", "decode_predictions", "preprocess_input", *(variant.name for variant in VARIANTS)]

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.decode import check_resize, resize
-from keras_effconv.data.extras import require
 from keras_effconv.data.partition import check_choices, limited, stratified
+from keras_effconv.extras import require
 
 CHUNK = 256  # images resized at a time, to bound the float32 intermediate
 

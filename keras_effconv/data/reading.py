@@ -9,7 +9,7 @@ import stat
 import tensorflow as tf
 
 from keras_effconv.data.decode import decode
-from keras_effconv.data.extras import require
+from keras_effconv.extras import require
 
 PIXEL_LIMIT = 178_000_000  # The limit of pillow: above it a small file is an attack on memory, not a photo.
 BLOCK = 1024  # files handed to the threads at a time, to bound what waits to be stored

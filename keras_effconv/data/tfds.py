@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.decode import check_resize, decode
-from keras_effconv.data.extras import require
 from keras_effconv.data.partition import check_choices, limited, stratified
 from keras_effconv.data.storage import MEMORY_LIMIT, allocate
+from keras_effconv.extras import require
 
 # Where publications do not train on "train" alone.
 PUBLISHED_SPLITS = {"oxford_flowers102": ("train+validation", "test")}

@@ -38,6 +38,13 @@ class OctaveBase(ConvolutionBase):
                 f"`{type(self).__name__}` expects a map (n, h, w, c) with known channels, or a dict of them with the "
                 f"keys 'high' and 'low'. Received: input_shape={input_shape}"
             )
+        if len(shapes) == 2:
+            wanted = [half(size) for size in shapes["high"][1:3]]
+            if any(None not in sizes and sizes[0] != sizes[1] for sizes in zip(wanted, shapes["low"][1:3])):
+                raise ValueError(
+                    f"`{type(self).__name__}` expects a low band of half the high band's size, rounded up: "
+                    f"{tuple(wanted)}. Received: high={tuple(shapes['high'])}, low={tuple(shapes['low'])}"
+                )
         return {band: shapes[band][-1] for band in DEPTH if band in shapes}
 
     def compute_output_shape(self, input_shape):

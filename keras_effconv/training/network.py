@@ -9,7 +9,6 @@ import keras
 from keras import layers
 
 from keras_effconv import applications, kinds
-from keras_effconv.zoo import preprocessing_of
 
 BLOCK = re.compile(r"conv\d+_block\d+|block\d+[a-z]?|stem|top")
 
@@ -24,7 +23,7 @@ def check(recipe):
 
 def preprocessing(recipe):
     """What the network wants of an image: its weights' arithmetic, the recipe's size (or the model's own) and crop."""
-    wanted = preprocessing_of(applications.get(recipe.model).__name__)
+    wanted = applications.get(recipe.model).preprocessing
     return dataclasses.replace(wanted, size=recipe.image_size or wanted.size, crop=recipe.crop)
 
 

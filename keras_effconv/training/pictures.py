@@ -1,6 +1,6 @@
 """Two pictures of a fine-tune: its learning curves, and what it says of some images."""
 
-from keras_effconv.data.extras import require
+from keras_effconv.extras import require
 from keras_effconv.files import replacing
 
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_effconv.data.extras import require
+from keras_effconv.extras import require
 
 
 class EpochBar(keras.callbacks.Callback):

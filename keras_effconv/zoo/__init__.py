@@ -3,7 +3,7 @@
 from keras_effconv.zoo.classes import decode_predictions, imagenet_classes
 from keras_effconv.zoo.loading import load, load_weights
 from keras_effconv.zoo.pour import LoadReport, pour
-from keras_effconv.zoo.records import RECORDS, Record, find, preprocessing_of
+from keras_effconv.zoo.records import RECORDS, Record, find
 from keras_effconv.zoo.sources import WeightsUnavailable
 from keras_effconv.zoo.torch_legacy import FormatError
 
@@ -19,5 +19,4 @@ __all__ = [
     "load",
     "load_weights",
     "pour",
-    "preprocessing_of",
 ]

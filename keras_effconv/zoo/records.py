@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.preprocessing import CAFFE, Preprocessing, keras_preprocessing, lite_preprocessing
 
 
 class Package(NamedTuple):
@@ -41,21 +41,6 @@ class Record(NamedTuple):
     licence: str
 
 
-def lite_preprocessing(size):
-    """EfficientNet-Lite: (x - 127) / 128, centre crop of S / (S + 32)."""
-    return Preprocessing(size, size / (size + 32), mean=(127.0,) * 3, std=(128.0,) * 3, inside=True)
-
-
-def keras_preprocessing(size):
-    """EfficientNet as Keras has it: ImageNet's mean and standard deviation, inside the network."""
-    return Preprocessing(size, 0.875, mean=IMAGENET_MEAN, std=IMAGENET_STD, inside=True)
-
-
-IMAGENET_MEAN = tuple(255 * m for m in (0.485, 0.456, 0.406))
-IMAGENET_STD = tuple(255 * s for s in (0.229, 0.224, 0.225))
-CAFFE = Preprocessing(224, 0.875, "bilinear", mean=(123.68, 116.779, 103.939), bgr=True)
-CIFAR = Preprocessing(32, 1.0, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-
 # Names in lukemelas' EfficientNet-PyTorch, after its flat block index has become `block2a_`.
 LITE_NAMES = (
     (r"^_conv_stem\.", "stem_conv."),
@@ -77,6 +62,7 @@ LITE_NAMES = (
     (r"\.bias$", "/bias"),
 )
 KERAS_NAMES = (
+    (r"^normalization_\d+/", "normalization/"),
     (r"_W(_\d+)?$", "/kernel"),
     (r"_b(_\d+)?$", "/bias"),
     (r"/depthwise_kernel$", "/kernel"),
@@ -144,13 +130,6 @@ RECORDS = (
 )
 # fmt: on
 
-# What models without a published set want, so that `preprocessing_for` has an answer.
-DEFAULTS = {
-    "EfficientNetLite3": lite_preprocessing(280),
-    "EfficientNetLite4": lite_preprocessing(300),
-    "VGG16CIFAR": CIFAR,
-}
-
 
 def find(model, tag, include_top=True):
     """The record of a weight set; one with the top serves a model without it, where there is no other.
@@ -166,11 +145,6 @@ def find(model, tag, include_top=True):
             f"{', '.join(known)}. Received: weights={tag!r}"
         )
     return min(found, key=lambda record: record.include_top != include_top)
-
-
-def preprocessing_of(model):
-    """What a model's weights want of an image."""
-    return DEFAULTS[model] if model in DEFAULTS else find(model, "imagenet").preprocessing
 
 
 def rename(name, rows):

@@ -1,0 +1,163 @@
+"""Parameters, multiply-accumulates and activations of any Keras model, per layer and in sum."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+from keras_effconv.counting.conventions import CONVENTIONS
+from keras_effconv.counting.macs import macs_of
+from keras_effconv.counting.walk import calls_of, elements
+from keras_effconv.extras import require
+from keras_effconv.layers.base import one_of
+
+
+class LayerCount(NamedTuple):
+    """A call's row. A layer that is called again has its parameters in the first row.
+
+    Attributes:
+        name: str, behind the names of the models it is nested in.
+        kind: str, the class.
+        output_shape: shape without the batch, or a dict of them by band.
+        params: int, all variables.
+        trainable_params: int.
+        macs: int, those of the layer's definition; `None` where no rule is known.
+        macs_executed: int, those that its form of execution computes.
+        activations: int, the numbers that a layer with MACs writes, else 0.
+    """
+
+    name: str
+    kind: str
+    output_shape: object
+    params: int
+    trainable_params: int
+    macs: int | None
+    macs_executed: int | None
+    activations: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCount:
+    """The counts of a model for one image. Printed, a table.
+
+    Attributes:
+        params: int, all variables of the layers.
+        trainable_params: int.
+        macs: int, multiply-accumulates of convolutions and dense layers.
+        macs_executed: int, with what execution forms compute beyond the definition.
+        activations: int, the numbers that convolutions and dense layers write.
+        layers: tuple of `LayerCount`, the calls that have weights or multiply-accumulates.
+        uncounted: tuple of names: what no rule knows, so that `macs` lacks it.
+    """
+
+    name: str
+    params: int
+    trainable_params: int
+    macs: int
+    macs_executed: int
+    activations: int
+    layers: tuple[LayerCount, ...]
+    uncounted: tuple[str, ...]
+    calls: tuple = dataclasses.field(repr=False, compare=False, default=())
+
+    def under(self, convention):
+        """Parameters and FLOPs as a paper counts them.
+
+        Args:
+            convention: str, a name of `counting.CONVENTIONS`, whose functions say what each counts.
+
+        Returns:
+            A `PaperCount`.
+        """
+        one_of("convention", convention, tuple(CONVENTIONS))
+        return CONVENTIONS[convention](self)
+
+    def to_dict(self):
+        """The counts as a dict that JSON can hold, with a list of dicts as `layers`."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "calls"}
+        return {**fields, "layers": [row._asdict() for row in self.layers], "uncounted": list(self.uncounted)}
+
+    def to_pandas(self):
+        """The rows as a pandas `DataFrame`.
+
+        Raises:
+            ImportError: without pandas; the message names the extra.
+        """
+        return require("pandas", "tables").DataFrame([row._asdict() for row in self.layers])
+
+    def __str__(self):
+        head = ("layer", "class", "output", "params", "MACs", "executed", "activations")
+        rows = [
+            (r.name, r.kind, _shape(r.output_shape), *map(_number, (r.params, r.macs, r.macs_executed, r.activations)))
+            for r in self.layers
+        ]
+        sums = (self.params, self.macs, self.macs_executed, self.activations)
+        rows.append((self.name, f"{len(rows)} rows", "", *map(_number, sums)))
+        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+        lines = [
+            "  ".join(text.ljust(w) if i < 3 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths)))
+            for row in [head, tuple("-" * w for w in widths), *rows]
+        ]
+        lines.append(f"trainable parameters: {self.trainable_params:,}")
+        if self.uncounted:
+            lines.append(f"NOT COUNTED, no rule is known: {', '.join(self.uncounted)}")
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def _number(value):
+    return "?" if value is None else f"{value:,}"
+
+
+def _shape(shape):
+    if isinstance(shape, dict):
+        return " + ".join(_shape(each) for each in shape.values())
+    return " x ".join(map(str, shape)) if isinstance(shape, tuple) else ""
+
+
+def count(model, input_shape=None):
+    """Count a model's parameters, multiply-accumulates (MACs) and activations for one image.
+
+    Works for any Keras model: of this package, of `keras.applications`, of a user. Shared layers count at each call,
+    nested models with what is in them. A layer for which no rule is known is listed in `uncounted`;
+    `counting.macs_of.register` teaches a rule.
+
+    Args:
+        model: a built Keras model.
+        input_shape: (height, width, channels) to count at. Needed where the model's own is unknown.
+
+    Returns:
+        A `ModelCount`.
+
+    Raises:
+        ValueError: when a size is unknown.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> counts = count(keras_effconv.EfficientNetB0(weights=None))
+    >>> counts.trainable_params, counts.macs
+    (5288548, 385814752)
+    """
+    calls, rows, seen = calls_of(model, input_shape), [], set()
+    for call in calls:
+        macs, executed = macs_of(call.operation, call)
+        weights = [] if id(call.operation) in seen else getattr(call.operation, "weights", [])
+        seen.add(id(call.operation))
+        if weights or macs or macs is None:
+            kind, shape = type(call.operation).__name__, _without_batch(call.outputs)
+            trainable = [v for v in weights if v.trainable]
+            numbers = (_size(weights), _size(trainable), macs, executed, elements(call.outputs) if macs else 0)
+            rows.append(LayerCount(call.name, kind, shape, *numbers))
+    sums = (sum(getattr(row, field) or 0 for row in rows) for field in ("macs", "macs_executed", "activations"))
+    uncounted = tuple(row.name for row in rows if row.macs is None)
+    sizes = (_size(model.weights), _size(model.trainable_weights))
+    return ModelCount(model.name, *sizes, *sums, tuple(rows), uncounted, tuple(calls))
+
+
+def _size(variables):
+    return sum(math.prod(v.shape) for v in variables)
+
+
+def _without_batch(shapes):
+    if isinstance(shapes, dict):
+        return {band: _without_batch(shape) for band, shape in shapes.items()}
+    return shapes[1:] if isinstance(shapes, tuple) else shapes

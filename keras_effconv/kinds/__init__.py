@@ -1,0 +1,12 @@
+"""What "convolution" means in a network: the value of `conv=`.
+
+A kind turns feature maps into feature maps. Builders call its methods and know no more of it. Its repr is also its
+name on a command line: `get(repr(kind)) == kind`.
+"""
+
+from keras_effconv.kinds.conv import KINDS, Conv, get
+from keras_effconv.kinds.het_conv import PC, HetConv
+from keras_effconv.kinds.oct_conv import OctConv
+from keras_effconv.kinds.separable import DWCPWC, GWCPWC
+
+__all__ = ["DWCPWC", "GWCPWC", "KINDS", "PC", "Conv", "HetConv", "OctConv", "get"]

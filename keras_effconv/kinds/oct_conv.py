@@ -1,0 +1,55 @@
+"""The octave convolution as a kind."""
+
+import dataclasses
+
+from keras_effconv.kinds.conv import Conv, entry_at, scheduled
+from keras_effconv.layers import OctConv2D, OctDepthwiseConv2D
+from keras_effconv.layers.base import positive
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class OctConv(Conv):
+    """Octave convolutions (ICCV 2019): a share alpha of the channels at half the resolution.
+
+    Args:
+        alpha: float from 0 to 1, the low band's share of the channels, or a schedule by stride: `((4, 0.5), (8, 0.25))`
+            has 0.5 from stride 4 on, 0.25 from stride 8 on, and no low band before. Default 0.25. `alpha=0` changes
+            nothing.
+        coarsest: int; from this stride on there is no low band, as the authors have it. Default 32.
+
+    Example:
+
+    >>> OctConv(alpha=0.25).at(16), OctConv(alpha=0.25).at(32)
+    (OctConv(alpha=0.25), OctConv(alpha=0))
+    """
+
+    alpha: float | tuple = 0.25
+    coarsest: int = 32
+
+    def __post_init__(self):
+        object.__setattr__(self, "alpha", scheduled("alpha", self.alpha, share))
+        positive("coarsest", self.coarsest)
+
+    def at(self, stride):
+        if stride >= self.coarsest:
+            return self.closing()
+        return dataclasses.replace(self, alpha=entry_at(self.alpha, stride, before=0))
+
+    def closing(self):
+        return dataclasses.replace(self, alpha=0)
+
+    def conv(self, x, filters, kernel_size, strides=1, pad=None, *, name, groups=1, **config):
+        if not self.alpha and not isinstance(x, dict):
+            return super().conv(x, filters, kernel_size, strides, pad, name=name, groups=groups, **config)
+        return OctConv2D(filters, kernel_size, strides, alpha=self.alpha, groups=groups, name=name, **config)(x)
+
+    def depthwise(self, x, kernel_size, strides=1, pad=None, *, name, **config):
+        if not isinstance(x, dict):
+            return super().depthwise(x, kernel_size, strides, pad, name=name, **config)
+        return OctDepthwiseConv2D(kernel_size, strides, name=name, **config)(x)
+
+
+def share(alpha):
+    """Raise a `ValueError` unless alpha is a number from 0 to 1."""
+    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 <= alpha <= 1:
+        raise ValueError(f"`alpha` must be a number from 0 to 1. Received: alpha={alpha!r}")

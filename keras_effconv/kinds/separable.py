@@ -1,0 +1,58 @@
+"""What HetConv is compared with in its paper: a grouped convolution, then a pointwise one."""
+
+import dataclasses
+
+from keras import layers
+
+from keras_effconv.feature_maps import channels, lift
+from keras_effconv.kinds.conv import Conv
+from keras_effconv.layers.base import positive
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class GWCPWC(Conv):
+    """The HetConv paper's "GWC + PWC": k x k in groups from M to M channels, normalisation, then 1 x 1 to N.
+
+    Convolutions larger than 1 x 1 are replaced, those with groups of their own apart. Neither of the two has a bias,
+    as in the paper's rows: put normalisation behind them.
+
+    Args:
+        groups: int, of the k x k convolution; must divide M. Default 4.
+    """
+
+    groups: int = 4
+
+    def __post_init__(self):
+        positive("groups", self.groups)
+
+    def conv(self, x, filters, kernel_size, strides=1, pad=None, *, name, groups=1, **config):
+        if kernel_size in (1, (1, 1)) or groups > 1:
+            return super().conv(x, filters, kernel_size, strides, pad, name=name, groups=groups, **config)
+        config["use_bias"] = False
+        x = self._spatial(x, kernel_size, strides, pad, f"{name}_gwc", config)
+        x = lift(layers.BatchNormalization, x, name=f"{name}_gwc_bn")
+        return super().conv(x, filters, 1, name=name, **config)
+
+    def _spatial(self, x, kernel_size, strides, pad, name, config):
+        if channels(x) % self.groups:
+            raise ValueError(
+                f"`groups` must divide the channels. Received: groups={self.groups}, channels={channels(x)} at {name!r}"
+            )
+        return super().conv(x, channels(x), kernel_size, strides, pad, name=name, groups=self.groups, **config)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class DWCPWC(GWCPWC):
+    """The HetConv paper's "DWC + PWC": a depthwise convolution, normalisation, then 1 x 1, all without biases."""
+
+    groups: None = dataclasses.field(default=None, init=False)
+
+    def __post_init__(self):
+        """Nothing to check: a depthwise convolution has as many groups as channels."""
+
+    def __repr__(self):
+        return "DWCPWC()"
+
+    def _spatial(self, x, kernel_size, strides, pad, name, config):
+        config = {key.replace("kernel_", "depthwise_"): value for key, value in config.items()}
+        return self.depthwise(x, kernel_size, strides, pad, name=name, **config)

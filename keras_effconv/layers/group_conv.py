@@ -1,0 +1,23 @@
+"""Grouped convolution as a layer, without an XLA island on TensorFlow."""
+
+import keras
+
+from keras_effconv.layers.grouped import grouped_conv, grouped_is_native, split_conv
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class GroupConv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` with groups, in a form that TensorFlow can serve: see `grouped_conv`.
+
+    Example:
+
+    >>> layer = GroupConv2D(8, 3, groups=4, padding="same")
+    >>> tuple(layer(keras.ops.ones((1, 5, 5, 16))).shape), tuple(layer.kernel.shape)
+    ((1, 5, 5, 8), (3, 3, 4, 8))
+    """
+
+    def convolution_op(self, inputs, kernel):
+        options = (tuple(self.strides), self.padding, tuple(self.dilation_rate))
+        if grouped_is_native(max(self.dilation_rate) > 1):
+            return grouped_conv(inputs, kernel, *options)
+        return split_conv(inputs, kernel, self.groups, *options)

@@ -1,0 +1,108 @@
+"""Pre-activation ResNets (arXiv:1603.05027): Keras' V2 networks, and the OctConv ablation's ResNet-26 and 200."""
+
+import functools
+from typing import NamedTuple
+
+from keras import layers
+from keras.applications.resnet_v2 import preprocess_input
+
+from keras_effconv.applications import Architecture, publish
+from keras_effconv.blocks import Stage, act, add, entering, norm, pad_layer, trunk
+from keras_effconv.feature_maps import bands, channels, lift
+from keras_effconv.preprocessing import UNIT
+from keras_effconv.resnet import EPSILON, FILTERS, STEMS, Options, label, pool, stem, top, widened
+from keras_effconv.scaling import deeper, pixels
+from keras_effconv.zoo import decode_predictions
+
+
+class Variant(NamedTuple):
+    """A row: blocks of each stage. Keras' networks stride in the last block of a stage, the authors' in the first."""
+
+    name: str
+    blocks: tuple[int, ...]
+    strides_last: bool
+    use_bias: bool  # of the convolutions that no normalisation follows
+
+
+VARIANTS = (
+    Variant("ResNet50V2", (3, 4, 6, 3), strides_last=True, use_bias=True),
+    Variant("ResNet101V2", (3, 4, 23, 3), strides_last=True, use_bias=True),
+    Variant("ResNet152V2", (3, 8, 36, 3), strides_last=True, use_bias=True),
+    Variant("ResNet26", (2, 2, 2, 2), strides_last=False, use_bias=False),
+    Variant("ResNet200", (3, 24, 36, 3), strides_last=False, use_bias=False),
+)
+
+
+def norm_relu(x, name):
+    """Normalisation and ReLU: `{name}_bn`, `{name}_relu`."""
+    return act(norm(x, f"{name}_bn", epsilon=EPSILON), "relu", f"{name}_relu")
+
+
+def bottleneck(kind, x, filters, stride, name, padding, use_bias, pool_name):
+    """Pre-activated 1 x 1, 3 x 3, 1 x 1: (n, h, w, c) -> (n, h / stride, w / stride, 4 * filters)."""
+    active = norm_relu(x, f"{name}_preact")
+    pad = pad_layer(padding, 3, stride, f"{name}_2_pad")
+    y = kind.conv(active, filters, 1, name=f"{name}_1_conv", use_bias=False)
+    y = kind.conv(norm_relu(y, f"{name}_1"), filters, 3, stride, pad, name=f"{name}_2_conv", use_bias=False)
+    y = kind.conv(norm_relu(y, f"{name}_2"), 4 * filters, 1, name=f"{name}_3_conv", use_bias=use_bias)
+    if channels(x) != channels(y) or set(bands(x)) != set(bands(y)):
+        x = kind.conv(active, 4 * filters, 1, stride, name=f"{name}_0_conv", use_bias=use_bias)
+    elif stride > 1:
+        x = lift(layers.MaxPooling2D, x, name=pool_name, pool_size=1, strides=stride)
+    return add(x, y, f"{name}_out")
+
+
+def strides_of(count, stage, strides_last):
+    """The strides of a stage's blocks: Keras' at the end, but in the last stage; else at the start, but in the first.
+
+    >>> strides_of(3, 0, True), strides_of(3, 3, True), strides_of(3, 0, False), strides_of(3, 3, False)
+    ((1, 1, 2), (1, 1, 1), (1, 1, 1), (2, 1, 1))
+    """
+    if strides_last:
+        return entering(1 if stage == len(FILTERS) - 1 else 2, count)[::-1]
+    return entering(1 if stage == 0 else 2, count)
+
+
+def body(x, kind, variant, padding, width, depth):
+    """Image -> the last feature map, 32 times smaller."""
+    scale = widened(width)
+    options = Options(padding=padding, use_bias=variant.use_bias)
+    x = stem(x, STEMS["7x7"].convolutions, scale, options, last_norm=False)
+    maps = {2: x}
+    x = pool(x, False, scale, options)
+    shared = {"padding": padding, "use_bias": variant.use_bias}
+    stages = []
+    for i, (filters, count) in enumerate(zip(FILTERS, variant.blocks)):
+        pool_name = f"max_pooling2d_{i}" if i else "max_pooling2d"
+        strides = strides_of(deeper(count, depth), i, variant.strides_last)
+        stages.append(Stage(bottleneck, scale(filters), strides, {**shared, "pool_name": pool_name}))
+    x, more = trunk(x, stages, kind, stride=4, label=label)
+    x = norm_relu(x, "post")
+    return x, {**maps, **more, 32: x}
+
+
+def design(variant, padding="symmetric", width=1.0, depth=1.0, resolution=1.0):
+    """A row of the table.
+
+    Args:
+        variant: a row of the table.
+        padding: of strided convolutions: `"symmetric"`, as Keras' ResNets and torch pad, or `"same"`, as
+            TensorFlow does. Default `"symmetric"`.
+        width: float, multiplies the filters: 64 cut to a whole number, its multiples. Default 1.
+        depth: float, multiplies the blocks of each stage (rounded up). Default 1.
+        resolution: float, multiplies the default size of the image. Default 1.
+    """
+    size = pixels(224, resolution)
+    features = functools.partial(body, variant=variant, padding=padding, width=width, depth=depth)
+    untrained = "" if padding == "symmetric" else f"padding={padding!r}"
+    return Architecture(variant.name, size, UNIT.at(size), features, top, untrained=untrained)
+
+
+def _publish(variant):
+    summary = f"{variant.name}; images as `keras_effconv.resnet_v2.preprocess_input` leaves them."
+    return publish(variant.name, design, summary, variant)
+
+
+ResNet50V2, ResNet101V2, ResNet152V2, ResNet26, ResNet200 = map(_publish, VARIANTS)
+
+__all__ = ["decode_predictions", "preprocess_input", *(variant.name for variant in VARIANTS)]
