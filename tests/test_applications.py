@@ -2,17 +2,31 @@
 
 import inspect
 import json
-import time
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from grid import IDENTITIES, KINDS, NETWORKS
 
 import keras_effconv as ke
+from keras_effconv import blocks
+from keras_effconv.applications import MODELS
 
-THEIRS = {name: getattr(keras.applications, name) for name in ("EfficientNetB0", "EfficientNetB3", "VGG16", "VGG19")}
-SIZES = {True: [(32, 32, 3), (75, 61, 3)], False: [(32, 32, 3), (75, 61, 3)]}
+QUICK = [
+    ("EfficientNetB0", {}),
+    ("EfficientNetB3", {}),
+    ("MobileNet", {"alpha": 0.5, "depth_multiplier": 2}),
+    ("MobileNetV2", {"alpha": 1.4}),
+    ("MobileNetV2", {"alpha": 0.35}),
+    ("ResNet50", {}),
+    ("ResNet50V2", {}),
+    ("VGG16", {}),
+    ("VGG19", {}),
+]
+THEIRS = [name for name in ke.applications.list_models() if hasattr(keras.applications, name)]
 
 
 def random_weights(model, seed=0):
@@ -36,28 +50,53 @@ def run(model, x):
     return keras.ops.convert_to_numpy(model(x))
 
 
-@pytest.mark.parametrize("name", THEIRS)
-@pytest.mark.parametrize("size", [(32, 32, 3), (75, 61, 3)], ids=str)
-@pytest.mark.parametrize("include_top", [True, False])
-def test_equals_keras_applications(name, size, include_top):
-    options = {"weights": None, "input_shape": size, "include_top": include_top, "classes": 11, "pooling": "max"}
-    theirs, ours = random_weights(THEIRS[name](**options)), ke.applications.get(name)(**options)
-    assert [layer.name for layer in ours.layers[1:]] == [strip_counter(layer.name) for layer in theirs.layers[1:]]
+def pair(name, **options):
+    """Keras' network and ours; names, order and shapes of all layers are equal."""
+    theirs, ours = (build(weights=None, **options) for build in (getattr(keras.applications, name), MODELS[name]))
+    assert ours.name == theirs.name
+    assert [strip_counter(layer.name) for layer in ours.layers[1:]] == [
+        strip_counter(layer.name) for layer in theirs.layers[1:]
+    ]
     assert [v.shape for v in ours.weights] == [v.shape for v in theirs.weights]
-    random_weights(ours)
-    expected = run(theirs, images(size))
-    np.testing.assert_allclose(run(ours, images(size)), expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+    return theirs, ours
+
+
+def check_outputs(name, **options):
+    theirs, ours = map(random_weights, pair(name, **options))
+    shape = theirs.input_shape[1:]
+    expected = run(theirs, images(shape))
+    np.testing.assert_allclose(run(ours, images(shape)), expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("name", "options"), QUICK, ids=str)
+@pytest.mark.parametrize("include_top", [True, False])
+def test_equals_keras_applications(name, options, include_top):
+    size = (32, 32, 3) if include_top else (75, 61, 3)
+    check_outputs(name, input_shape=size, include_top=include_top, classes=11, pooling="max", **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("include_top", [True, False])
+@pytest.mark.parametrize("size", [None, (75, 61, 3), (64, 64, 3)], ids=str)
+def test_every_constructor_equals_keras_applications(name, include_top, size):
+    if size is None:
+        size = MODELS[name](weights=None).input_shape[1:]
+    check_outputs(name, input_shape=size, include_top=include_top)
 
 
 def strip_counter(name):
-    """Keras numbers its unnamed layers over a session; ours have names."""
+    """Keras numbers its unnamed layers over a session; ours have names. The pools of ResNetV2 are numbered in both."""
     stem, _, number = name.rpartition("_")
-    return stem if number.isdigit() and stem in {"rescaling", "normalization", "global_max_pooling2d"} else name
+    return stem if number.isdigit() and stem in UNNAMED else name
+
+
+UNNAMED = {"rescaling", "normalization", "global_average_pooling2d", "global_max_pooling2d", "max_pooling2d"}
 
 
 @pytest.mark.parametrize("name", THEIRS)
 def test_signature_is_keras_and_conv(name):
-    theirs = inspect.signature(THEIRS[name]).parameters
+    theirs = inspect.signature(getattr(keras.applications, name)).parameters
     ours = inspect.signature(ke.applications.get(name)).parameters
     assert [(p.name, p.default) for p in list(ours.values())[: len(theirs)]] == [
         (p.name, p.default) for p in theirs.values()
@@ -90,6 +129,15 @@ def test_a_network_of_any_kind_trains_and_comes_back(network, kind, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(run(loaded, x), run(model, x), atol=1e-6)
+    assert_exportable(model)
+
+
+def assert_exportable(model):
+    """The graph that an export would hold runs anywhere: no operation that must be compiled with XLA."""
+    graph = tf.function(model).get_concrete_function(tf.TensorSpec((None, *model.input_shape[1:]))).graph
+    graphs = [graph.as_graph_def(), *graph.as_graph_def().library.function]
+    assert not [g for g in graphs[1:] if g.attr["_XlaMustCompile"].b]
+    assert "XlaLaunch" not in {node.op for node in graphs[0].node}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
@@ -103,16 +151,24 @@ def test_one_graph_for_every_size_and_any_channels(kind):
         np.testing.assert_allclose(run(dynamic, x), run(static, x), rtol=1e-4, atol=1e-5)
 
 
+BUILD_B7 = """
+import gc, time, keras, keras_effconv
+builds = (keras.applications.EfficientNetB7, keras_effconv.EfficientNetB7)
+seconds = [[], []]
+for _ in range(3):
+    for each, build in zip(seconds, builds):
+        gc.collect()
+        begun = time.process_time()
+        build(weights=None)
+        each.append(time.process_time() - begun)
+print(min(seconds[1]) / min(seconds[0]))
+"""
+
+
 def test_b7_builds_as_fast_as_keras():
-    seconds = {}
-    for _ in range(2):
-        for build in (keras.applications.EfficientNetB7, ke.EfficientNetB7):
-            begun = time.perf_counter()
-            build(weights=None)
-            elapsed = time.perf_counter() - begun
-            seconds[build.__module__] = min(elapsed, seconds.get(build.__module__, elapsed))
-    theirs, ours = seconds.values()
-    assert ours <= theirs
+    """In a process of its own: what other tests left behind slows whoever comes later."""
+    result = subprocess.run([sys.executable, "-c", BUILD_B7], capture_output=True, text=True, check=True)
+    assert float(result.stdout) <= 1.1  # as fast; a tenth is what two runs of one of them differ by
 
 
 def test_drop_connect_rate_reaches_the_blocks():
@@ -169,3 +225,56 @@ def test_models_by_name():
 
 def test_config_is_json():
     json.dumps(ke.VGG16CIFAR(weights=None, conv=ke.OctConv()).get_config(), default=str)
+
+
+def test_a_second_build_has_the_same_names():
+    for name in ("EfficientNetB0", "ResNet50V2", "MobileNet", "VGG11"):
+        first, second = (MODELS[name](weights=None, include_top=False, pooling="avg") for _ in range(2))
+        assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]
+
+
+@pytest.mark.parametrize("name", ["ResNet50", "EfficientNetB0", "VGG16"])
+def test_other_padding_and_strides_refuse_published_weights(name):
+    options = {"ResNet50": {"stride_position": "middle"}, "EfficientNetB0": {"padding": "symmetric"}}.get(name)
+    if options is None:
+        with pytest.raises(TypeError, match=r"VGG16\(\) got an unexpected keyword argument 'padding'"):
+            ke.VGG16(padding="same")
+        return
+    with pytest.raises(ValueError, match="no published set was trained so"):
+        MODELS[name](**options)
+
+
+def test_symmetric_padding_is_torch_s():
+    """Stride 2 on an even map: a symmetric 3 x 3 reads pixels -1, 0, 1; "same" reads 0, 1, 2."""
+    x = np.zeros((1, 32, 32, 3), "float32")
+    x[0, 0, 0] = 1
+    for padding, position in (("symmetric", (1, 1)), ("same", (0, 0))):
+        model = ke.MobileNetV2(weights=None, include_top=False, padding=padding, input_shape=(32, 32, 3))
+        first = keras.Model(model.input, model.get_layer("Conv1").output)
+        kernel = np.zeros((3, 3, 3, 32), "float32")
+        kernel[position] = 1
+        model.get_layer("Conv1").kernel.assign(kernel)
+        assert run(first, x)[0, 0, 0, 0] == 3
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.name)
+@pytest.mark.parametrize("kind", [ke.Conv(), ke.OctConv(alpha=0.5)], ids=repr)
+def test_features_of_every_stride(network, kind):
+    model = network.build(conv=kind)
+    strides = sorted(model.stride_ends)
+    pyramid = ke.features(model, strides)
+    outputs = pyramid(images(network.shape))
+    assert [tuple(x.shape[:1]) for x in outputs] == [(2,)] * len(strides)
+    for stride, x in zip(strides, outputs):
+        assert abs(x.shape[1] - network.shape[0] / stride) <= 1
+    with pytest.raises(ValueError, match="`strides` must be some of"):
+        ke.features(model, (3,))
+
+
+def test_bands_of_a_sample_are_dropped_together():
+    image = keras.Input((8, 8, 8))
+    maps = blocks.drop_path(ke.OctConv(0.5).conv(image, 8, 1, name="split", use_bias=False), 0.5, "drop")
+    high, low = keras.Model(image, [maps["high"], maps["low"]])(np.ones((64, 8, 8, 8), "float32"), training=True)
+    dropped = [keras.ops.convert_to_numpy(keras.ops.all(x == 0, axis=(1, 2, 3))) for x in (high, low)]
+    np.testing.assert_array_equal(*dropped)
+    assert 0 < dropped[0].sum() < 64

@@ -58,7 +58,8 @@ def test_a_kind_of_ones_own_is_known_by_name():
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("size", [8, 9])
 def test_conv_then_conv_keeps_filters_and_size(kind, strides, size):
-    x = kind.conv(keras.Input((size, size + 1, 6)), 12, 3, name="first")
+    kind = kind.at(8)
+    x = kind.conv(keras.Input((size, size + 1, 8)), 12, 3, name="first")
     y = kind.conv(x, 16, 3, strides, name="second")
     high = bands(y).get("high", bands(y).get("low"))
     assert channels(y) == 16
@@ -68,6 +69,7 @@ def test_conv_then_conv_keeps_filters_and_size(kind, strides, size):
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 def test_depthwise_keeps_the_bands(kind):
+    kind = kind.at(8)
     x = kind.conv(keras.Input((9, 8, 6)), 12, 1, name="first")
     assert shapes(kind.depthwise(x, 3, name="depthwise")) == shapes(x)
 

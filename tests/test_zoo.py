@@ -288,6 +288,13 @@ def test_a_keras_file_by_its_path(name, tmp_path):
         assert len(ours.load_report.loaded) >= len(theirs.weights) - 1
 
 
+def test_keras_counts_its_unnamed_layers_up():
+    """A second EfficientNet of a process is saved with `normalization_1`."""
+    record = records.find("EfficientNetB0", "imagenet")
+    later = {"normalization_7/mean": np.zeros(3, "float32"), "normalization_7/variance": np.ones(3, "float32")}
+    assert set(loading.to_dense(later, record)) == {"normalization/mean", "normalization/variance"}
+
+
 def test_the_variance_that_keras_files_mean_is_put_right():
     """Published Keras files hold the deviation under the name `variance` (tensorflow issue 49930)."""
     record = records.find("EfficientNetB0", "imagenet")

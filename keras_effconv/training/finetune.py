@@ -88,10 +88,12 @@ def _start(recipe, dataset):
     curves = fit_head(model, recipe, train, validation)
     trained = unfreeze(model, recipe.unfreeze_blocks)
     print(f"unfrozen: {', '.join(trained) or 'nothing'} and the head; batch normalisation stays frozen")
-    return _compiled(recipe, dataset, model), curves, base.load_report
+    fused = base.load_report is not None and base.load_report.fused
+    peak = recipe.lr if recipe.lr is not None else FUSED_LR if fused else LR
+    return _compiled(recipe, dataset, model, peak), curves, base.load_report
 
 
-def _compiled(recipe, dataset, model):
+def _compiled(recipe, dataset, model, peak):
     """The network behind its augmentation, with AdamW: warm-up over the first tenth, then a cosine to 0."""
     size = model.input_shape[1]
     images = keras.Input((size, size, 3), name="images")
@@ -100,7 +102,7 @@ def _compiled(recipe, dataset, model):
     total = recipe.epochs * -(-len(dataset.train) // recipe.batch_size)
     warm_up = total // 10
     rate = keras.optimizers.schedules.CosineDecay(
-        recipe.lr / 100, max(total - warm_up, 1), warmup_target=recipe.lr, warmup_steps=max(warm_up, 1)
+        peak / 100, max(total - warm_up, 1), warmup_target=peak, warmup_steps=max(warm_up, 1)
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -151,3 +153,4 @@ class Speed(keras.callbacks.Callback):
 
 
 NAME = "network"
+LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3

@@ -18,7 +18,8 @@ class FineTune:
         head_epochs: int, epochs over the cached features.
         head_lr: float, learning rate of the head's phase.
         epochs: int, epochs with unfrozen blocks; 0 for none.
-        lr: float, peak learning rate of that phase: warm-up over the first tenth, then a cosine to 0.
+        lr: float, peak learning rate of that phase: warm-up over the first tenth, then a cosine to 0. `None`, the
+            default, is 1e-3, and 1e-4 where loading made one layer of several (HetConv in an EfficientNet).
         unfreeze_blocks: int, blocks from the end; -1 for all.
         augmentation: `"none"`, `"light"` or `"standard"`.
         label_smoothing: float.
@@ -37,7 +38,7 @@ class FineTune:
     head_epochs: int = 40
     head_lr: float = 3e-3
     epochs: int = 8
-    lr: float = 1e-3
+    lr: float | None = None
     unfreeze_blocks: int = 14
     augmentation: str = "standard"
     label_smoothing: float = 0.1

@@ -27,6 +27,7 @@ class LoadReport:
         skipped: tuple of (name in the file, reason).
         approximate: bool; whether the model computes something else than the file's network did, so that batch
             statistics should be measured again and some training is needed.
+        fused: bool; whether layers were made of several of the file's: such a model wants a lower learning rate.
     """
 
     source: str
@@ -34,6 +35,7 @@ class LoadReport:
     adapted: tuple[tuple[str, str], ...]
     skipped: tuple[tuple[str, str], ...]
     approximate: bool
+    fused: bool = False
 
     def __str__(self):
         rules = {}
@@ -53,7 +55,7 @@ class Pouring:
     def __init__(self, model, dense):
         self.model, self.dense = model, dict(dense)
         self.used, self.missing, self.wrong = set(), [], []
-        self.values, self.adapted, self.approximate = [], [], False
+        self.values, self.adapted, self.approximate, self.fused = [], [], False, False
 
     def take(self, key):
         """The file's array of that name, or `None`, which makes the pour fail."""
@@ -112,7 +114,7 @@ def pour(model, dense, source="weights", skip=()):
             layer.finalize_state()
     loaded = tuple(f"{layer.name}/{variable.name}" for layer, variable, _ in state.values)
     reasons = tuple((name, "the model has no such layer") for name in skipped)
-    return LoadReport(source, loaded, tuple(state.adapted), reasons, state.approximate)
+    return LoadReport(source, loaded, tuple(state.adapted), reasons, state.approximate, state.fused)
 
 
 @functools.singledispatch
@@ -181,7 +183,7 @@ def _(layer: HetConv2D, state):
         return
     rule = "k x k kept on its part, elsewhere 1 x 1 from the sum of k x k"
     if tuple(kernel.shape[2:]) == (layer.filters, 1):
-        kernel = fuse(layer, kernel, state)
+        kernel, state.fused = fuse(layer, kernel, state), True
         rule = "expansion and depthwise as one, linear between them; " + rule
     if kernel is None or tuple(kernel.shape) != (*layer.kernel_size, layer.channels, layer.filters):
         state.wrong.append(f"{layer.name}/kernel is made of {layer.channels} channels and {layer.filters} filters")
