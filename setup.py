@@ -12,7 +12,7 @@ TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2.2", "hypothesis>=6.100", "p
 setup(
     name="keras-effconv",
     version="0.1.0",
-    description="VGG, ResNet, MobileNet and EfficientNet for Keras 3, with the convolution (HetConv, OctConv) as an argument",
+    description="VGG, ResNet, MobileNet, EfficientNet for Keras 3, with HetConv and OctConv as an argument",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -51,7 +51,7 @@ def compound(phi, alpha=1.2, beta=1.1, gamma=1.15):
     Example:
 
     >>> {name: round(value, 3) for name, value in compound(2).items()}
-    {'depth': 1.44, 'width': 1.21, 'resolution': 1.323}
+    {'depth': 1.44, 'width': 1.21, 'resolution': 1.322}
     """
     for name, base in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
         if not base > 0:

@@ -116,9 +116,7 @@ def scheduled(name, value, check):
         value: one value, or pairs `((stride, value), ...)`, or a dict of them.
         check: callable that raises a `ValueError` for a wrong value.
 
-    >>> scheduled("parts", {8: 4, 1: 2}, print)
-    2
-    4
+    >>> scheduled("parts", {8: 4, 1: 2}, check=abs)
     ((1, 2), (8, 4))
     """
     if not isinstance(value, (dict, tuple, list)):
