@@ -11,7 +11,8 @@ finetune: $(READY)
 	$(BIN)/python scripts/finetune.py $(ARGS)
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -m alone tests
+	$(BIN)/python -m pytest -n 2 -m "not slow and not alone"
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/test_het_conv.py tests/test_oct_conv.py tests/test_kinds.py
 
 # What `make test` leaves out: every constructor beside keras.applications, at three sizes, with and without the top.

@@ -98,8 +98,9 @@ def publish(name, design, summary, variant, order=tuple(USUAL)[:-1], defaults=No
         architecture = design(variant, **{key: bound.arguments[key] for key in options})
         return application(architecture, **{key: bound.arguments[key] for key in USUAL})
 
-    constructor.preprocessing = design(variant).preprocessing
-    constructor.__doc__ = _documentation(summary, design, every, design(variant).size)
+    plain = design(variant)
+    constructor.preprocessing = plain.preprocessing
+    constructor.__doc__ = _documentation(summary, design, every, plain.size)
     constructor.__signature__ = signature
     constructor.__name__ = constructor.__qualname__ = name
     constructor.__module__ = design.__module__
@@ -168,7 +169,9 @@ def application(
         x = layer(name=pool_name)(x)
     sources = keras.utils.get_source_inputs(image)
     inputs = sources[0] if len(sources) == 1 else sources
-    model = keras.Model(inputs, x, name=name or architecture.model_name.format(rows=shape[0]))
+    model = keras.Model(
+        inputs, x, name=name or architecture.model_name.format(name=architecture.name.lower(), rows=shape[0])
+    )
     model.architecture, model.kind, model.load_report = architecture.name, kind, None
     model.stride_ends = ends
     model.preprocessing = architecture.preprocessing.at(image.shape[1] or architecture.size)

@@ -10,7 +10,8 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from absl import app, flags
+import cli
+from absl import flags
 
 FLAGS = flags.FLAGS
 
@@ -100,4 +101,4 @@ def measure(runs):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

@@ -40,7 +40,7 @@ KINDS = (
     ke.HetConv(parts=5, layout="shifted"),
     ke.HetConv(parts=((4, 2), (16, 8))),
     ke.PC(),
-    ke.GWCPWC(groups=4),
+    ke.GWCPWC(groups=2),
     ke.DWCPWC(),
     ke.OctConv(alpha=0),
     ke.OctConv(alpha=0.25),

@@ -332,7 +332,12 @@ def xla_functions(path):
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    graphs = [meta.graph_def for meta in saved.meta_graphs]
-    functions = [f for graph in graphs for f in graph.library.function]
-    nodes = [node for part in [*graphs] for node in part.node] + [node for f in functions for node in f.node_def]
+    return xla_in(*(meta.graph_def for meta in saved.meta_graphs))
+
+
+def xla_in(*graphs):
+    """The functions of graphs, as protocol buffers, and the nodes in them, that must be compiled by XLA."""
+    libraries = [dict((f.name, value) for f, value in graph.ListFields()).get("library") for graph in graphs]
+    functions = [f for each in libraries if each is not None for f in each.function]
+    nodes = [node for graph in graphs for node in graph.node] + [node for f in functions for node in f.node_def]
     return [x.name if hasattr(x, "op") else x.signature.name for x in functions + nodes if x.attr["_XlaMustCompile"].b]

@@ -59,7 +59,7 @@ def test_a_kind_of_ones_own_is_known_by_name():
 @pytest.mark.parametrize("size", [8, 9])
 def test_conv_then_conv_keeps_filters_and_size(kind, strides, size):
     kind = kind.at(8)
-    x = kind.conv(keras.Input((size, size + 1, 8)), 12, 3, name="first")
+    x = kind.conv(keras.Input((size, size + 1, 6)), 12, 3, name="first")
     y = kind.conv(x, 16, 3, strides, name="second")
     high = bands(y).get("high", bands(y).get("low"))
     assert channels(y) == 16

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_effconv.layers.grouped import grouped_conv, grouped_is_native, split_conv
+from keras_effconv.layers.grouped import conv_in_groups
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
@@ -18,6 +18,4 @@ class GroupConv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         options = (tuple(self.strides), self.padding, tuple(self.dilation_rate))
-        if grouped_is_native(max(self.dilation_rate) > 1):
-            return grouped_conv(inputs, kernel, *options)
-        return split_conv(inputs, kernel, self.groups, *options)
+        return conv_in_groups(inputs, kernel, self.groups, *options)

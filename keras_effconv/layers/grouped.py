@@ -35,6 +35,16 @@ def split_conv(x, kernel, groups, strides=(1, 1), padding="same", dilation_rate=
     return ops.concatenate(outputs, axis=-1)
 
 
+def conv_in_groups(x, kernel, groups, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
+    """A convolution in groups in the form that runs here forward and backward; the arguments of `split_conv`."""
+    options = (strides, padding, dilation_rate)
+    if groups == 1:
+        return conv(x, kernel, *options)
+    if grouped_is_native(max(dilation_rate) > 1):
+        return grouped_conv(x, kernel, *options)
+    return split_conv(x, kernel, groups, *options)
+
+
 @functools.cache
 def grouped_is_native(dilated=False):
     """Whether `grouped_conv` runs here forward *and* backward.

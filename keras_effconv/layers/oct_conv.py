@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_effconv.feature_maps import bands, half, split_channels
 from keras_effconv.layers.base import ConvolutionBase, positive
-from keras_effconv.layers.grouped import conv, grouped_conv, grouped_is_native, split_conv
+from keras_effconv.layers.grouped import conv_in_groups
 from keras_effconv.layers.octaves import DEPTH, add_up_sampled, pool, up_sample
 
 
@@ -160,12 +160,7 @@ class OctConv2D(OctaveBase):
         return output if up is None else add_up_sampled(output, up)
 
     def _convolve(self, x, kernel):
-        options = {"padding": "same", "dilation_rate": self.dilation_rate}
-        if self.groups == 1:
-            return conv(x, kernel, **options)
-        if grouped_is_native(max(self.dilation_rate) > 1):
-            return grouped_conv(x, kernel, **options)
-        return split_conv(x, kernel, self.groups, **options)
+        return conv_in_groups(x, kernel, self.groups, dilation_rate=self.dilation_rate)
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "alpha": self.alpha, "groups": self.groups}
