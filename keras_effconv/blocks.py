@@ -1,14 +1,23 @@
 """What networks are made of, from feature map to feature map: a tensor, or a dict of tensors by band."""
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
 from keras import layers
 
 from keras_effconv.feature_maps import bands, channels, lift, split_channels
 from keras_effconv.layers import MergeBands, OctMaxPooling2D, SamePadding2D, SplitBands
 from keras_effconv.layers.base import one_of
+
+
+def free_name(x, name):
+    """`name`, or `name_1`, ... where a layer that the tensor x came through has it: names are unique in a model."""
+    taken = {operation.name for operation in keras.Function(keras.utils.get_source_inputs(x), x).operations}
+    names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
+    return next(each for each in names if each not in taken)
 
 
 def norm(x, name, **config):

@@ -7,7 +7,7 @@ from keras import layers
 from keras.applications.efficientnet import preprocess_input
 
 from keras_effconv.applications import Architecture, publish
-from keras_effconv.blocks import Stage, act, add, drop_path, entering, norm, pad_layer, squeeze_excite, trunk
+from keras_effconv.blocks import Stage, act, add, drop_path, entering, free_name, norm, pad_layer, squeeze_excite, trunk
 from keras_effconv.feature_maps import channels, shapes
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import keras_preprocessing, lite_preprocessing
@@ -146,7 +146,7 @@ def body(x, kind, variant, drop_connect_rate, padding):
     """Image in 0..255 -> the last feature map. Normalisation is part of the network; its constants are weights."""
     ends = 1.0 if variant.fixed_ends else variant.width
     config = {"use_bias": False, "kernel_initializer": CONV_INIT}
-    x = layers.Rescaling(1 / 255, name="rescaling")(x)
+    x = layers.Rescaling(1 / 255, name=free_name(x, "rescaling"))(x)
     x = layers.Normalization(axis=-1, name="normalization")(x)
     pad = pad_layer(padding, 3, 2, "stem_conv_pad")
     x = Conv().conv(x, divisible(32 * ends), 3, 2, pad, name="stem_conv", **config)

@@ -189,6 +189,18 @@ def test_input_tensor_and_name():
     assert model.input_names == ["photo"] if hasattr(model, "input_names") else model.inputs[0] is image
 
 
+def test_the_image_may_come_through_a_layer_of_our_name():
+    """Keras calls a user's first `Rescaling` as it calls that of EfficientNet."""
+    image = keras.Input((40, 40, 3))
+    options = {"weights": None, "include_top": False, "pooling": "avg"}
+    model = ke.EfficientNetLite0(input_tensor=keras.layers.Rescaling(2.0, name="rescaling")(image), **options)
+    plain = ke.EfficientNetLite0(input_shape=(40, 40, 3), **options)
+    plain.set_weights(model.get_weights())
+    x = images((40, 40, 3))
+    np.testing.assert_allclose(run(model, x), run(plain, 2 * x), atol=1e-6)
+    assert "rescaling_1" in {layer.name for layer in model.layers}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
