@@ -147,7 +147,7 @@ def test_a_folder_without_classes_is_one_line_and_status_2(tmp_path):
 def test_an_interrupted_run_is_resumed(tmp_path):
     paint(tmp_path / "data", 12)
     flags = [f"--data_dir={tmp_path / 'data'}", f"--output={tmp_path / 'out'}", "--image_size=32", "--head_epochs=2",
-             "--epochs=12", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none"]  # fmt: skip
+             "--epochs=40", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none"]  # fmt: skip
     command = [sys.executable, str(ROOT / "scripts" / "finetune.py"), *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     checkpoint = tmp_path / "out" / "checkpoint.keras"
@@ -157,7 +157,7 @@ def test_an_interrupted_run_is_resumed(tmp_path):
     assert checkpoint.exists(), process.communicate()[1][-2000:]
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr[-2000:]
     assert "--resume" in stderr
     keras.models.load_model(checkpoint)
     done_before = len(json.loads((tmp_path / "out" / "history.json").read_text())["accuracy"])
@@ -165,8 +165,8 @@ def test_an_interrupted_run_is_resumed(tmp_path):
     assert (wrong.returncode, "seed=0" in wrong.stderr) == (2, True)
     done = script("finetune.py", *flags, "--resume")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert f"resuming after epoch {done_before} of 12" in done.stdout or done_before > 1
-    assert len(json.loads((tmp_path / "out" / "history.json").read_text())["accuracy"]) == 12
+    assert f"resuming after epoch {done_before} of 40" in done.stdout or done_before > 1
+    assert len(json.loads((tmp_path / "out" / "history.json").read_text())["accuracy"]) == 40
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
