@@ -144,12 +144,19 @@ def test_a_folder_without_classes_is_one_line_and_status_2(tmp_path):
     assert "class" in done.stderr.splitlines()[-1]
 
 
+def heed_interrupts():
+    """What a shell starts in its background ignores SIGINT, and so do its children: as at a terminal again."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_run_is_resumed(tmp_path):
     paint(tmp_path / "data", 12)
     flags = [f"--data_dir={tmp_path / 'data'}", f"--output={tmp_path / 'out'}", "--image_size=32", "--head_epochs=2",
              "--epochs=40", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none"]  # fmt: skip
     command = [sys.executable, str(ROOT / "scripts" / "finetune.py"), *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=heed_interrupts
+    )
     checkpoint = tmp_path / "out" / "checkpoint.keras"
     deadline = time.monotonic() + 150
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
