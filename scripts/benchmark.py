@@ -45,7 +45,10 @@ def compiled(layer, inputs):
     """A compiled forward pass that waits for its result."""
     import keras
 
-    model_inputs = keras.tree.map_structure(lambda x: keras.Input(x.shape[1:]), inputs)
+    if isinstance(inputs, dict):
+        model_inputs = {band: keras.Input(x.shape[1:], name=band) for band, x in inputs.items()}
+    else:
+        model_inputs = keras.Input(inputs.shape[1:])
     model = keras.Model(model_inputs, layer(model_inputs))
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

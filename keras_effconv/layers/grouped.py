@@ -45,6 +45,18 @@ def conv_in_groups(x, kernel, groups, strides=(1, 1), padding="same", dilation_r
     return split_conv(x, kernel, groups, *options)
 
 
+def most_split_parts():
+    """The parts up to which separate convolutions are the faster form, as `scripts/benchmark.py` measured it.
+
+    JAX on a CPU computes a grouped convolution slower than the plain one; 64 keeps the graph within bounds.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return 64 if jax.default_backend() == "cpu" else 7
+    return 7
+
+
 @functools.cache
 def grouped_is_native(dilated=False):
     """Whether `grouped_conv` runs here forward *and* backward.

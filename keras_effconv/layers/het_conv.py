@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_effconv.layers.base import ConvolutionBase, one_of, positive
-from keras_effconv.layers.grouped import conv, grouped_conv, grouped_is_native, split_conv
+from keras_effconv.layers.grouped import conv, grouped_conv, grouped_is_native, most_split_parts, split_conv
 from keras_effconv.layers.het_parts import (
     cut,
     pack,
@@ -175,7 +175,7 @@ class HetConv2D(ConvolutionBase):
         return _take(dense, _inverse(self._filter_order), axis=3)
 
     def call(self, inputs):
-        execution = self.execution if self.execution != "auto" else self._fastest(inputs)
+        execution = self.execution if self.execution != "auto" else self._fastest()
         if execution == "dense":
             return self.finish(conv(inputs, self.dense_kernel(), self.strides, self.padding, self.dilation_rate))
         padded, padding = self._padded(_take(inputs, self._channel_order, axis=-1))
@@ -184,10 +184,10 @@ class HetConv2D(ConvolutionBase):
             outputs = outputs + conv(self._centers(padded, padding), self._narrow_kernel()[None, None], self.strides)
         return self.finish(_take(outputs, _inverse(self._filter_order), axis=-1))
 
-    def _fastest(self, inputs):
-        """Many parts are faster as one grouped convolution, few as separate ones: see `scripts/benchmark.py`."""
+    def _fastest(self):
+        """Many parts are faster as one grouped convolution, few as separate ones: see docs/layers.md."""
         one_run = len(self.runs) == 1
-        if one_run and self.parts >= 8 and grouped_is_native(max(self.dilation_rate) > 1):
+        if one_run and self.parts > most_split_parts() and grouped_is_native(max(self.dilation_rate) > 1):
             return "grouped"
         return "split"
 
