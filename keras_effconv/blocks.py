@@ -87,6 +87,23 @@ def split(x, like, name):
     return {band: maps[band] for band in like}
 
 
+def rebanded(x, like, name):
+    """A feature map in the bands of another of as many channels."""
+    if shares(x) == shares(like):
+        return x
+    merged = merge(x, f"{name}_merge")
+    return split(merged, like, f"{name}_split") if isinstance(like, dict) else merged
+
+
+def shares(x):
+    """The channels of each band.
+
+    >>> shares(keras.Input((8, 8, 3)))
+    {'high': 3}
+    """
+    return {band: tensor.shape[-1] for band, tensor in bands(x).items()}
+
+
 def squeeze_excite(x, squeezed, name, **config):
     """Squeeze-and-excite over all bands together: the gate of each channel sees the means of all (arXiv:1709.01507).
 

@@ -9,8 +9,8 @@ from keras import layers
 from keras.applications.resnet import preprocess_input
 
 from keras_effconv.applications import Architecture, publish
-from keras_effconv.blocks import Stage, act, add, entering, norm, pad_layer, squeeze_excite, trunk
-from keras_effconv.feature_maps import channels, shapes
+from keras_effconv.blocks import Stage, act, add, entering, norm, pad_layer, rebanded, squeeze_excite, trunk
+from keras_effconv.feature_maps import channels
 from keras_effconv.kinds import Conv
 from keras_effconv.layers.base import one_of, positive
 from keras_effconv.preprocessing import CAFFE
@@ -77,8 +77,10 @@ def residual(kind, x, y, stride, name, options):
     """The block's branch y, gated if wanted, plus x, projected where the shapes ask for it; then ReLU."""
     if options.se:
         y = squeeze_excite(y, channels(y) // 16, f"{name}_se_", activation="relu")
-    if shapes(x) != shapes(y):
+    if stride > 1 or channels(x) != channels(y):
         x = conv_norm(kind, x, channels(y), 1, stride, f"{name}_0", options, activation=None)
+    else:
+        x = rebanded(x, y, f"{name}_0")
     return act(add(x, y, f"{name}_add"), "relu", f"{name}_out")
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from keras import layers
 
 from keras_effconv.applications import Architecture, publish
-from keras_effconv.blocks import Stage, act, add, entering, merge, norm, split, trunk
+from keras_effconv.blocks import Stage, act, add, entering, merge, norm, shares, split, trunk
 from keras_effconv.feature_maps import bands, lift, shapes
 from keras_effconv.kinds import Conv
 from keras_effconv.layers import PadChannels
@@ -41,7 +41,7 @@ def shortcut(x, y, stride, name):
         x = split(x, bands(y), f"{name}_0_split")
     if stride > 1:
         x = lift(layers.MaxPooling2D, x, name=f"{name}_0_pool", pool_size=1, strides=stride)
-    wanted = {band: tensor.shape[-1] for band, tensor in bands(y).items()}
+    wanted = shares(y)
     padded = {
         band: PadChannels(wanted[band], name=f"{name}_0_pad" + f"_{band}" * isinstance(y, dict))(tensor)
         for band, tensor in bands(x).items()

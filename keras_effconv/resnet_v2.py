@@ -7,8 +7,8 @@ from keras import layers
 from keras.applications.resnet_v2 import preprocess_input
 
 from keras_effconv.applications import Architecture, publish
-from keras_effconv.blocks import Stage, act, add, entering, norm, pad_layer, trunk
-from keras_effconv.feature_maps import bands, lift
+from keras_effconv.blocks import Stage, act, add, entering, norm, pad_layer, rebanded, trunk
+from keras_effconv.feature_maps import channels, lift
 from keras_effconv.preprocessing import UNIT
 from keras_effconv.resnet import EPSILON, FILTERS, STEMS, Options, label, pool, stem, top, widened
 from keras_effconv.scaling import deeper, pixels
@@ -45,16 +45,13 @@ def bottleneck(kind, x, filters, stride, name, padding, use_bias, pool_name):
     y = kind.conv(active, filters, 1, name=f"{name}_1_conv", use_bias=False)
     y = kind.conv(norm_relu(y, f"{name}_1"), filters, 3, stride, pad, name=f"{name}_2_conv", use_bias=False)
     y = kind.conv(norm_relu(y, f"{name}_2"), 4 * filters, 1, name=f"{name}_3_conv", use_bias=use_bias)
-    if counts(x) != counts(y):
+    if channels(x) != channels(y):
         x = kind.conv(active, 4 * filters, 1, stride, name=f"{name}_0_conv", use_bias=use_bias)
-    elif stride > 1:
-        x = lift(layers.MaxPooling2D, x, name=pool_name, pool_size=1, strides=stride)
+    else:
+        x = rebanded(x, y, f"{name}_0")
+        if stride > 1:
+            x = lift(layers.MaxPooling2D, x, name=pool_name, pool_size=1, strides=stride)
     return add(x, y, f"{name}_out")
-
-
-def counts(x):
-    """The channels of each band: where they change, the shortcut is a convolution."""
-    return {band: tensor.shape[-1] for band, tensor in bands(x).items()}
 
 
 def strides_of(count, stage, strides_last):

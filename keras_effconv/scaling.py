@@ -1,6 +1,10 @@
 """Compound scaling (EfficientNet, arXiv:1905.11946, section 3.3): depth, width and resolution by one number."""
 
+import itertools
 import math
+from typing import NamedTuple
+
+GRID = tuple(1 + i / 20 for i in range(21))
 
 
 def divisible(filters, divisor=8):
@@ -57,3 +61,88 @@ def compound(phi, alpha=1.2, beta=1.1, gamma=1.15):
         if not base > 0:
             raise ValueError(f"`{name}` must be a positive number. Received: {name}={base!r}")
     return {"depth": alpha**phi, "width": beta**phi, "resolution": gamma**phi}
+
+
+class Scaling(NamedTuple):
+    """A candidate of `grid_search`: the bases of depth, width and resolution, and its score."""
+
+    alpha: float
+    beta: float
+    gamma: float
+    score: float | None = None
+
+    @property
+    def cost(self):
+        """Multiply-accumulates over the unscaled network's, as equation 3 of the paper has it."""
+        return self.alpha * self.beta**2 * self.gamma**2
+
+
+def candidates(alphas=GRID, betas=GRID, gammas=GRID, budget=2.0, tolerance=0.05):
+    """The points of a grid whose cost `alpha * beta ** 2 * gamma ** 2` is near a budget, cheapest first.
+
+    Args:
+        alphas: sequence of floats of 1 and more, bases of depth. Default 1, 1.05, ..., 2, as the next two.
+        betas: the same of width.
+        gammas: the same of resolution.
+        budget: float. Default 2, the paper's.
+        tolerance: float, the share of the budget by which a cost may differ. Default 0.05.
+
+    Returns:
+        A list of `Scaling` without scores.
+
+    Raises:
+        ValueError: where a base is below 1, or no point is near the budget.
+
+    Example:
+
+    >>> [tuple(s[:3]) for s in candidates((1, 1.2), (1, 1.1), (1, 1.15, 1.4))]
+    [(1.2, 1.1, 1.15), (1, 1, 1.4)]
+    """
+    for name, values in (("alphas", alphas), ("betas", betas), ("gammas", gammas)):
+        if not values or not all(value >= 1 for value in values):
+            raise ValueError(f"`{name}` must be numbers of 1 and more. Received: {name}={list(values)!r}")
+    points = [Scaling(*point) for point in itertools.product(alphas, betas, gammas)]
+    near = [point for point in points if abs(point.cost - budget) <= tolerance * budget]
+    if not near:
+        closest = min(points, key=lambda point: abs(point.cost - budget))
+        raise ValueError(
+            f"expected points of a cost of {budget} within {tolerance:.0%}, received a grid whose nearest costs "
+            f"{closest.cost:.3g}"
+        )
+    return sorted(near, key=lambda point: point.cost)
+
+
+def grid_search(score, points=None, report=None):
+    """Score every point of a grid, best first (the small grid search of section 3.3, for phi = 1).
+
+    Args:
+        score: a callable of `depth`, `width` and `resolution`, as keywords, that gives a number; more is better.
+        points: sequence of `Scaling`. Default: `candidates()`.
+        report: a callable that takes each scored `Scaling`, to show progress or to keep what is done; optional.
+
+    Returns:
+        A list of `Scaling` with scores. The first one's alpha, beta and gamma are for `compound`.
+
+    Raises:
+        ValueError: when a score is not a finite number.
+
+    Example: the point that comes nearest to twice the multiply-accumulates in a real network, where filters and blocks
+    are rounded.
+
+    >>> from keras_effconv import MobileNetV2, count
+    >>> base = count(MobileNetV2(weights=None, alpha=0.35)).macs
+    >>> def doubling(**scaled):
+    ...     return -abs(count(MobileNetV2(weights=None, alpha=0.35, **scaled)).macs / base - 2)
+    >>> best, worst = grid_search(doubling, candidates((1, 1.2), (1, 1.1), (1, 1.15, 1.4)))
+    >>> best.gamma, round(2 - best.score, 2)
+    (1.4, 2.01)
+    """
+    scored = []
+    for point in candidates() if points is None else points:
+        value = float(score(depth=point.alpha, width=point.beta, resolution=point.gamma))
+        if not math.isfinite(value):
+            raise ValueError(f"`score` must give a finite number. Received: {value} for {point}")
+        scored.append(point._replace(score=value))
+        if report:
+            report(scored[-1])
+    return sorted(scored, key=lambda point: -point.score)

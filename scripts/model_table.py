@@ -18,7 +18,10 @@ ROOT = Path(__file__).parents[1]
 
 flags.DEFINE_boolean("check", False, "Compare with README.md and write nothing.")
 
-NETWORKS = ("EfficientNetB0", "EfficientNetB3", "EfficientNetB7", "EfficientNetLite0", "VGG16", "VGG19", "VGG16CIFAR")
+NETWORKS = (
+    *("EfficientNetB0", "EfficientNetB3", "EfficientNetB7", "EfficientNetLite0", "MobileNet", "MobileNetV2"),
+    *("ResNet18", "ResNet50", "ResNet50V2", "ResNet152", "ResNeXt50", "VGG16", "VGG19", "ResNet20", "VGG16CIFAR"),
+)
 KINDS = ("Conv()", "OctConv(alpha=0.25)", "OctConv(alpha=0.5)", "HetConv(parts=4)", "HetConv(parts=32)")
 MARKERS = re.compile(r"(<!-- models -->\n).*?(<!-- /models -->)", re.DOTALL)
 
@@ -49,13 +52,13 @@ def picture(table, path):
     """MACs of each kind over those of the plain network, as bars; PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(KINDS)
     for i, kind in enumerate(KINDS):
         ratios = [cells[i][1] / cells[0][1] for _, cells in table.values()]
         axes.bar([x + i * width for x in range(len(table))], ratios, width * 0.92, label=kind)
-    axes.set_xticks([x + 0.4 - width / 2 for x in range(len(table))], list(table), rotation=15)
+    axes.set_xticks([x + 0.4 - width / 2 for x in range(len(table))], list(table), rotation=30, ha="right")
     axes.axhline(1, color="grey", linewidth=0.8)
     axes.set(ylabel="multiply-accumulates, plain = 1", title="The same network, another convolution")
     axes.legend(fontsize=8, ncols=2)

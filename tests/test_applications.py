@@ -133,6 +133,16 @@ def test_a_network_of_any_kind_trains_and_comes_back(network, kind, tmp_path):
     assert_exportable(model)
 
 
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_octconv_has_the_weights_of_the_plain_network(network):
+    """So that any published set pours into it; only the bands of a normalisation are variables of their own."""
+    kinds = (ke.Conv(), ke.OctConv(alpha=0.25), ke.OctConv(alpha=((4, 0.25), (8, 0.5), (32, 0))))
+    plain, *others = (
+        {v.path.split("/")[-2] for v in network.build(conv=k).weights if v.name == "kernel"} for k in kinds
+    )
+    assert all(kernels == plain for kernels in others)
+
+
 def assert_exportable(model):
     """The graph that an export would hold runs anywhere: no operation that must be compiled with XLA."""
     graph = tf.function(model).get_concrete_function(tf.TensorSpec((None, *model.input_shape[1:]))).graph.as_graph_def()

@@ -1,5 +1,6 @@
 """One entry to every loader, for scripts."""
 
+from keras_effconv.data.archive import archives_in, from_archives
 from keras_effconv.data.digits import digits
 from keras_effconv.data.folder import from_directory
 from keras_effconv.data.storage import MEMORY_LIMIT
@@ -19,11 +20,12 @@ def load(
     cache_dir=None,
     memory_limit=MEMORY_LIMIT,
 ):
-    """Loads a folder, the digits, or a data set of TensorFlow Datasets.
+    """Loads a folder of images or of archives, the digits, or a data set of TensorFlow Datasets.
 
     Args:
         dataset: "digits", or a name for `from_tfds`; of no account with `data_dir`.
-        data_dir: Folder for `from_directory`; None for a data set by name. (TFDS itself looks in `TFDS_DATA_DIR`.)
+        data_dir: Folder for `from_directory`, or of archives for `from_archives`; None for a data set by name.
+            (TFDS itself looks in `TFDS_DATA_DIR`.)
         size: Height and width of the images, in pixels.
         crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None for all of the
             image, squeezed to a square; not for the digits.
@@ -45,6 +47,8 @@ def load(
         >>> load("digits", size=8, limit=1).train
         Split(10 images of 8 x 8)
     """
+    if data_dir is not None and any(archives_in(data_dir)):
+        return from_archives(data_dir, size, crop, interpolation, seed, limit)
     if data_dir is not None:
         return from_directory(
             data_dir, size, crop, interpolation, validation_split, seed, strict, limit, cache_dir, memory_limit

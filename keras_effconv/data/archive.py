@@ -1,0 +1,121 @@
+"""A data set from NumPy archives: `train*.npz` and `test*.npz` in a folder, as small images are often kept."""
+
+import pathlib
+import zipfile
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from keras_effconv.data.dataset import Dataset, Split
+from keras_effconv.data.decode import check_resize
+from keras_effconv.data.listing import TRAIN_NAMES, VALIDATION_NAMES
+from keras_effconv.data.partition import check_choices, limited
+from keras_effconv.data.reading import PIXEL_LIMIT, compiled_decoder, declared_size
+from keras_effconv.data.storage import MEMORY_LIMIT, allocate
+
+
+def archives_in(data_dir):
+    """The archives of a folder by split: `train*.npz`, and `validation*.npz` or another of `VALIDATION_NAMES`.
+
+    Args:
+        data_dir: Folder.
+
+    Returns:
+        (training paths, validation paths), each sorted; empty lists where there are none.
+    """
+    paths = sorted(pathlib.Path(data_dir).expanduser().glob("*.npz"))
+    return tuple([p for p in paths if p.name.lower().startswith(names)] for names in (TRAIN_NAMES, VALIDATION_NAMES))
+
+
+def from_archives(data_dir, size, crop=None, interpolation="bicubic", seed=0, limit=None):
+    """Loads a folder of `.npz` archives.
+
+    An archive holds `labels`, integers (n,), and images encoded as files one after another: `jpeg` (or `encoded`), the
+    bytes, uint8, and `offsets`, int64 (n + 1,), where each begins. `class_names` names the labels; without it they are
+    "0", "1", ... No object is unpickled. An image that cannot be decoded is left out, with a warning.
+
+    Args:
+        data_dir: Folder with `train*.npz` and `test*.npz` (or `validation*.npz`).
+        size: Height and width of the images, in pixels.
+        crop: Side of the central square that is kept, as a share of the shorter side; None: all, squeezed.
+        interpolation: "bicubic", "bilinear" or another of `decode`'s.
+        seed: Of the choice that `limit` makes.
+        limit: Most images per class and split, for a quick run; None for all.
+
+    Returns:
+        `Dataset` with `flip=True`; image names are "FILE:NUMBER".
+
+    Raises:
+        FileNotFoundError: There is no archive for training, or none for validation.
+        ValueError: An archive is damaged, or is not one of these; an argument is out of range.
+
+    Example:
+        dataset = from_archives("cifar10", size=32)
+    """
+    check_resize(size, crop, interpolation)
+    check_choices(0.5, limit)
+    groups = archives_in(data_dir)
+    if not all(groups):
+        raise FileNotFoundError(f"expected train*.npz and test*.npz in {str(data_dir)!r}, found {_named(groups)}")
+    decoder = compiled_decoder(size, crop, interpolation)
+    train, validation = ([_open(path) for path in paths] for paths in groups)
+    names = train[0][2]
+    if odd := [path.name for path, _, found, _ in (*train, *validation) if found != names]:
+        raise ValueError(f"expected the same class_names in every archive, received others in {', '.join(odd)}")
+    unreadable = {}
+    splits = [_read(archives, decoder, size, seed, limit, unreadable) for archives in (train, validation)]
+    for name, cause in unreadable.items():
+        logging.warning("left out unreadable image %s: %s", name, cause)
+    return Dataset(pathlib.Path(data_dir).name, *splits, names, unreadable=tuple(unreadable))
+
+
+def _named(groups):
+    return ", ".join(path.name for paths in groups for path in paths) or "no .npz"
+
+
+def _open(path):
+    """(path, labels, class names, a function from a number to the bytes of an image)."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            key = "jpeg" if "jpeg" in archive else "encoded"
+            data, offsets, labels = archive[key], archive["offsets"], archive["labels"].astype(np.int32)
+            names = archive["class_names"] if "class_names" in archive else range(labels.max(initial=0) + 1)
+    except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path}: expected an archive of jpeg, offsets and labels, received another ({error})"
+        ) from None
+    names = tuple(map(str, names))
+    fits = data.ndim == labels.ndim == 1 and offsets.shape == (len(labels) + 1,) and np.all(np.diff(offsets) >= 0)
+    if not fits or (len(labels) and (offsets[0] < 0 or offsets[-1] > len(data))):
+        raise ValueError(f"{path}: expected offsets that cut jpeg into {len(labels)} images, received others")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
+        raise ValueError(f"{path}: expected labels of 0 to {len(names) - 1}, received {labels.min()} to {labels.max()}")
+    return path, labels, names, lambda i: data[offsets[i] : offsets[i + 1]].tobytes()
+
+
+def _read(archives, decoder, size, seed, limit, unreadable):
+    """A `Split` of several archives; what cannot be decoded goes to `unreadable`."""
+    places = [(path, i, read) for path, labels, _, read in archives for i in range(len(labels))]
+    labels = np.concatenate([labels for _, labels, _, _ in archives])
+    images = allocate(max(1, len(labels)), size, MEMORY_LIMIT)
+    kept, shown = [], []
+    for row in limited(labels, limit, seed):
+        path, i, read = places[row]
+        try:
+            images[len(kept)] = _decoded(read(i), decoder)
+        except (tf.errors.OpError, ValueError) as error:
+            unreadable[f"{path.name}:{i}"] = " ".join(str(error).split())[:200]
+            continue
+        kept.append(row)
+        shown.append(f"{path.name}:{i}")
+    if not kept:
+        raise ValueError(f"expected images in {', '.join(path.name for path, *_ in archives)}, found none to read")
+    return Split(images[: len(kept)], labels[kept], tuple(shown))
+
+
+def _decoded(data, decoder):
+    height, width = declared_size(data)
+    if height * width > PIXEL_LIMIT:
+        raise ValueError(f"{width} x {height} pixels, more than {PIXEL_LIMIT:,}")
+    return decoder(data).numpy()
