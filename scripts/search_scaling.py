@@ -28,8 +28,8 @@ flags.DEFINE_float("budget", 2.0, "Multiply-accumulates over the unscaled networ
 flags.DEFINE_float("tolerance", 0.08, "Share of the budget by which a point may differ.", 0.0)
 flags.DEFINE_string("dataset", "digits", '"digits" (embedded) or a TFDS name; not used with --data_dir.')
 flags.DEFINE_string("data_dir", None, "Folder of images, or of train*.npz and test*.npz.")
-flags.DEFINE_integer("limit", 1000, "Most images per class and split.", 1)
-flags.DEFINE_integer("epochs", 3, "Epochs for each point.", 1)
+flags.DEFINE_integer("limit", 500, "Most images per class and split.", 1)
+flags.DEFINE_integer("epochs", 4, "Epochs for each point.", 1)
 flags.DEFINE_integer("batch_size", 64, "Images per step.", 1)
 flags.DEFINE_float("lr", 0.1, "Peak learning rate of SGD with momentum; a cosine to 0.", 0.0)
 flags.DEFINE_integer("seed", 0, "Of weights, order and flips.")
@@ -53,7 +53,7 @@ def search():
     network = ke.applications.get(FLAGS.model)
     build = Build(network, FLAGS.width, {"weights": None, "conv": FLAGS.conv})
     base = ke.count(build()).macs
-    score = {"macs": by_macs, "accuracy": by_accuracy}[FLAGS.score](build, base)
+    score = {"macs": lambda: by_macs(build, base), "accuracy": lambda: by_accuracy(build)}[FLAGS.score]()
     print(f"{len(points)} points; unscaled: {base / 1e6:.1f}M multiply-accumulates", flush=True)
     print(
         "| alpha (depth) | beta (width) | gamma (resolution) | cost | cost counted | score | seconds |\n"
@@ -91,22 +91,23 @@ def by_macs(build, base):
     return lambda **scale: -abs(ke.count(build(**scale)).macs / base - FLAGS.budget)
 
 
-def by_accuracy(build, base):
+def by_accuracy(build):
     """Accuracy on validation images after a short training, the same for every point."""
-    del base
     import keras
 
     from keras_effconv import data
 
+    base = build().input_shape[1]
+    images = data.load(FLAGS.dataset, FLAGS.data_dir, base, crop=None, limit=FLAGS.limit, seed=FLAGS.seed)
+    train = data.Batches(images.train, FLAGS.batch_size, shuffle=True, seed=FLAGS.seed)
+
     def score(**scale):
         keras.utils.set_random_seed(FLAGS.seed)
-        size = build(**scale).input_shape[1]
-        images = data.load(FLAGS.dataset, FLAGS.data_dir, size, crop=None, limit=FLAGS.limit, seed=FLAGS.seed)
         network = build(**scale, classes=len(images.class_names))
         flip = [keras.layers.RandomFlip("horizontal", seed=FLAGS.seed)] if images.flip else []
-        entry = [keras.Input((size, size, 3)), *flip, network.preprocessing.layer()]
+        resize = keras.layers.Resizing(*network.input_shape[1:3], interpolation="bicubic")
+        entry = [keras.Input((base, base, 3)), *flip, resize, network.preprocessing.layer()]
         model = keras.Sequential([*entry, network])
-        train = data.Batches(images.train, FLAGS.batch_size, shuffle=True, seed=FLAGS.seed)
         rate = keras.optimizers.schedules.CosineDecay(FLAGS.lr, FLAGS.epochs * len(train))
         model.compile(
             keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-4),

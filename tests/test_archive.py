@@ -70,7 +70,7 @@ def test_a_wrong_archive_is_one_error(folder, entries, message):
 
 def test_a_damaged_archive_and_an_empty_folder(folder, tmp_path):
     (folder / "test.npz").write_bytes(b"PK\x03\x04 not a zip")
-    with pytest.raises(ValueError, match="test.npz"):
+    with pytest.raises(ValueError, match=r"test\.npz"):
         from_archives(folder, size=8)
     (folder / "test.npz").unlink()
     with pytest.raises(FileNotFoundError, match="test"):
