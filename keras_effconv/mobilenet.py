@@ -121,7 +121,7 @@ def design(
         functools.partial(top, dropout=dropout),
         pool_names,
         f"mobilenet_{total:.2f}_{{rows}}",
-        untrained="" if padding == "end" else f"padding={padding!r}",
+        settings=("padding", "depth_multiplier"),
     )
 
 

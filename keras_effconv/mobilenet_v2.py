@@ -142,7 +142,7 @@ def design(
         top,
         ("global_average_pooling2d", "global_max_pooling2d"),
         f"mobilenetv2_{total:.2f}_{{rows}}",
-        untrained="" if padding == "same" else f"padding={padding!r}",
+        settings=("padding",),
     )
 
 

@@ -200,11 +200,8 @@ def design(
         stride_position, padding, use_bias, se, positive("groups", groups), positive("group_width", group_width)
     )
     features = functools.partial(body, variant=variant, stem_name=stem, options=options, width=width, depth=depth)
-    plain = {"stride_position": "first", "padding": "symmetric", **variant.defaults}
-    other = {"stride_position": stride_position, "padding": padding}
-    untrained = ", ".join(f"{key}={value!r}" for key, value in other.items() if value != plain[key])
     size = pixels(224, resolution)
-    return Architecture(variant.name, size, CAFFE.at(size), features, top, untrained=untrained)
+    return Architecture(variant.name, size, CAFFE.at(size), features, top, settings=("stride_position", "padding"))
 
 
 V1_5 = {"stride_position": "middle", "use_bias": False}

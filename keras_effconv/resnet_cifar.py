@@ -6,7 +6,7 @@ from typing import NamedTuple
 from keras import layers
 
 from keras_effconv.applications import Architecture, publish
-from keras_effconv.blocks import Stage, act, add, entering, merge, norm, shares, split, trunk
+from keras_effconv.blocks import Stage, act, add, entering, merge, norm, pad_layer, shares, split, trunk
 from keras_effconv.feature_maps import bands, lift, shapes
 from keras_effconv.kinds import Conv
 from keras_effconv.layers import PadChannels
@@ -49,9 +49,10 @@ def shortcut(x, y, stride, name):
     return padded if isinstance(y, dict) else padded["high"]
 
 
-def block(kind, x, filters, stride, name):
+def block(kind, x, filters, stride, name, padding):
     """3 x 3, 3 x 3: (n, h, w, c) -> (n, h / stride, w / stride, filters)."""
-    y = kind.conv(x, filters, 3, stride, name=f"{name}_1_conv", use_bias=False)
+    pad = pad_layer(padding, 3, stride, f"{name}_1_pad") if stride > 1 else None
+    y = kind.conv(x, filters, 3, stride, pad, name=f"{name}_1_conv", use_bias=False)
     y = act(norm(y, f"{name}_1_bn"), "relu", f"{name}_1_relu")
     y = norm(kind.conv(y, filters, 3, name=f"{name}_2_conv", use_bias=False), f"{name}_2_bn")
     if shapes(x) != shapes(y):
@@ -59,28 +60,29 @@ def block(kind, x, filters, stride, name):
     return act(add(x, y, f"{name}_add"), "relu", f"{name}_out")
 
 
-def body(x, kind, blocks, width):
+def body(x, kind, blocks, width, padding):
     """Image -> the last feature map, 4 times smaller. The first convolution, of the image, is plain."""
     x = Conv().conv(x, int(FILTERS[0] * width), 3, name="conv1_conv", use_bias=False)
     x = act(norm(x, "conv1_bn"), "relu", "conv1_relu")
     rows = zip(FILTERS, (1, 2, 2))
-    return trunk(
-        x, [Stage(block, int(n * width), entering(s, blocks), {}) for n, s in rows], kind, stride=1, label=label
-    )
+    stages = [Stage(block, int(n * width), entering(s, blocks), {"padding": padding}) for n, s in rows]
+    return trunk(x, stages, kind, stride=1, label=label)
 
 
-def design(variant, width=1.0, depth=1.0, resolution=1.0):
+def design(variant, padding="symmetric", width=1.0, depth=1.0, resolution=1.0):
     """A row of the table.
 
     Args:
         variant: a row of the table.
+        padding: of strided convolutions: `"symmetric"`, as torch pads, or `"same"`, as TensorFlow does. Default
+            `"symmetric"`, as in the published weights.
         width: float, multiplies the filters (cut to whole numbers). Default 1.
         depth: float, multiplies the blocks of each stage (rounded up). Default 1.
         resolution: float, multiplies the default size of the image. Default 1.
     """
     size = pixels(32, resolution)
-    features = functools.partial(body, blocks=deeper(variant.blocks, depth), width=width)
-    return Architecture(variant.name, size, CIFAR.at(size), features, top)
+    features = functools.partial(body, blocks=deeper(variant.blocks, depth), width=width, padding=padding)
+    return Architecture(variant.name, size, CIFAR.at(size), features, top, settings=("padding",))
 
 
 def _publish(variant):

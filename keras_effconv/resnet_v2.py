@@ -38,15 +38,17 @@ def norm_relu(x, name):
     return act(norm(x, f"{name}_bn", epsilon=EPSILON), "relu", f"{name}_relu")
 
 
-def bottleneck(kind, x, filters, stride, name, padding, use_bias, pool_name):
+def bottleneck(kind, x, filters, stride, name, padding, use_bias, pool_name, shortcut_norm):
     """Pre-activated 1 x 1, 3 x 3, 1 x 1: (n, h, w, c) -> (n, h / stride, w / stride, 4 * filters)."""
-    active = norm_relu(x, f"{name}_preact")
+    active = entry = norm_relu(x, f"{name}_preact")
     pad = pad_layer(padding, 3, stride, f"{name}_2_pad")
     y = kind.conv(active, filters, 1, name=f"{name}_1_conv", use_bias=False)
     y = kind.conv(norm_relu(y, f"{name}_1"), filters, 3, stride, pad, name=f"{name}_2_conv", use_bias=False)
     y = kind.conv(norm_relu(y, f"{name}_2"), 4 * filters, 1, name=f"{name}_3_conv", use_bias=use_bias)
     if channels(x) != channels(y):
-        x = kind.conv(active, 4 * filters, 1, stride, name=f"{name}_0_conv", use_bias=use_bias)
+        if shortcut_norm:
+            entry = norm_relu(x, f"{name}_0_preact")
+        x = kind.conv(entry, 4 * filters, 1, stride, name=f"{name}_0_conv", use_bias=use_bias)
     else:
         x = rebanded(x, y, f"{name}_0")
         if stride > 1:
@@ -65,14 +67,14 @@ def strides_of(count, stage, strides_last):
     return entering(1 if stage == 0 else 2, count)
 
 
-def body(x, kind, variant, padding, width, depth):
+def body(x, kind, variant, padding, more_norms, width, depth):
     """Image -> the last feature map, 32 times smaller."""
     scale = widened(width)
     options = Options(padding=padding, use_bias=variant.use_bias)
-    x = stem(x, STEMS["7x7"].convolutions, scale, options, last_norm=False)
+    x = stem(x, STEMS["7x7"].convolutions, scale, options, last_norm=more_norms)
     maps = {2: x}
     x = pool(x, False, scale, options)
-    shared = {"padding": padding, "use_bias": variant.use_bias}
+    shared = {"padding": padding, "use_bias": variant.use_bias, "shortcut_norm": more_norms}
     stages = []
     for i, (filters, count) in enumerate(zip(FILTERS, variant.blocks)):
         pool_name = f"max_pooling2d_{i}" if i else "max_pooling2d"
@@ -83,21 +85,24 @@ def body(x, kind, variant, padding, width, depth):
     return x, {**maps, **more, 32: x}
 
 
-def design(variant, padding="symmetric", width=1.0, depth=1.0, resolution=1.0):
+def design(variant, padding="symmetric", more_norms=False, width=1.0, depth=1.0, resolution=1.0):
     """A row of the table.
 
     Args:
         variant: a row of the table.
         padding: of strided convolutions: `"symmetric"`, as Keras' ResNets and torch pad, or `"same"`, as
             TensorFlow does. Default `"symmetric"`.
+        more_norms: bool; normalisation and ReLU after the first convolution, and others before a projecting shortcut
+            than before the branch, as in the OctConv authors' published weights. Default `False`.
         width: float, multiplies the filters: 64 cut to a whole number, its multiples. Default 1.
         depth: float, multiplies the blocks of each stage (rounded up). Default 1.
         resolution: float, multiplies the default size of the image. Default 1.
     """
     size = pixels(224, resolution)
-    features = functools.partial(body, variant=variant, padding=padding, width=width, depth=depth)
-    untrained = "" if padding == "symmetric" else f"padding={padding!r}"
-    return Architecture(variant.name, size, UNIT.at(size), features, top, untrained=untrained)
+    features = functools.partial(
+        body, variant=variant, padding=padding, more_norms=more_norms, width=width, depth=depth
+    )
+    return Architecture(variant.name, size, UNIT.at(size), features, top, settings=("padding",))
 
 
 def _publish(variant):

@@ -20,6 +20,15 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_network(tmp_path_factory):
+    """No test asks the network for weights, nor finds what this user has fetched: an empty mirror, an empty cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_EFFCONV_ZOO", str(tmp_path_factory.mktemp("mirror")))
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def seed():
     """Tests draw the same weights in whichever order they run."""

@@ -3,6 +3,7 @@
 import collections
 import json
 import pickle
+import re
 import struct
 
 import keras
@@ -13,7 +14,10 @@ from hypothesis import strategies as st
 from paths import SHARED, needs
 
 import keras_effconv as ke
-from keras_effconv.zoo import RECORDS, loading, pour, records, sources, torch_legacy
+from keras_effconv.zoo import RECORDS, names, pour, records, sources
+from keras_effconv.zoo.dense import set_normalization, to_dense
+from keras_effconv.zoo.readers import torch_legacy
+from keras_effconv.zoo.records.networks import NETWORKS
 
 LITE = [record for record in RECORDS if isinstance(record.source, records.Package)]
 
@@ -290,30 +294,47 @@ def test_a_keras_file_by_its_path(name, tmp_path):
 
 def test_keras_counts_its_unnamed_layers_up():
     """A second EfficientNet of a process is saved with `normalization_1`."""
-    record = records.find("EfficientNetB0", "imagenet")
+    model = ke.EfficientNetB0(weights=None, depth=0.1)
     later = {"normalization_7/mean": np.zeros(3, "float32"), "normalization_7/variance": np.ones(3, "float32")}
-    assert set(loading.to_dense(later, record)) == {"normalization/mean", "normalization/variance"}
+    dense, _ = to_dense(later, "HWIO", names.efficientnet.PRODUCERS[0], model)
+    assert set(dense) == {"normalization/mean", "normalization/variance"}
 
 
 def test_the_variance_that_keras_files_mean_is_put_right():
     """Published Keras files hold the deviation under the name `variance` (tensorflow issue 49930)."""
-    record = records.find("EfficientNetB0", "imagenet")
+    wanted = ke.EfficientNetB0.preprocessing
     std = np.array([0.229, 0.224, 0.225], "float32")
     mean = np.array([0.485, 0.456, 0.406], "float32")
     published = {"normalization/mean": mean, "normalization/variance": std, "normalization/count": np.int64(0)}
-    np.testing.assert_allclose(loading.to_dense(published, record)["normalization/variance"], std**2, rtol=1e-6)
+    set_normalization(published, wanted)
+    np.testing.assert_allclose(published["normalization/variance"], std**2, rtol=1e-6)
     own = {"normalization/mean": mean * 0, "normalization/variance": std * 0 + 1}
-    np.testing.assert_array_equal(loading.to_dense(own, record)["normalization/variance"], 1)
+    set_normalization(own, wanted)
+    np.testing.assert_array_equal(own["normalization/variance"], 1)
 
 
 # --- records --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("record", [r for r in RECORDS if r.include_top], ids=lambda r: f"{r.model}-{r.tag}")
-def test_the_numbers_of_a_record_are_those_of_its_model(record):
-    counts = ke.count(ke.applications.get(record.model)(weights=None))
-    assert (counts.trainable_params, counts.macs) == (record.params, record.macs)
-    assert ke.applications.get(record.model)(weights=None).input_shape[1] == record.preprocessing.size
+def networks():
+    """One record of each network; those that take long, and most sizes of MobileNets, in `make test-all`."""
+    for (name, size, options), numbers in NETWORKS.items():
+        slow = re.search("B[4-7]|15[12]", name) or (name.startswith("MobileNet") and size != 224)
+        marks = [pytest.mark.slow] if slow else []
+        label = f"{name}-{size}-{options}"
+        yield pytest.param(name, size, dict(options), numbers, id=label, marks=marks)
+
+
+@pytest.mark.parametrize(("name", "size", "options", "numbers"), list(networks()))
+def test_the_numbers_of_a_record_are_those_of_its_network(name, size, options, numbers):
+    model = ke.applications.get(name)(weights=None, classes=1000, input_shape=(size, size, 3), **options)
+    counts = ke.count(model)
+    assert (counts.trainable_params, counts.macs) == numbers
+
+
+def test_every_record_has_its_numbers():
+    for record in RECORDS:
+        assert record.params > 100_000 and record.macs > 1_000_000
 
 
 def test_a_set_that_must_be_fetched_says_so(monkeypatch, tmp_path):
@@ -327,6 +348,9 @@ def test_a_file_with_another_hash_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "efficientnetb3.h5").write_bytes(b"<html>")
+    with pytest.raises(ke.zoo.WeightsUnavailable, match=r"efficientnetb3\.h5 is there, with another hash"):
+        ke.EfficientNetB3()
+    monkeypatch.setenv("KERAS_EFFCONV_ZOO", str(tmp_path / "models"))
     with pytest.raises(ValueError, match="expected the hash ffd1fdc5"):
         ke.EfficientNetB3()
 
@@ -338,11 +362,29 @@ def test_a_missing_package_names_the_extra(monkeypatch):
 
 
 def test_a_model_without_a_set_lists_those_that_have_one():
-    with pytest.raises(ValueError, match="there is no 'imagenet' set for it, only for EfficientNetB0, "):
+    with pytest.raises(ValueError, match=r"EfficientNetLite4 has none \('imagenet' is there for EfficientNetB0, "):
         ke.EfficientNetLite4()
+    with pytest.raises(ValueError, match="EfficientNetB0 has 'imagenet'"):
+        ke.EfficientNetB0(weights="imagnet")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: ke.EfficientNetB0(padding="symmetric"), r"padding='same' \(received 'symmetric'\)"),
+        (lambda: ke.ResNet50(stride_position="middle"), r"stride_position='first' \(received 'middle'\)"),
+        (lambda: ke.MobileNet(alpha=0.3), r"alpha=0.25 \(received 0.3\)"),
+        (lambda: ke.MobileNet(depth_multiplier=2), r"depth_multiplier=1"),
+    ],
+    ids=["padding", "stride", "alpha", "depth multiplier"],
+)
+def test_a_set_for_other_options_is_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
 
 
 def test_every_hash_and_address_is_there_once():
-    assert len({record.hash for record in RECORDS}) == len(RECORDS)
+    hashes = [record.hash for record in RECORDS if record.hash]
+    assert len(set(hashes)) == len(hashes)
     counted = collections.Counter(str(record.source) for record in RECORDS)
     assert counted.most_common(1)[0][1] == 1

@@ -1,11 +1,11 @@
 """The model zoo: published weights as records, readers to one dense form, and one strict `pour`."""
 
 from keras_effconv.zoo.classes import decode_predictions, imagenet_classes
+from keras_effconv.zoo.download import WeightsUnavailable
 from keras_effconv.zoo.loading import load, load_weights
 from keras_effconv.zoo.pour import LoadReport, pour
+from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.records import RECORDS, Record, find
-from keras_effconv.zoo.sources import WeightsUnavailable
-from keras_effconv.zoo.torch_legacy import FormatError
 
 __all__ = [
     "RECORDS",

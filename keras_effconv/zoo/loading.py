@@ -1,115 +1,80 @@
 """From a tag or a path to a model with weights."""
 
+import dataclasses
 import os
 
-import numpy as np
-
-from keras_effconv.zoo import keras_h5, torch_legacy
-from keras_effconv.zoo.pour import LoadReport, pour
-from keras_effconv.zoo.records import find, rename
+from keras_effconv.zoo import readers
+from keras_effconv.zoo.dense import set_normalization, to_dense
+from keras_effconv.zoo.names import family, recognise
+from keras_effconv.zoo.pour import pour
+from keras_effconv.zoo.records import find
 from keras_effconv.zoo.sources import locate
 
-READERS = {"torch_legacy": torch_legacy.read, "keras_h5": keras_h5.read}
-SUFFIXES = {
-    ".pth": "torch_legacy",
-    ".pt": "torch_legacy",
-    ".th": "torch_legacy",
-    ".bin": "torch_legacy",
-    ".h5": "keras_h5",
-}
-KERAS_SUFFIXES = (".keras", ".weights.h5")
-TOP = (r"predictions/.*", r"fc\d/.*")
+TOP = (r"predictions/.*", r"conv_preds/.*", r"fc\d/.*")
 
 
-def load(model, architecture, weights, include_top=True):
+def load(model, weights, include_top=True):
     """Load a tag or a path into a model just built, and leave a `LoadReport` as `model.load_report`.
 
     Args:
         model: a model of this package.
-        architecture: str, its name in the records.
-        weights: a tag like `"imagenet"`, or the path of a file.
+        weights: str, a tag like `"imagenet"`, or the path of a file.
         include_top: bool; without it, the classifier in the file is skipped.
 
     Raises:
         ValueError: when the file is not what it should be or does not fit the model.
-        WeightsUnavailable: (an OSError) when the set is not on this machine.
+        WeightsUnavailable: (an OSError) when the set is not on this machine and cannot be fetched.
     """
-    if os.path.exists(weights):
-        model.load_report = _load_path(model, architecture, os.fspath(weights), include_top)
-        return
-    record = find(architecture, weights, include_top)
-    dense = to_dense(READERS[record.reader](locate(record)), record)
     skip = () if include_top else TOP
-    model.load_report = pour(model, dense, f"{record.model} {record.tag!r}", skip)
-    model.preprocessing = record.preprocessing.at(model.preprocessing.size)
+    if os.path.exists(weights):
+        load_weights(model, weights, skip)
+        return
+    record = find(model.design, weights, include_top, model.preprocessing.size)
+    producer = next(p for p in family(record.model).producers if p.name == record.producer)
+    path = locate(record)
+    _load(model, path, producer, record.preprocessing, f"{record.model} {record.tag!r}", skip)
 
 
-def load_weights(model, path, architecture=None):
-    """Load a weights file into a model of this package.
+def load_weights(model, path, skip=(), classes=None, pointwise="sum"):
+    """Load a weights file of any known format into a model of this package.
+
+    The format is told from the file's content, and whose names it has from its names: those of Keras, of this package,
+    or of another published code base. Nothing is set unless everything fits.
 
     Args:
-        model: a model as a constructor of this package gave it.
-        path: of a file: a legacy torch file or a Keras file.
-        architecture: str; whose layout the file has. Default: the model's own.
+        model: a model as a constructor of this package gave it, of any kind.
+        path: of the file, or of a TensorFlow checkpoint.
+        skip: regular expressions of "layer/variable", in the plain network's names: what is left as it is, and may be
+            missing in the file or be unknown to the model. Default: none.
+        classes: indices of the file's classes that the model's classes are, in order. Default `None`: all of them,
+            and a new head where their number is another.
+        pointwise: what HetConv's 1 x 1 becomes of a k x k kernel: its `"sum"` or its `"center"`. Default `"sum"`.
 
     Returns:
         A `LoadReport`, also left as `model.load_report`.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when the file is damaged or does not fit the model; the model is as it was.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> model = keras_effconv.ResNet20(weights=None)
+    >>> report = load_weights(model, "resnet20.th", skip=["predictions/.*"])  # doctest: +SKIP
     """
-    architecture = architecture or model.architecture
-    include_top = any(layer.name == "predictions" for layer in model.layers)
-    model.load_report = _load_path(model, architecture, os.fspath(path), include_top)
+    return _load(model, os.fspath(path), None, None, os.fspath(path), skip, classes, pointwise)
+
+
+def _load(model, path, producer, preprocessing, source, skip, classes=None, pointwise="sum"):
+    form, variables = readers.read(path)
+    producer = producer or recognise(model, variables)
+    dense, notes = to_dense(variables, form.layout, producer, model)
+    wanted = preprocessing or producer.preprocessing or model.preprocessing
+    wanted = dataclasses.replace(wanted, size=model.preprocessing.size, inside=model.preprocessing.inside)
+    if wanted.inside:
+        set_normalization(dense, wanted)
+    report = pour(model, dense, f"{source} ({producer.name})", skip, classes, pointwise, producer.octaves)
+    model.load_report = dataclasses.replace(report, adapted=(*notes, *report.adapted))
+    model.preprocessing = wanted
     return model.load_report
-
-
-def _load_path(model, architecture, path, include_top):
-    if path.endswith(KERAS_SUFFIXES):
-        model.load_weights(path)
-        names = tuple(f"{layer.name}/{v.name}" for layer in model.layers for v in layer.weights)
-        return LoadReport(path, names, (), (), approximate=False)
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix not in SUFFIXES:
-        known = ", ".join((*SUFFIXES, *KERAS_SUFFIXES))
-        raise ValueError(f"`weights` must be a file that ends in one of {known}. Received: weights={path!r}")
-    record = find(architecture, "imagenet", include_top)._replace(reader=SUFFIXES[suffix])
-    dense = to_dense(READERS[record.reader](path), record)
-    return pour(model, dense, path, () if include_top else TOP)
-
-
-def to_dense(variables, record):
-    """A file's variables in our names and layouts, with the normalisation that the set wants."""
-    dense = {}
-    for name, value in variables.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        name = rename(name, record.renames)
-        dense[name] = LAYOUTS[record.reader](name, value)
-    if record.preprocessing.inside:
-        _set_normalization(dense, record.preprocessing)
-    return dense
-
-
-def _set_normalization(dense, wanted):
-    """The constants of the network's own normalisation, on the scale 0..1.
-
-    A file that has none gets the set's. Keras' published EfficientNets hold the deviation under the name `variance`
-    and divide by another root of it in a layer that is no part of the file (tensorflow issue 49930): squared here.
-    """
-    std = np.array(wanted.std, "float32") / 255
-    found = dense.get("normalization/variance")
-    dense.setdefault("normalization/mean", np.array(wanted.mean, "float32") / 255)
-    if found is None or (found.shape == std.shape and np.allclose(found, std, rtol=1e-3)):
-        dense["normalization/variance"] = np.square(std)
-
-
-def _from_torch(name, value):
-    """OIHW -> HWIO, (C, 1, k, k) -> (k, k, C, 1) for depthwise kernels, and dense kernels transposed."""
-    if value.ndim == 4:
-        return value.transpose((2, 3, 0, 1) if name.endswith("dwconv/kernel") else (2, 3, 1, 0))
-    return value.T if value.ndim == 2 else value
-
-
-def _from_keras(name, value):
-    return value
-
-
-LAYOUTS = {"torch_legacy": _from_torch, "keras_h5": _from_keras}

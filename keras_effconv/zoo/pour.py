@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_effconv.layers import HetConv2D, OctConv2D, OctDepthwiseConv2D
+from keras_effconv.zoo.fusing import fuse
 
 BAND = re.compile(r"(.*)_(high|low)")
 
@@ -52,13 +53,21 @@ class LoadReport:
 class Pouring:
     """The state of one pour: what is left of the file, what was planned, and why."""
 
-    def __init__(self, model, dense):
+    def __init__(self, model, dense, skip=(), classes=None, pointwise="sum", octaves=False):
         self.model, self.dense = model, dict(dense)
+        self.skip, self.classes, self.pointwise = tuple(map(re.compile, skip)), classes, pointwise
+        self.octaves = octaves or any(BAND.fullmatch(name.split("/")[0]) for name in dense)
         self.used, self.missing, self.wrong = set(), [], []
         self.values, self.adapted, self.approximate, self.fused = [], [], False, False
 
+    def skips(self, key):
+        """Whether the caller wants a variable left as it is."""
+        return any(pattern.fullmatch(key) for pattern in self.skip)
+
     def take(self, key):
-        """The file's array of that name, or `None`, which makes the pour fail."""
+        """The file's array of that name; or `None`, which makes the pour fail unless it is to be skipped."""
+        if self.skips(key):
+            return None
         self.used.add(key)
         if key not in self.dense:
             self.missing.append(key)
@@ -81,14 +90,17 @@ class Pouring:
         self.approximate |= approximate
 
 
-def pour(model, dense, source="weights", skip=()):
+def pour(model, dense, source="weights", skip=(), classes=None, pointwise="sum", octaves=False):
     """Set a model's variables from the weights of the plain network; nothing is set unless everything fits.
 
     Args:
         model: a model of this package, of any kind.
         dense: dict of "layer/variable" -> array.
         source: str, for messages and the report.
-        skip: sequence of regular expressions: names in the file that the model need not have.
+        skip: sequence of regular expressions of "layer/variable": what is left as it is, in the file or in the model.
+        classes: indices of the file's classes that the model's are, in order. Default `None`, all of them.
+        pointwise: what HetConv's 1 x 1 becomes of a k x k kernel: its `"sum"` or its `"center"`. Default `"sum"`.
+        octaves: bool; whether the weights were trained in two bands. Default: whether a name says so.
 
     Returns:
         A `LoadReport`.
@@ -96,25 +108,43 @@ def pour(model, dense, source="weights", skip=()):
     Raises:
         ValueError: with the names that are missing in the file, unknown to the model, or of another shape.
     """
-    state = Pouring(model, dense)
+    state = Pouring(model, dense, skip, classes, pointwise, octaves)
     for layer in model.layers:
-        if layer.weights:
+        if layer.weights and not _as_saved(layer, state):
             rule_for(layer, state)
     unused = [name for name in dense if name not in state.used]
-    skipped = [name for name in unused if any(re.fullmatch(pattern, name) for pattern in skip)]
+    skipped = [name for name in unused if state.skips(name)]
     unknown = [name for name in unused if name not in skipped]
     problems = {"missing in the file": state.missing, "unknown to the model": unknown, "of another shape": state.wrong}
     if any(problems.values()):
         listed = "; ".join(f"{what}: {', '.join(names)}" for what, names in problems.items() if names)
         raise ValueError(f"{source} does not fit {model.name!r} (nothing was loaded). {listed}")
     for _, variable, value in state.values:
-        variable.assign(value)
+        variable.assign(np.asarray(value, variable.dtype))
     for layer in {id(layer): layer for layer, _, _ in state.values}.values():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
     loaded = tuple(f"{layer.name}/{variable.name}" for layer, variable, _ in state.values)
-    reasons = tuple((name, "the model has no such layer") for name in skipped)
+    names = {layer.name for layer in model.layers}
+    told = {True: "left as it was", False: "the model has no such layer"}
+    reasons = tuple((name, told[name.split("/")[0] in names]) for name in skipped)
     return LoadReport(source, loaded, tuple(state.adapted), reasons, state.approximate, state.fused)
+
+
+def _as_saved(layer, state):
+    """Take the variables of a layer of the very same kind and size, by name, or by number where a file has no names."""
+    if isinstance(layer, OctConv2D | OctDepthwiseConv2D) and not state.octaves:
+        return False
+    for names in ([v.name for v in layer.weights], [str(i) for i in range(len(layer.weights))]):
+        keys = [f"{layer.name}/{name}" for name in names]
+        shapes = [np.shape(state.dense.get(key)) for key in keys]
+        if all(key in state.dense for key in keys) and shapes == [tuple(v.shape) for v in layer.weights]:
+            if layer.name == "predictions" and state.classes is not None:
+                return False
+            for key, variable in zip(keys, layer.weights):
+                state.set(layer, variable, state.take(key))
+            return True
+    return False
 
 
 @functools.singledispatch
@@ -132,10 +162,13 @@ def rule_for(layer, state):
 
 def _adapted(layer, variable, value, state):
     """The value where the shapes agree; else what the number of classes or of input channels makes of it."""
+    head = layer.name in ("predictions", "conv_preds")
+    if value is not None and head and state.classes is not None:
+        value = _chosen(value, state, layer)
     if value is None or np.shape(value) == tuple(variable.shape):
         return value
     rows, columns = np.shape(value)[:-1], np.shape(value)[-1]
-    if layer.name == "predictions" and rows == tuple(variable.shape[:-1]):
+    if head and rows == tuple(variable.shape[:-1]):
         state.note(layer, f"new head: {variable.shape[-1]} classes, the file has {columns}")
         return None
     count, axis = state.model.input_shape[-1], 2 if np.ndim(value) == 4 else 0
@@ -143,6 +176,16 @@ def _adapted(layer, variable, value, state):
         state.note(layer, f"{count} input channels from 3: {'their sum' if count == 1 else 'repeated and scaled'}")
         return input_channels(value, count)
     return value
+
+
+def _chosen(value, state, layer):
+    """The columns of the classes that were asked for."""
+    chosen, count = np.asarray(state.classes), np.shape(value)[-1]
+    if chosen.ndim != 1 or chosen.dtype.kind != "i" or not np.all((chosen >= 0) & (chosen < count)):
+        state.wrong.append(f"`classes` must be indices of 0 to {count - 1}, received {state.classes!r:.60}")
+        return value
+    state.note(layer, f"{len(chosen)} of the file's {count} classes")
+    return value[..., chosen]
 
 
 def input_channels(value, count):
@@ -173,7 +216,8 @@ def _(layer: keras.layers.Normalization, state):
 @rule_for.register(OctDepthwiseConv2D)
 def _(layer, state):
     rule_for.dispatch(object)(layer, state)
-    state.note(layer, "the same kernel over two bands", approximate=True)
+    if not state.octaves:
+        state.note(layer, "the same kernel over two bands", approximate=True)
 
 
 @rule_for.register
@@ -181,70 +225,16 @@ def _(layer: HetConv2D, state):
     kernel = state.take(f"{layer.name}/kernel")
     if kernel is None:
         return
-    rule = "k x k kept on its part, elsewhere 1 x 1 from the sum of k x k"
+    rule = f"k x k kept on its part, elsewhere 1 x 1 from the {state.pointwise} of k x k"
     if tuple(kernel.shape[2:]) == (layer.filters, 1):
         kernel, state.fused = fuse(layer, kernel, state), True
         rule = "expansion and depthwise as one, linear between them; " + rule
     if kernel is None or tuple(kernel.shape) != (*layer.kernel_size, layer.channels, layer.filters):
         state.wrong.append(f"{layer.name}/kernel is made of {layer.channels} channels and {layer.filters} filters")
         return
-    for variable, value in zip((layer.kernel, layer.pointwise_kernel), layer.cut(kernel, pointwise="sum")):
+    for variable, value in zip((layer.kernel, layer.pointwise_kernel), layer.cut(kernel, pointwise=state.pointwise)):
         if variable is not None:
             state.set(layer, variable, value)
     if layer.use_bias:
         state.set(layer, layer.bias, state.take(f"{layer.name}/bias"))
     state.note(layer, rule, approximate=True)
-
-
-def fuse(layer, depthwise, state):
-    """An expansion, its normalisation and a depthwise kernel (k, k, N, 1) -> one dense kernel (k, k, M, N).
-
-    The activation between them is replaced by the line nearest to it for what normalisation makes of its input, a
-    Gaussian with mean beta and deviation gamma. The constant goes into the mean of the normalisation that follows, and
-    so does the size of each filter: the product of two trained kernels is hundreds of times smaller than a kernel that
-    is trained from the start, and one step of Adam would drown it.
-    """
-    prefix = layer.name.removesuffix("dwconv")
-    expand = state.take(f"{prefix}expand_conv/kernel")
-    names = ("gamma", "beta", "moving_mean", "moving_variance")
-    statistics = [state.take(f"{prefix}expand_bn/{name}") for name in names]
-    if expand is None or any(value is None for value in statistics):
-        return None
-    gamma, beta, mean, variance = statistics
-    scale = gamma / np.sqrt(variance + state.model.get_layer(f"{prefix}bn").epsilon)
-    slope, offset = best_line(state.model.get_layer(f"{prefix}activation").activation, beta, np.abs(gamma))
-    constant = slope * (beta - mean * scale) + offset
-    kernel = depthwise[..., 0][:, :, None] * (expand[0, 0] * (slope * scale))
-    gain = gain_to_initial(kernel, 2 * layer.filters / layer.weights_per_position)
-    mean, variance = (f"{prefix}bn/{name}" for name in ("moving_mean", "moving_variance"))
-    state.dense[mean] = gain * (state.dense[mean] - depthwise[..., 0].sum((0, 1)) * constant)
-    epsilon = state.model.get_layer(f"{prefix}bn").epsilon  # is added to the variance whatever the gain: put right
-    state.dense[variance] = np.maximum(gain**2 * (state.dense[variance] + epsilon) - epsilon, 0)
-    return gain * kernel
-
-
-def gain_to_initial(kernel, variance):
-    """The factor per filter (..., N) that gives it the variance of an initializer; for dead filters the median.
-
-    >>> gain_to_initial(np.array([[1.0, 0.5, 0.0], [1.0, 0.5, 0.0]]), 4.0)
-    array([2., 4., 3.])
-    """
-    size = np.sqrt(np.square(kernel).reshape(-1, kernel.shape[-1]).mean(0))
-    alive = size > 1e-3 * size.max(initial=0)
-    gain = np.sqrt(variance) / np.where(alive, size, 1)
-    return np.where(alive, gain, np.median(gain[alive]) if alive.any() else 1)
-
-
-def best_line(activation, mean, deviation, nodes=64):
-    """Slope and offset, per channel, of the line nearest in mean square to an activation of Gaussian inputs.
-
-    >>> slope, offset = best_line(keras.activations.relu, np.array([0.0, 9.0]), np.array([1.0, 1.0]))
-    >>> [round(float(s), 1) for s in slope], [round(abs(float(o)), 1) for o in offset]
-    ([0.5, 1.0], [0.4, 0.0])
-    """
-    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    weights = weights / weights.sum()
-    inputs = mean + np.outer(points, deviation)
-    outputs = np.asarray(keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(inputs, "float32"))))
-    slope = (weights * points) @ outputs / np.maximum(deviation, 1e-6)
-    return slope, weights @ outputs - slope * mean

@@ -1,0 +1,91 @@
+"""From the variables of a file to those of the plain network, in the names and layouts of Keras."""
+
+import re
+
+import keras
+import numpy as np
+
+from keras_effconv.zoo.names import family, join, rename
+
+DEPTHWISE = re.compile(r"(.*dwconv|conv_dw_\d+|.*_depthwise)/kernel(@.*)?")
+IGNORED = re.compile(r".*num_batches_tracked|.*/seed_generator_state|normalization/count")
+
+
+def to_dense(variables, layout, producer, model):
+    """A file's variables in our names and layouts, and what had to be adapted for the network to compute the same.
+
+    Args:
+        variables: dict of name -> array, as a reader gives it; emptied on the way, so that memory is freed.
+        layout: str, of the kernels in the file: `"HWIO"` or `"OIHW"`.
+        producer: a `Producer`.
+        model: the model that the variables are for.
+
+    Returns:
+        A pair: dict of "layer/variable" -> array, and a list of (layers, rule).
+    """
+    rows, dense, notes = producer.rows(family(model.design.name).labels(model)), {}, []
+    for name in tuple(variables):
+        value, ours = variables.pop(name), rename(name, rows)
+        if not IGNORED.fullmatch(ours):
+            dense[ours] = np.asarray(value) if layout == "HWIO" else transposed(ours, np.asarray(value))
+    dense = join(dense)
+    if producer.convert:
+        dense = {name: producer.convert(name, value, model) for name, value in dense.items()}
+    if not producer.bias:
+        _fill_biases(dense, model, notes)
+    if producer.epsilon:
+        _change_epsilon(dense, model, producer.epsilon, notes)
+    return dense, notes
+
+
+def transposed(name, value):
+    """A torch kernel in Keras' layout: OIHW -> HWIO, (C, 1, k, k) -> (k, k, C, 1), and dense kernels transposed.
+
+    >>> transposed("stem_conv/kernel", np.zeros((8, 3, 5, 5))).shape
+    (5, 5, 3, 8)
+    >>> transposed("block1a_dwconv/kernel", np.zeros((8, 1, 5, 5))).shape, transposed("a/bias", np.zeros(4)).shape
+    ((5, 5, 8, 1), (4,))
+    """
+    if value.ndim == 4:
+        return value.transpose((2, 3, 0, 1) if DEPTHWISE.fullmatch(name) else (2, 3, 1, 0))
+    return value.T if value.ndim == 2 else value
+
+
+def _fill_biases(dense, model, notes):
+    """Zeros for the biases of our convolutions, where the producer's have none."""
+    filled = [
+        layer.name
+        for layer in model.layers
+        if getattr(layer, "use_bias", False) and f"{layer.name}/kernel" in dense and f"{layer.name}/bias" not in dense
+    ]
+    dense.update({f"{name}/bias": np.zeros(dense[f"{name}/kernel"].shape[-1], "float32") for name in filled})
+    notes += [(name, "bias 0: the file's convolutions have none") for name in filled]
+
+
+def _change_epsilon(dense, model, epsilon, notes):
+    """Normalisation divides by sqrt(variance + epsilon): the difference of epsilons goes into the variance, exactly."""
+    ours = next((x.epsilon for x in model.layers if isinstance(x, keras.layers.BatchNormalization)), epsilon)
+    if abs(ours - epsilon) < 1e-7:
+        return
+    names = [name for name in dense if name.endswith("/moving_variance")]
+    for name in names:
+        dense[name] = dense[name].astype("float32") + np.float32(epsilon - ours)
+    rule = f"epsilon {epsilon:g}, here {ours:g}: the difference is in the moving variance"
+    notes += [(name.split("/")[0], rule) for name in names]
+
+
+def set_normalization(dense, wanted):
+    """The constants of an EfficientNet's own normalisation, on the scale 0..1.
+
+    A file that has none gets the set's. Keras' published EfficientNets hold the deviation under the name `variance`
+    and divide by another root of it in a layer that is no part of the file (tensorflow issue 49930): squared here.
+
+    Args:
+        dense: dict of "layer/variable" -> array; changed.
+        wanted: a `Preprocessing`.
+    """
+    std = np.array(wanted.std, "float32") / 255
+    found = dense.get("normalization/variance")
+    dense.setdefault("normalization/mean", np.array(wanted.mean, "float32") / 255)
+    if found is None or (found.shape == std.shape and np.allclose(found, std, rtol=1e-3)):
+        dense["normalization/variance"] = np.square(std)

@@ -1,0 +1,214 @@
+"""How networks of octave convolutions are named: the authors' two code bases, and d-li14's. Four kernels become one."""
+
+import re
+
+import numpy as np
+
+from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
+from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.zoo.names.mobilenet import as_convolution, prefix_v2
+from keras_effconv.zoo.names.producer import TORCH, Producer
+
+PATH = re.compile(r"(.*/kernel)@([hl])2([hl])")
+BAND = re.compile(r"(.*/\w+)@([hl])")
+GLUON = (  # Dots in structured names, dashes in those with prefixes.
+    (r"[.-](?:conv_)?([hl]2[hl])[._]weight$", r"/kernel@\1"),
+    (r"[.-](?:bn_|conv2[_-])?([hl])[._](weight|bias|gamma|beta|running_mean|running_var)$", r"/\2@\1"),
+    (r"[._](weight|bias|gamma|beta|running_mean|running_var)$", r"/\1"),
+    (r"/weight", "/kernel"),
+    (r"/running_mean", "/moving_mean"),
+    (r"/running_var", "/moving_variance"),
+)
+
+
+def join(dense):
+    """One kernel for the paths of an octave convolution, one variable for the bands of a normalisation: high first.
+
+    Args:
+        dense: dict of name -> array; paths are named `layer/kernel@h2l`, from high to low, bands `layer/gamma@h`.
+
+    Returns:
+        The dict with `layer/kernel`, shape (k, k, C, N), and `layer/gamma`. A depthwise convolution has no path
+        between the bands; a path that is missing elsewhere, where a band is, is filled with zeros.
+
+    Example:
+
+    >>> ones = np.ones((1, 1, 2, 3))
+    >>> join({"c/kernel@h2h": ones, "c/kernel@l2h": 2 * ones})["c/kernel"].shape
+    (1, 1, 4, 3)
+    """
+    paths, bands, joined = {}, {}, {}
+    for name, value in dense.items():
+        if found := PATH.fullmatch(name):
+            paths.setdefault(found[1], {})[found[2], found[3]] = value
+        elif found := BAND.fullmatch(name):
+            bands.setdefault(found[1], {})[found[2]] = value
+        else:
+            joined[name] = value
+    joined.update({name: np.concatenate([parts[b] for b in "hl" if b in parts], -1) for name, parts in bands.items()})
+    joined.update({name: _assembled(parts) for name, parts in paths.items()})
+    return joined
+
+
+def _assembled(parts):
+    if not {("h", "l"), ("l", "h")} & set(parts) and all(value.shape[3] == 1 for value in parts.values()):
+        return np.concatenate([parts[b, b] for b in "hl" if (b, b) in parts], axis=2)
+    rows = {source: value.shape[2] for (source, _), value in parts.items()}
+    columns = {target: value.shape[3] for (_, target), value in parts.items()}
+    size = next(iter(parts.values())).shape[:2]
+
+    def path(source, target):
+        empty = np.zeros((*size, rows[source], columns[target]), "float32")
+        return parts.get((source, target), empty)
+
+    return np.concatenate(
+        [
+            np.concatenate([path(source, target) for target in "hl" if target in columns], axis=3)
+            for source in "hl"
+            if source in rows
+        ],
+        axis=2,
+    )
+
+
+def resnet(labels):
+    """Gluon's ResNet: blocks `L1_B0`, of which the fourth convolution is the shortcut."""
+    del labels
+
+    def layer(match):
+        stage, block, kind, number = int(match[1]), int(match[2]), match[3], int(match[4])
+        return f"conv{stage + 1}_block{block + 1}_{number % 4}_{kind}"
+
+    return (
+        (r"^\w*?L(\d)_B(\d+)[._](conv|bn)(\d)(?=[.-])", layer),
+        (r"^\w*?L(\d)_B(\d+)[._](?:se_block|se)[.-]conv1[._]", _gate("reduce")),
+        (r"^\w*?L(\d)_B(\d+)[._](?:se_block|se)[.-](?=conv2)", _gate("expand")),
+        (r"^conv1\.(\d)\.(?=weight)", lambda m: f"conv1{_of_three(m[1])}_conv."),
+        (r"^conv1\.(\d)\.", lambda m: f"conv1{_of_three(m[1])}_bn."),
+        (r"^conv2\.(conv|bn)(\d)\.", lambda m: f"pool1_{int(m[2]) % 4}_{m[1]}."),
+        (r"^(?:\w+_)?classif(?:i?)er[._]", "predictions."),
+        *GLUON,
+    )
+
+
+def _gate(name):
+    return lambda m: f"conv{int(m[1]) + 1}_block{int(m[2]) + 1}_se_{name}."
+
+
+def _of_three(position):
+    """`conv1` is three convolutions, their normalisations and ReLUs in a row where the stem is deep."""
+    return f"_{int(position) // 3 + 1}"
+
+
+def symbol(labels):
+    """The authors' first code base: pre-activated blocks `L2_B01`, normalisation `conv1_bn` before `conv1_conv`."""
+    del labels
+    before = {"1": "preact_bn", "2": "1_bn", "3": "2_bn", "4": "0_preact_bn"}
+
+    def block(match):
+        return f"conv{match[1]}_block{int(match[2])}_"
+
+    return (
+        (r"^L(\d)_B(\d+)_", block),
+        (r"^(conv\d_block\d+_)conv(\d)_bn", lambda m: m[1] + before[m[2]]),
+        (r"^(conv\d_block\d+_)conv(\d)_conv", lambda m: f"{m[1]}{int(m[2]) % 4}_conv"),
+        (r"^(conv\d_block\d+_)se_fc1-h2h_", r"\1se_reduce_"),
+        (r"^tail_bn", "post_bn"),
+        (r"^classifier_", "predictions_"),
+        (r"-([hl]2[hl])_weight$", r"/kernel@\1"),
+        (r"-([hl])_(gamma|beta|moving_mean|moving_var)$", r"/\2@\1"),
+        (r"_(weight|bias|gamma|beta|moving_mean|moving_var)$", r"/\1"),
+        (r"/weight", "/kernel"),
+        (r"/moving_var(?=$|@)", "/moving_variance"),
+    )
+
+
+PLACES_V1 = ("L1_B1", "L2_B0", "L2_B1", "L3_B0", "L3_B1", *(f"L4_B{i}" for i in range(6)), "L5_B0", "L5_B1")
+PLACES_V2 = (*PLACES_V1[:5], "L3_B2", *(f"L4_B{i}" for i in range(7)), *(f"L5_B{i}" for i in range(4)))
+
+
+def mobilenet(labels):
+    """Gluon's MobileNet: a block is a depthwise and a pointwise convolution."""
+    del labels
+
+    def layer(match):
+        name = ("conv_dw_{}", "conv_pw_{}")[int(match[3]) - 1].format(PLACES_V1.index(match[1]) + 1)
+        return name + ("_bn" if match[2] == "bn" else "")
+
+    return (
+        (r"^(?:\w+?_)?(L\d_B\d)[._](conv|bn)([12])(?=[.-])", layer),
+        (r"^conv1\.0\.", "conv1."),
+        (r"^conv1\.1\.", "conv1_bn."),
+        (r"^(?:\w+_)?classif(?:i?)er[._]", "conv_preds."),
+        *GLUON,
+    )
+
+
+def mobilenet_v2(labels):
+    """Gluon's MobileNetV2: a block is an expansion, a depthwise convolution and a projection."""
+    del labels
+    kinds = {"1": "expand", "2": "depthwise", "3": "project"}
+
+    def layer(match):
+        name = prefix_v2(PLACES_V2.index(match[1])) + kinds[match[3]]
+        return name + ("_BN" if match[2] == "bn" else "")
+
+    return (
+        (r"^(?:\w+?_)?(L\d_B\d)[._](conv|bn)([123])(?=[.-])", layer),
+        (r"^conv1\.0\.", "Conv1."),
+        (r"^conv1\.1\.", "bn_Conv1."),
+        (r"^tail\.0\.", "Conv_1."),
+        (r"^tail\.1\.", "Conv_1_bn."),
+        (r"^(?:\w+_)?classif(?:i?)er[._]", "predictions."),
+        *GLUON,
+    )
+
+
+def octconv_pytorch(labels):
+    """d-li14's: torch's names, and a convolution with its normalisation as one module."""
+    del labels
+    return (
+        (r"^layer(\d)\.(\d+)\.downsample\.0\.", lambda m: f"conv{int(m[1]) + 1}_block{int(m[2]) + 1}_0."),
+        (r"^layer(\d)\.(\d+)\.conv(\d)\.", lambda m: f"conv{int(m[1]) + 1}_block{int(m[2]) + 1}_{m[3]}."),
+        (r"^(conv\d_block\d+_\d)\.conv\.conv_([hl]2[hl])\.weight$", r"\1_conv/kernel@\2"),
+        (r"^(conv\d_block\d+_\d)\.bn_([hl])\.", r"\1_bn@\2."),
+        (r"^(conv\d_block\d+_\d)_bn@([hl])\.(\w+)$", lambda m: f"{m[1]}_bn/{VARIABLES[m[3]]}@{m[2]}"),
+        (r"^conv1\.", "conv1_conv."),
+        (r"^bn1\.", "conv1_bn."),
+        (r"^fc\.", "predictions."),
+        *TORCH,
+    )
+
+
+VARIABLES = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+GLUON_MARK = r"(^|_)L1_B[01][._]conv1[.-](conv_)?h2h"
+
+
+def as_dense(name, value, model):
+    """The classifier is a 1 x 1 convolution there, a dense layer here."""
+    del model
+    return value[0, 0] if name == "predictions/kernel" and value.ndim == 4 else value
+
+
+SYMMETRIC = {"padding": "symmetric"}
+MORE = {**SYMMETRIC, "more_norms": True}
+SYMBOL_IMAGES = Preprocessing(224, 0.875, "bilinear", mean=(124.0, 117.0, 104.0), std=(1 / 0.0167,) * 3)
+RESNET = (
+    Producer("gluon", GLUON_MARK, resnet, TORCH_IMAGES, 1e-5, bias=False, octaves=True, convert=as_dense),
+    Producer(
+        "octconv.pytorch",
+        r"^layer1\.0\.conv1\.conv\.conv_h2h\.weight$",
+        octconv_pytorch,
+        TORCH_IMAGES,
+        1e-5,
+        bias=False,
+        octaves=True,
+    ),
+)
+RESNET_V2 = (Producer("symbol", r"^L2_B01_conv1_conv", symbol, SYMBOL_IMAGES, 1e-4, MORE, bias=False, octaves=True),)
+MOBILENET = (
+    Producer("gluon", GLUON_MARK, mobilenet, TORCH_IMAGES, 1e-5, SYMMETRIC, octaves=True, convert=as_convolution),
+)
+MOBILENET_V2 = (
+    Producer("gluon", GLUON_MARK, mobilenet_v2, TORCH_IMAGES, 1e-5, SYMMETRIC, octaves=True, convert=as_dense),
+)

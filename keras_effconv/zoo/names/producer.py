@@ -1,0 +1,56 @@
+"""What is known of a producer of weight files: how it names variables, and what its networks do otherwise than ours."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from keras_effconv.preprocessing import Preprocessing
+
+
+class Producer(NamedTuple):
+    """A naming of one family's variables.
+
+    A row of `rows` is a regular expression and its replacement, a string or a callable; all are tried, in order, and
+    the result is "layer/variable" in the names of the plain network.
+    """
+
+    name: str
+    mark: str  # matches a name that its files have, and those of no other producer of this family
+    rows: Callable[[Any], tuple]  # of the network's block prefixes, in order
+    preprocessing: Preprocessing | None = None  # None: the network's own
+    epsilon: float | None = None  # of batch normalisation, where it is not the network's
+    options: Mapping[str, Any] | None = None  # of the constructor, where they change what variables mean; None: unknown
+    bias: bool = True  # False: its convolutions have none, so ours are 0
+    octaves: bool = False  # True: its networks have two bands
+    convert: Callable | None = None  # (our name, value after `layouts`, network) -> value
+
+
+# What torch calls the variables of a layer; the layers of normalisation are known by our names for them.
+TORCH = (
+    (r"(_bn|_BN|^bn_Conv1)\.weight$", r"\1/gamma"),
+    (r"(_bn|_BN|^bn_Conv1)\.bias$", r"\1/beta"),
+    (r"\.running_mean$", "/moving_mean"),
+    (r"\.running_var$", "/moving_variance"),
+    (r"\.weight$", "/kernel"),
+    (r"\.bias$", "/bias"),
+)
+
+
+def rename(name, rows):
+    """A file's name for a variable -> ours: every row is tried, in order.
+
+    >>> rename("stem_bn.weight", TORCH), rename("stem_conv.weight", TORCH)
+    ('stem_bn/gamma', 'stem_conv/kernel')
+    """
+    for pattern, replacement in rows:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def numbered(pattern, labels, first=0):
+    """Rows that turn a flat block index into the block's prefix; `pattern` has a place for it.
+
+    >>> numbered("^blocks_{}/", ("block1a_", "block2a_"))
+    (('^blocks_0/', 'block1a_'), ('^blocks_1/', 'block2a_'))
+    """
+    return tuple((pattern.format(i), label) for i, label in enumerate(labels, first))

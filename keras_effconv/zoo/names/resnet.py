@@ -1,0 +1,48 @@
+"""How ResNets are named: Keras, torchvision and timm (the same), and a CIFAR-10 repository."""
+
+from keras_effconv.preprocessing import CIFAR
+from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
+from keras_effconv.zoo.names.producer import TORCH, Producer
+
+BLOCK = r"(conv\d_block\d+_)\d_conv$"
+
+
+def prefix(match):
+    """Stage from 1 and position from 0: `layer1.0.` -> `conv2_block1_`."""
+    return f"conv{int(match[1]) + 1}_block{int(match[2]) + 1}_"
+
+
+def keras(labels):
+    """Ours."""
+    del labels
+    return ()
+
+
+def torch(labels):
+    """The same in torchvision, timm and most of torch; `linear` in the CIFAR networks."""
+    del labels
+    return (
+        (r"^layer(\d)\.(\d+)\.", prefix),
+        (r"^(conv\d_block\d+_)conv(\d)\.", r"\1\2_conv."),
+        (r"^(conv\d_block\d+_)bn(\d)\.", r"\1\2_bn."),
+        (r"^(conv\d_block\d+_)downsample\.0\.", r"\g<1>0_conv."),
+        (r"^(conv\d_block\d+_)downsample\.1\.", r"\g<1>0_bn."),
+        (r"^(conv\d_block\d+_)se\.(?:fc1|conv_reduce)\.", r"\1se_reduce."),
+        (r"^(conv\d_block\d+_)se\.(?:fc2|conv_expand)\.", r"\1se_expand."),
+        (r"^conv1\.", "conv1_conv."),
+        (r"^bn1\.", "conv1_bn."),
+        (r"^(?:fc|linear)\.", "predictions."),
+        *TORCH,
+    )
+
+
+V1_5 = {"padding": "symmetric", "stride_position": "middle"}
+V1 = (
+    Producer("keras", r"^conv1_conv/kernel$", keras),
+    Producer("torch", r"^layer1\.0\.conv1\.weight$", torch, TORCH_IMAGES, 1e-5, V1_5, bias=False),
+)
+V2 = (Producer("keras", r"^conv1_conv/kernel$", keras),)
+CIFAR10 = (
+    Producer("keras", r"^conv1_conv/kernel$", keras),
+    Producer("torch", r"^layer1\.0\.conv1\.weight$", torch, CIFAR, 1e-5, {"padding": "symmetric"}),
+)

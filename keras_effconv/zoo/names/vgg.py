@@ -1,0 +1,72 @@
+"""How VGGs are named: Keras, torchvision and timm."""
+
+import re
+
+from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
+from keras_effconv.zoo.names.producer import TORCH, Producer
+
+BLOCK = r"(block\d_conv\d)$"
+
+
+def keras(labels):
+    """Ours; Keras 1 wrote `block1_conv1_W_1`."""
+    del labels
+    return ((r"_W(_\d+)?$", "/kernel"), (r"_b(_\d+)?$", "/bias"))
+
+
+def positions(labels, normalised):
+    """Rows from torch's position in `features` to our layer: convolution, (normalisation,) ReLU, and pools between.
+
+    >>> positions(("block1_conv1", "block1_conv2", "block2_conv1"), True)[-2:]
+    (('^features\\\\.7\\\\.', 'block2_conv1.'), ('^features\\\\.8\\\\.', 'block2_conv1_bn.'))
+    """
+    rows, place, block = [], 0, labels[0].split("_")[0]
+    for name in labels:
+        if name.split("_")[0] != block:
+            place, block = place + 1, name.split("_")[0]
+        rows.append((rf"^features\.{place}\.", f"{name}."))
+        if normalised:
+            rows.append((rf"^features\.{place + 1}\.", f"{name}_bn."))
+        place += 3 if normalised else 2
+    return tuple(rows)
+
+
+HEAD = (
+    (r"^(?:classifier\.0|pre_logits\.fc1)\.", "fc1."),
+    (r"^(?:classifier\.3|pre_logits\.fc2)\.", "fc2."),
+    (r"^(?:classifier\.6|head\.fc)\.", "predictions."),
+)
+
+
+def torch(labels):
+    """Without normalisation."""
+    return (*positions(labels, False), *HEAD, *TORCH)
+
+
+def torch_bn(labels):
+    """With normalisation."""
+    return (*positions(labels, True), *HEAD, *TORCH)
+
+
+def flattened(name, value, model):
+    """Torch flattens channels first; timm has convolutions in place of the dense layers, channels last by now."""
+    if re.fullmatch(r"(fc1|fc2)/kernel", name) and value.ndim == 4:
+        return value.reshape(-1, value.shape[-1])
+    if name == "fc1/kernel":
+        channels = model.get_layer("flatten").input.shape[-1] if _has(model, "flatten") else 512
+        side = round((len(value) / channels) ** 0.5)
+        if side * side * channels == len(value):
+            return value.reshape(channels, side, side, -1).transpose(1, 2, 0, 3).reshape(len(value), -1)
+    return value
+
+
+def _has(model, name):
+    return any(layer.name == name for layer in model.layers)
+
+
+BN = {"batch_norm": True}
+PRODUCERS = (
+    Producer("keras", r"^block1_conv1(/kernel$|_W)", keras),
+    Producer("torch bn", r"^features\.1\.running_mean$", torch_bn, TORCH_IMAGES, 1e-5, BN, convert=flattened),
+    Producer("torch", r"^features\.0\.weight$", torch, TORCH_IMAGES, options={"batch_norm": False}, convert=flattened),
+)

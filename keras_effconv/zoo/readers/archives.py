@@ -1,0 +1,82 @@
+"""Members of zip and tar files as regions of the file: nothing is unpacked, and nothing can grow."""
+
+import contextlib
+import struct
+import zipfile
+import zlib
+
+from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.region import Region
+
+CHUNK = 1 << 20
+
+
+class StoredZip:
+    """The members of a zip file that are stored as they are.
+
+    Args:
+        file: an open binary file.
+
+    Raises:
+        FormatError: when members are compressed, are there twice, or state more bytes than the file has.
+        zipfile.BadZipFile: when it is not a zip file.
+
+    Example:
+
+    >>> import io
+    >>> buffer = io.BytesIO()
+    >>> with zipfile.ZipFile(buffer, "w") as archive:
+    ...     archive.writestr("folder/a", b"one")
+    >>> StoredZip(buffer).bytes("folder/a")
+    b'one'
+    """
+
+    def __init__(self, file):
+        self._file = file
+        whole = Region(file).size
+        with contextlib.closing(zipfile.ZipFile(file)) as archive:
+            infos = archive.infolist()
+        self.infos = {info.filename: info for info in infos}
+        for i in infos:
+            if i.compress_type != zipfile.ZIP_STORED or i.compress_size != i.file_size or i.flag_bits & 1:
+                raise FormatError(f"expected members stored as they are, received {i.filename!r:.80} compressed")
+        if len(self.infos) < len(infos) or sum(info.file_size for info in infos) > whole:
+            raise FormatError(f"expected members of {whole:,} bytes at most, each once, received others")
+
+    def region(self, name):
+        """The bytes of a member as a `Region`; see `check`."""
+        if name not in self.infos:
+            raise FormatError(f"expected a member {name!r:.80} in the zip file, received one without it")
+        info = self.infos[name]
+        header = Region(self._file)
+        header.seek(info.header_offset)
+        fields = struct.unpack("<4s22xHH", header.take(30))
+        if fields[0] != b"PK\3\4":
+            raise FormatError(f"expected a member at {info.header_offset:,}, received a damaged zip file")
+        return Region(self._file, header.tell() + fields[1] + fields[2], info.file_size)
+
+    def bytes(self, name, most=1 << 28):
+        """A checked member whole."""
+        region = self.region(name)
+        if region.size > most:
+            raise FormatError(f"expected at most {most:,} bytes in {name!r:.80}, received {region.size:,}")
+        content = region.take(region.size)
+        self.check(name, content)
+        return content
+
+    def check(self, name, content=None):
+        """Compare a member with the checksum of the archive.
+
+        Args:
+            name: str.
+            content: what was read of it. Default: it is read once, piece by piece.
+
+        Raises:
+            FormatError: when it differs.
+        """
+        region, found = self.region(name), 0
+        pieces = iter(lambda: region.read(CHUNK), b"") if content is None else (content,)
+        for piece in pieces:
+            found = zlib.crc32(piece, found)
+        if found != self.infos[name].CRC:
+            raise FormatError(f"expected the checksum {self.infos[name].CRC:08x} of {name!r:.80}, received {found:08x}")

@@ -1,0 +1,66 @@
+"""Reads the weights of a Keras HDF5 file of the old layout: groups named by layer, `layer_names`, `weight_names`."""
+
+import os
+
+from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
+from keras_effconv.zoo.readers.region import Region
+
+
+def read(path):
+    """The variables of a legacy Keras file.
+
+    Args:
+        path: of a file that `model.save("x.h5")` or an old `save_weights` wrote.
+
+    Returns:
+        dict of "layer/variable" -> NumPy array; names of Keras 1 come as they are (`block1_conv1_W_1`). Layers of a
+        nested model come under their own names.
+
+    Raises:
+        FormatError: (a ValueError) when the file is not such a file.
+
+    Example:
+
+    >>> variables = read("vgg16_weights_tf_dim_ordering_tf_kernels.h5")  # doctest: +SKIP
+    >>> variables["block1_conv1_W_1"].shape  # doctest: +SKIP
+    (3, 3, 3, 64)
+    """
+    with reading(path, "a Keras HDF5 file of weights"), open(path, "rb") as raw, opened(Region(raw)) as file:
+        root = child(file, "model_weights") if "model_weights" in file else file
+        arrays, found = Arrays(os.path.getsize(path)), {}
+        for layer in _texts(root, "layer_names"):
+            group = child(root, layer)
+            weights = _texts(group, "weight_names")
+            for name, weight in zip(_names(layer, weights), weights):
+                if name in found:
+                    raise FormatError(f"expected each variable once, received {name!r:.80} twice")
+                found[name] = arrays.read(child(group, weight), weight)
+        if not found:
+            raise FormatError("expected variables, received a file without any")
+        return found
+
+
+def _names(layer, weights):
+    """A group's variables by our names: "conv/kernel:0", "conv_1/kernel:0" and "kernel:0" are all `conv/kernel`.
+
+    A nested model is one group. It shows by variables of several layers, or by its own name before theirs.
+    """
+    paths = [weight.removesuffix(":0").split("/") for weight in weights]
+    parents = {tuple(path[:-1]) for path in paths}
+    nested = len(parents) > 1 or any(len(parent) > 1 and parent[0] == layer != parent[-1] for parent in parents)
+    for *parent, name in paths:
+        if name.startswith(f"{layer}_"):  # Keras 1: "block1_conv1_W_1:0"
+            yield name
+        else:
+            yield f"{parent[-1] if nested and parent else layer}/{name}"
+
+
+def _texts(group, attribute):
+    """A list of names; a long one is stored in pieces, `layer_names0`, `layer_names1`, ..."""
+    pieces = [texts(group, attribute)] if attribute in group.attrs else []
+    while f"{attribute}{len(pieces)}" in group.attrs:
+        pieces.append(texts(group, f"{attribute}{len(pieces)}"))
+    if not pieces:
+        raise FormatError(f"expected the attribute {attribute!r} of a Keras HDF5 file of weights, received none")
+    return [name for piece in pieces for name in piece]

@@ -1,0 +1,162 @@
+"""Reads the weights of a Keras 3 file: `.weights.h5`, or `.keras`, a zip file around one.
+
+The layout: a group per layer, `layers/conv2d_1`, in which `vars/0`, `vars/1`, ... are its variables and the attribute
+`name` of `vars` is the name of the layer. The groups are counted per class, and the variables have numbers only: their
+names follow from the class. `config.json` of a `.keras` file is read as JSON; no layer is made of it.
+"""
+
+import json
+import re
+import zipfile
+
+import h5py
+
+from keras_effconv.zoo.readers.archives import StoredZip
+from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
+from keras_effconv.zoo.readers.region import Region
+
+WEIGHTS = "model.weights.h5"
+CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
+NOT_WEIGHTS = ("optimizer", "compile_metrics", "metrics", "loss_tracker", "seed_generator")
+NAMES = {
+    "conv2d": ("kernel", "bias"),
+    "dense": ("kernel", "bias"),
+    "depthwise_conv2d": ("kernel", "bias"),
+    "separable_conv2d": ("depthwise_kernel", "pointwise_kernel", "bias"),
+    "normalization": ("mean", "variance", "count"),
+    "group_conv2d": ("kernel", "bias"),
+    "oct_conv2d": ("kernel", "bias"),
+    "oct_depthwise_conv2d": ("kernel", "bias"),
+}
+
+
+def read(path):
+    """The variables of a Keras 3 file.
+
+    Args:
+        path: of a file that `model.save("x.keras")` or `model.save_weights("x.weights.h5")` wrote.
+
+    Returns:
+        dict of "layer/variable" -> NumPy array; a variable of a layer whose class is not known here has its number
+        for a name. So do those of a batch normalization with one of gamma and beta, where no `config.json` says which.
+        Layers of a nested model come under their own names.
+
+    Raises:
+        FormatError: (a ValueError) when the file is not such a file.
+
+    Example:
+
+    >>> sorted(read("model.keras"))  # doctest: +SKIP
+    ['conv/bias', 'conv/kernel']
+    """
+    with reading(path, "a Keras 3 file of weights"), open(path, "rb") as file:
+        region, config = Region(file), None
+        if zipfile.is_zipfile(file):
+            archive = StoredZip(file)
+            archive.check(WEIGHTS)
+            region = archive.region(WEIGHTS)
+            config = json.loads(archive.bytes("config.json")) if "config.json" in archive.infos else None
+        with opened(region) as root:
+            return _variables(root, config, region.size)
+
+
+def _variables(root, config, size):
+    if not any(name in root for name in CONTAINERS):
+        raise FormatError("expected a Keras 3 file of weights, received one without layers")
+    arrays, found, seen = Arrays(size), {}, set()
+    for names, group, kind, settings in _layers(root, "", config, (), set()):
+        variables = child(group, "vars")
+        keys = sorted(variables, key=lambda key: (len(key), key))
+        values = [arrays.read(child(variables, key), f"{names[-1]}/{key}") for key in keys]
+        layer = names[-1] if names[-1] not in seen else "/".join(names[-2:])
+        if layer in seen:
+            raise FormatError(f"expected each layer once, received {layer!r:.80} twice")
+        seen.add(layer)
+        numbered = keys == [str(number) for number in range(len(keys))]
+        known = variable_names(kind, values, settings) if numbered else None
+        found.update((f"{layer}/{name}", value) for name, value in zip(known or keys, values, strict=True))
+    if not found:
+        raise FormatError("expected variables, received a file without any")
+    return found
+
+
+def _layers(group, key, config, names, visited):
+    """Every layer below a group that has variables: its names from the outermost on, its group, class and settings."""
+    address = h5py.h5o.get_info(group.id).addr
+    if address in visited:
+        raise FormatError(f"expected a tree of layers, received one that holds {group.name!r:.80} twice")
+    visited.add(address)
+    kind = re.sub(r"_\d+$", "", key)
+    settings = config.get("config") if isinstance(config, dict) else None
+    settings = settings if isinstance(settings, dict) else {}
+    if "vars" in group:
+        own = texts(child(group, "vars"), "name") or [settings.get("name", key)]
+        names = (*names, str(own[0]))
+        if names[-1] != settings.get("name"):
+            settings = {}
+        if len(child(group, "vars")):
+            yield names, group, kind, settings
+    for part in group:
+        inside = child(group, part)
+        if part in ("vars", *NOT_WEIGHTS) or not isinstance(inside, h5py.Group):
+            continue
+        if part in CONTAINERS:
+            configs = _configs(settings)
+            for name in inside:
+                yield from _layers(child(inside, name), name, configs.get(name), names, visited)
+        else:
+            yield from _layers(inside, part, None, names, visited)
+
+
+def _configs(settings):
+    """The layers in a model's configuration by the names of their groups: counted per class, in the model's order."""
+    found, counts = {}, {}
+    layers = settings.get("layers")
+    for layer in layers if isinstance(layers, list) else ():
+        kind = _snake_case(str(layer.get("class_name"))) if isinstance(layer, dict) else ""
+        count = counts[kind] = counts.get(kind, -1) + 1
+        found[f"{kind}_{count}" if count else kind] = layer
+    return found
+
+
+def _snake_case(name):
+    """As Keras names the group of a class.
+
+    >>> _snake_case("DepthwiseConv2D"), _snake_case("BatchNormalization")
+    ('depthwise_conv2d', 'batch_normalization')
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def variable_names(kind, values, settings):
+    """The names of a layer's variables, in the order in which Keras numbers them.
+
+    Args:
+        kind: str, the class in snake case.
+        values: list of its arrays.
+        settings: dict, its configuration where the file has one.
+
+    Returns:
+        A tuple of names, or `None` where they are not known.
+
+    Example:
+
+    >>> variable_names("batch_normalization", [0.5, 1.5], {})
+    ('moving_mean', 'moving_variance')
+    """
+    if kind == "het_conv2d":  # a layer of one part has no pointwise kernel
+        names = ("kernel", *("pointwise_kernel" if value.ndim > 1 else "bias" for value in values[1:]))
+        return names if len(set(names)) == len(names) else None
+    if kind == "batch_normalization":
+        trained = {"gamma": settings.get("scale"), "beta": settings.get("center")}
+        if len(values) in (2, 4):
+            trained = dict.fromkeys(trained, len(values) == 4)
+        names = (*(name for name, there in trained.items() if there), "moving_mean", "moving_variance")
+        return names if len(names) == len(values) else None
+    names = NAMES.get(kind, ())[: len(values)]
+    if kind == "separable_conv2d" and len(values) < 2:
+        return None
+    return names if len(names) == len(values) else None

@@ -1,0 +1,95 @@
+"""Reads MXNet's lists of arrays, `.params`, and the `.tar` files in which a list comes beside its graph.
+
+The format, little-endian: 0x112, a reserved word, how many arrays, the arrays, how many names, the names. An array is
+a magic number, the storage type (from version 2 on), the shape, the device, the type, the values. In the oldest files
+the magic number is missing, and the number of dimensions is in its place.
+"""
+
+import os
+import struct
+import tarfile
+
+import numpy as np
+
+from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.region import Region
+
+HEADER = 0x112
+V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
+DTYPES = ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8")
+MAX_DIMENSIONS = 32
+
+
+def read(path):
+    """The arrays of a `.params` file, of Gluon or of Symbol, or of a `.tar` file around one.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        dict of name -> NumPy array; the prefixes `arg:` and `aux:` of Symbol are dropped.
+
+    Raises:
+        FormatError: (a ValueError) when the file is not such a file.
+
+    Example:
+
+    >>> arrays = read("octresnet-50.params")  # doctest: +SKIP
+    >>> arrays["conv1.0.weight"].shape  # doctest: +SKIP
+    (64, 3, 7, 7)
+    """
+    with reading(path, "an MXNet file of parameters"), open(path, "rb") as file:
+        if file.read(8) == struct.pack("<Q", HEADER):
+            return _arrays(Region(file))
+        return _arrays(_member(file))
+
+
+def _member(file):
+    """The one `.params` member of a tar file, where it lies: nothing is unpacked."""
+    file.seek(0)
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as archive:
+            members = archive.getmembers()
+    except tarfile.TarError:
+        raise FormatError("expected an MXNet file of parameters, received one that begins otherwise") from None
+    found = [m for m in members if m.name.endswith(".params") and not os.path.basename(m.name).startswith("._")]
+    if len(found) != 1 or not found[0].isreg() or found[0].issparse():
+        raise FormatError(f"expected a tar file with one .params file, received one with {len(found)}")
+    return Region(file, found[0].offset_data, found[0].size)
+
+
+def _arrays(region):
+    header, _, count = _numbers(region, "QQQ")
+    if header != HEADER:
+        raise FormatError("expected an MXNet file of parameters, received one that begins otherwise")
+    if count > region.left // 8:
+        raise FormatError(f"expected arrays, received a file cut short or damaged: {count:,} in {region.left:,} bytes")
+    values = [_array(region) for _ in range(count)]
+    names = [region.take(*_numbers(region, "Q")).decode() for _ in range(min(*_numbers(region, "Q"), count + 1))]
+    if len(names) != count or not count or region.left:
+        raise FormatError(f"expected {count:,} arrays and their names, received {len(names):,} names or more bytes")
+    names = [name.removeprefix("arg:").removeprefix("aux:") for name in names]
+    if len(set(names)) < count:
+        raise FormatError(f"expected {count:,} names, received some of them twice")
+    return dict(zip(names, values))
+
+
+def _array(region):
+    (magic,) = _numbers(region, "I")
+    if magic in (V2, V3):
+        (storage,) = _numbers(region, "i")
+        if storage not in (-1, 0):
+            raise FormatError(f"expected dense arrays, received storage type {storage}")
+    dimensions, size = (magic, "I") if magic not in (V1, V2, V3) else (*_numbers(region, "i"), "q")
+    if not 0 <= dimensions <= MAX_DIMENSIONS or (dimensions == 0 and magic != V3):
+        raise FormatError(f"expected an array with values, received one of {dimensions} dimensions")
+    shape = _numbers(region, size * dimensions)
+    _, _, kind = _numbers(region, "iii")
+    if not 0 <= kind < len(DTYPES):
+        raise FormatError(f"expected a type of 0 to {len(DTYPES) - 1}, received {kind}")
+    return region.array(np.dtype(DTYPES[kind]), shape)
+
+
+def _numbers(region, kinds):
+    layout = f"<{kinds}"
+    return struct.unpack(layout, region.take(struct.calcsize(layout)))

@@ -1,0 +1,45 @@
+"""Reads safetensors files, through the package of that name."""
+
+from keras_effconv.extras import require
+from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.tensors import from_bfloat16
+
+DTYPES = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
+
+
+def read(path):
+    """The tensors of a safetensors file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        dict of name -> NumPy array; bfloat16 becomes float32.
+
+    Raises:
+        FormatError: (a ValueError) when the file is not such a file.
+        ImportError: when the package `safetensors` is not installed.
+
+    Example:
+
+    >>> state = read("mobilenetv2_100.safetensors")  # doctest: +SKIP
+    >>> state["conv_stem.weight"].shape  # doctest: +SKIP
+    (32, 3, 3, 3)
+    """
+    safe_open = require("safetensors", "weights").safe_open
+    with reading(path, "a safetensors file"):
+        with open(path, "rb"):  # says so where the file is missing
+            pass
+        with safe_open(path, framework="np") as file:
+            found = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+        if not found:
+            raise FormatError("expected tensors, received a file without any")
+        return found
+
+
+def _tensor(file, name):
+    dtype = file.get_slice(name).get_dtype()
+    if dtype not in DTYPES:
+        raise FormatError(f"expected numbers under {name!r:.80}, received {dtype}")
+    values = file.get_tensor(name)
+    return from_bfloat16(values.view("u2")) if dtype == "BF16" else values

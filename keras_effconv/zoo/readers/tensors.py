@@ -1,0 +1,117 @@
+"""What the pickle of a torch file describes: storages, tensors that are views of them, a state dict of tensors."""
+
+import math
+
+import numpy as np
+
+from keras_effconv.zoo.readers.errors import FormatError
+
+MAX_DIMENSIONS = 32
+STORAGES = {
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "?",
+}
+CHECKPOINT_ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
+
+
+class Storage:
+    """A run of numbers in the file: known by key while unpickling, filled afterwards.
+
+    Args:
+        kind: str, a NumPy dtype, or `"bfloat16"`, which NumPy has not: its values become float32.
+        size: int, how many values.
+    """
+
+    def __init__(self, kind, size):
+        self.kind, self.size, self.values, self.users = kind, size, None, 0
+        self.dtype = np.dtype("<f4" if kind == "bfloat16" else kind)
+        self.stored_dtype = np.dtype("<u2" if kind == "bfloat16" else kind)
+
+    @property
+    def stored_bytes(self):
+        return self.size * self.stored_dtype.itemsize
+
+    def fill(self, region, check=None):
+        """Read the values from a `Region`, straight to a buffer of their own; `check` sees them as they are stored."""
+        values = region.array(self.stored_dtype, (self.size,))
+        if check:
+            check(values)
+        self.values = from_bfloat16(values) if self.kind == "bfloat16" else values
+
+
+class Tensor:
+    """A view of a storage, still to be filled."""
+
+    def __init__(self, storage, offset, shape, strides):
+        if not isinstance(storage, Storage):
+            raise FormatError(f"expected a tensor over a storage, received one over {type(storage).__name__}")
+        counted = len(shape) == len(strides) <= MAX_DIMENSIONS
+        if not counted or not all(type(number) is int for number in (offset, *shape, *strides)):
+            raise FormatError(f"expected as many strides as sizes, received {len(shape)} sizes, {len(strides)} strides")
+        self.storage, self.offset, self.shape, self.strides = storage, offset, tuple(shape), tuple(strides)
+
+    def check(self):
+        """A view that leaves its storage, or that is larger, is an error."""
+        if self.offset < 0 or min(self.strides, default=0) < 0 or min(self.shape, default=1) < 0:
+            raise FormatError(f"expected a view with sizes of 0 and more, received shape {self.shape}")
+        last = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides))
+        if 0 not in self.shape and (last >= self.storage.size or math.prod(self.shape) > self.storage.size):
+            raise FormatError(f"expected a view inside {self.storage.size} values, received one up to {last}")
+
+    def read(self):
+        """The tensor as a view of its storage's values, so that nothing is copied; one that others share is locked."""
+        if 0 in self.shape:
+            return np.zeros(self.shape, self.storage.dtype)
+        strides = [s * self.storage.dtype.itemsize for s in self.strides]
+        view = np.ndarray(self.shape, self.storage.dtype, self.storage.values[self.offset :], 0, strides)
+        view.flags.writeable = self.storage.users == 1
+        return view
+
+
+def from_bfloat16(bits):
+    """bfloat16 is the upper half of a float32.
+
+    >>> from_bfloat16(np.array([0x3FC0, 0xC000], "u2"))
+    array([ 1.5, -2. ], dtype=float32)
+    """
+    wide = bits.astype("<u4")
+    wide <<= 16
+    return wide.view("<f4")
+
+
+def state_dict(content):
+    """The tensors of a state dict, or of a checkpoint that holds one.
+
+    A checkpoint may hold several: averaged weights go before plain ones, since they are what was evaluated.
+
+    Args:
+        content: what `unpickle` gave.
+
+    Returns:
+        dict of name -> checked `Tensor`, without the prefix `module.` of data-parallel training.
+
+    Raises:
+        FormatError: when it holds something else.
+    """
+    for _ in range(2):
+        if isinstance(content, dict):
+            entry = next((e for e in CHECKPOINT_ENTRIES if isinstance(content.get(e), dict)), None)
+            content = content[entry] if entry else content
+    if not isinstance(content, dict) or not content:
+        received = "an empty one" if content == {} else type(content).__name__
+        raise FormatError(f"expected a dict of tensors, received {received}")
+    for name, value in content.items():
+        if not isinstance(value, Tensor) or not isinstance(name, str):
+            raise FormatError(f"expected tensors only, received something else under {str(name)[:80]!r}")
+        value.check()
+        value.storage.users += 1
+    parallel = all(name.startswith("module.") for name in content)
+    return {name.removeprefix("module.") if parallel else name: tensor for name, tensor in content.items()}

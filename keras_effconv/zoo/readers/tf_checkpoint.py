@@ -1,0 +1,129 @@
+"""Reads TensorFlow checkpoints: `<prefix>.index` and `<prefix>.data-00000-of-00001`."""
+
+import glob
+import math
+import os
+import re
+
+from keras_effconv.zoo.readers.errors import FormatError, describe, reading
+
+SHADOW = "/ExponentialMovingAverage"
+IGNORED = re.compile(
+    r"(.*/)?(RMSProp|Momentum|Adam\w*|Adagrad|Adadelta|Ftrl|LARS\w*)(_\d+)?"
+    r"|(.*/)?(global_step|save_counter|beta\d_power|_CHECKPOINTABLE_OBJECT_GRAPH)(/\.ATTRIBUTES/VARIABLE_VALUE)?"
+    r"|optimizer/.*|.*/\.OPTIMIZER_SLOT/.*"
+)
+
+
+def read(path):
+    """The variables of a TensorFlow checkpoint.
+
+    Args:
+        path: the prefix of the checkpoint, the path of one of its files, or of a directory in which a file
+            `checkpoint` names the latest one.
+
+    Returns:
+        dict of name -> NumPy array. Where a variable has an average (`X/ExponentialMovingAverage`), `X` is the
+        average, and statistics of normalizations have averages, too. Optimizer state and counters are left out.
+
+    Raises:
+        FormatError: (a ValueError) when there is no such checkpoint, or it is damaged.
+
+    Example:
+
+    >>> variables = read("efficientnet-b0/model.ckpt")  # doctest: +SKIP
+    >>> variables["efficientnet-b0/stem/conv2d/kernel"].shape  # doctest: +SKIP
+    (3, 3, 3, 32)
+    """
+    path = os.fspath(path)
+    prefix = _prefix(path)
+    with reading(path, "a TensorFlow checkpoint"):
+        _check_footer(f"{prefix}.index")
+        import tensorflow as tf  # seconds, and only this format needs it
+
+        checkpoint = tf.train.load_checkpoint(prefix)
+        types = checkpoint.get_variable_to_dtype_map()
+        wanted = chosen(name for name, dtype in types.items() if _is_number(dtype))
+        if not wanted:
+            raise FormatError("expected variables, received a checkpoint without any")
+        _check_sizes(prefix, {name: types[name].size for name in types if types[name].size}, checkpoint)
+        return {name: _values(checkpoint, stored, types[stored]) for name, stored in wanted.items()}
+
+
+def chosen(names):
+    """Which stored variable is which: an average goes before what it is the average of.
+
+    Args:
+        names: iterable of the names in the checkpoint.
+
+    Returns:
+        dict of name -> name in the checkpoint.
+
+    Example:
+
+    >>> chosen(["a/kernel", "a/kernel/ExponentialMovingAverage", "a/kernel/RMSProp", "global_step"])
+    {'a/kernel': 'a/kernel/ExponentialMovingAverage'}
+    """
+    kept = sorted(name for name in names if not IGNORED.fullmatch(name.removesuffix(SHADOW)))
+    plain = {name: name for name in kept if not name.endswith(SHADOW)}
+    return plain | {name.removesuffix(SHADOW): name for name in kept if name.endswith(SHADOW)}
+
+
+def _prefix(path):
+    """The prefix that a path means; the file `checkpoint` names it as it was on the machine that wrote it."""
+    if os.path.isdir(path):
+        listed = os.path.join(path, "checkpoint")
+        text = ""
+        if os.path.isfile(listed):
+            with open(listed, encoding="utf-8", errors="replace") as file:
+                text = file.read(1 << 16)
+        latest = re.search(r'^model_checkpoint_path: *"([^"\n]+)"', text, re.MULTILINE)
+        if not latest:
+            raise FormatError(f"{path}: expected a TensorFlow checkpoint, received {describe(path)}")
+        prefix = os.path.join(path, re.split(r"[/\\]", latest[1])[-1])
+    else:
+        prefix = index_of(path).removesuffix(".index")
+    if os.path.isfile(f"{prefix}.index"):
+        return prefix
+    if prefix == path and not os.path.exists(path):
+        raise FileNotFoundError(f"expected a TensorFlow checkpoint, received no file {prefix}.index")
+    raise FormatError(f"{path}: expected a TensorFlow checkpoint, received no file {prefix}.index")
+
+
+def index_of(path):
+    """The index file of the checkpoint that a path belongs to.
+
+    >>> index_of("model.ckpt-7"), index_of("model.ckpt-7.data-00000-of-00001")
+    ('model.ckpt-7.index', 'model.ckpt-7.index')
+    """
+    return re.sub(r"\.(index|data-\d{5}-of-\d{5})$", "", path) + ".index"
+
+
+def is_table(path):
+    """Whether a file ends as the index of a checkpoint does (LevelDB's magic number)."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - 8))
+        return file.read() == bytes.fromhex("57fb808b247547db")
+
+
+def _check_footer(index):
+    if not is_table(index):
+        raise FormatError(f"expected the index of a TensorFlow checkpoint, whole, received {describe(index)}")
+
+
+def _is_number(dtype):
+    return dtype.is_floating or dtype.is_integer or dtype.is_bool
+
+
+def _check_sizes(prefix, sizes, checkpoint):
+    """What the index states must be in the data files, before memory is taken."""
+    shapes = checkpoint.get_variable_to_shape_map()
+    stated = sum(math.prod(shapes[name]) * size for name, size in sizes.items())
+    there = sum(map(os.path.getsize, glob.glob(f"{glob.escape(prefix)}.data-*")))
+    if stated > there:
+        raise FormatError(f"expected {stated:,} bytes of values, received {there:,}")
+
+
+def _values(checkpoint, name, dtype):
+    values = checkpoint.get_tensor(name)
+    return values.astype("float32") if dtype.name == "bfloat16" else values

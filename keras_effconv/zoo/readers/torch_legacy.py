@@ -1,0 +1,67 @@
+"""Reads the tensors of a torch file in the legacy format (before torch 1.6), without torch.
+
+The format: five pickles (magic number, protocol, system, the object, the storage keys), then the raw storages, each
+behind eight bytes of length.
+"""
+
+import struct
+
+from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.region import Region
+from keras_effconv.zoo.readers.tensors import state_dict
+from keras_effconv.zoo.readers.unpickling import unpickle
+
+__all__ = ["MAGIC", "PROTOCOL", "FormatError", "read"]
+
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
+
+
+def read(path):
+    """The tensors of a legacy torch file: a state dict, or a checkpoint that holds one.
+
+    Args:
+        path: of the file. A dict with an entry `state_dict_ema`, `model_ema`, `state_dict` or `model` is a checkpoint,
+            and the first of these is taken; a common prefix `module.`, from data-parallel training, is dropped.
+
+    Returns:
+        dict of name -> NumPy array. Tensors that share memory in the file share it here, read-only.
+
+    Raises:
+        FormatError: (a ValueError) when the file is not such a file, is cut short, or refers to anything but tensors.
+
+    Example:
+
+    >>> state = read("resnet20.th")  # doctest: +SKIP
+    >>> state["conv1.weight"].shape  # doctest: +SKIP
+    (16, 3, 3, 3)
+    """
+    with reading(path, "a legacy torch file"), open(path, "rb") as file:
+        region = Region(file)
+        if unpickle(region)[0] != MAGIC:
+            raise FormatError("expected a legacy torch file, received one without its magic number")
+        if unpickle(region)[0] != PROTOCOL:
+            raise FormatError(f"expected protocol {PROTOCOL} of the legacy torch format, received another one")
+        if not unpickle(region)[0].get("little_endian", True):
+            raise FormatError("expected a little-endian file, received a big-endian one")
+        content, storages = unpickle(region)
+        tensors = state_dict(content)
+        _fill(region, unpickle(region)[0], storages)
+        return {name: tensor.read() for name, tensor in tensors.items()}
+
+
+def _fill(region, keys, storages):
+    """Give the storages that tensors use their values; others, as those of an optimizer, are passed over."""
+    for key in keys:
+        if key not in storages:
+            raise FormatError(f"expected storages that tensors use, received the unknown key {str(key)[:40]!r}")
+        storage = storages[key]
+        (size,) = struct.unpack("<q", region.take(8))
+        if size != storage.size or storage.stored_bytes > region.left:
+            raise FormatError(f"expected {storage.size} values, received a file cut short or damaged")
+        if storage.users:
+            storage.fill(region)
+        else:
+            region.seek(region.tell() + storage.stored_bytes)
+    if any(storage.users and storage.values is None for storage in storages.values()):
+        raise FormatError("expected the values of every tensor, received a file without some of them")
