@@ -19,7 +19,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["keras_effconv", "keras_effconv.*"]),
-    package_data={"keras_effconv": ["zoo/*.tsv"]},
+    package_data={"keras_effconv": ["zoo/*.tsv", "zoo/records/*.tsv"]},
     install_requires=[
         "tensorflow>=2.19",
         "keras>=3.13",

@@ -117,7 +117,12 @@ def publish(name, design, summary, variant, order=tuple(USUAL)[:-1], defaults=No
         bound.apply_defaults()
         chosen = {key: bound.arguments[key] for key in options}
         architecture = design(variant, **chosen)
-        told = Design(name, chosen, {key: every[key] for key in options}, architecture.settings)
+        told = Design(
+            name,
+            {**chosen, "conv": repr(kinds.get(bound.arguments["conv"]))},
+            {key: every[key] for key in options},
+            architecture.settings,
+        )
         return application(architecture, told, **{key: bound.arguments[key] for key in USUAL})
 
     plain = design(variant)

@@ -37,6 +37,10 @@ class Preprocessing:
         """The same crop and arithmetic at another input size."""
         return dataclasses.replace(self, size=size)
 
+    def sampled(self, crop, interpolation):
+        """The same arithmetic on another part of the image, resized in another way."""
+        return dataclasses.replace(self, crop=crop, interpolation=interpolation)
+
     def layer(self, name="preprocessing"):
         """The arithmetic as a layer, with all else in its config."""
         return ImagePreprocessing(**dataclasses.asdict(self), name=name)

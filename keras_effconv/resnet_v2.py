@@ -1,7 +1,9 @@
 """Pre-activation ResNets (arXiv:1603.05027): Keras' V2 networks, and the OctConv ablation's ResNet-26 and 200."""
 
 import functools
-from typing import NamedTuple
+import types
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from keras import layers
 from keras.applications.resnet_v2 import preprocess_input
@@ -16,20 +18,29 @@ from keras_effconv.zoo import decode_predictions
 
 
 class Variant(NamedTuple):
-    """A row: blocks of each stage. Keras' networks stride in the last block of a stage, the authors' in the first."""
+    """A row: blocks of each stage, and the options where they are not Keras'."""
 
     name: str
     blocks: tuple[int, ...]
+    defaults: Mapping[str, Any] = types.MappingProxyType({})
+
+
+class Arrangement(NamedTuple):
+    """What the authors' networks and Keras' do differently: see `design`."""
+
+    padding: str
     strides_last: bool
-    use_bias: bool  # of the convolutions that no normalisation follows
+    use_bias: bool
+    more_norms: bool
 
 
+PAPER = {"strides_last": False, "use_bias": False}
 VARIANTS = (
-    Variant("ResNet50V2", (3, 4, 6, 3), strides_last=True, use_bias=True),
-    Variant("ResNet101V2", (3, 4, 23, 3), strides_last=True, use_bias=True),
-    Variant("ResNet152V2", (3, 8, 36, 3), strides_last=True, use_bias=True),
-    Variant("ResNet26", (2, 2, 2, 2), strides_last=False, use_bias=False),
-    Variant("ResNet200", (3, 24, 36, 3), strides_last=False, use_bias=False),
+    Variant("ResNet50V2", (3, 4, 6, 3)),
+    Variant("ResNet101V2", (3, 4, 23, 3)),
+    Variant("ResNet152V2", (3, 8, 36, 3)),
+    Variant("ResNet26", (2, 2, 2, 2), PAPER),
+    Variant("ResNet200", (3, 24, 36, 3), PAPER),
 )
 
 
@@ -38,17 +49,17 @@ def norm_relu(x, name):
     return act(norm(x, f"{name}_bn", epsilon=EPSILON), "relu", f"{name}_relu")
 
 
-def bottleneck(kind, x, filters, stride, name, padding, use_bias, pool_name, shortcut_norm):
+def bottleneck(kind, x, filters, stride, name, arrangement, pool_name):
     """Pre-activated 1 x 1, 3 x 3, 1 x 1: (n, h, w, c) -> (n, h / stride, w / stride, 4 * filters)."""
     active = entry = norm_relu(x, f"{name}_preact")
-    pad = pad_layer(padding, 3, stride, f"{name}_2_pad")
+    pad = pad_layer(arrangement.padding, 3, stride, f"{name}_2_pad")
     y = kind.conv(active, filters, 1, name=f"{name}_1_conv", use_bias=False)
     y = kind.conv(norm_relu(y, f"{name}_1"), filters, 3, stride, pad, name=f"{name}_2_conv", use_bias=False)
-    y = kind.conv(norm_relu(y, f"{name}_2"), 4 * filters, 1, name=f"{name}_3_conv", use_bias=use_bias)
+    y = kind.conv(norm_relu(y, f"{name}_2"), 4 * filters, 1, name=f"{name}_3_conv", use_bias=arrangement.use_bias)
     if channels(x) != channels(y):
-        if shortcut_norm:
+        if arrangement.more_norms:
             entry = norm_relu(x, f"{name}_0_preact")
-        x = kind.conv(entry, 4 * filters, 1, stride, name=f"{name}_0_conv", use_bias=use_bias)
+        x = kind.conv(entry, 4 * filters, 1, stride, name=f"{name}_0_conv", use_bias=arrangement.use_bias)
     else:
         x = rebanded(x, y, f"{name}_0")
         if stride > 1:
@@ -67,31 +78,42 @@ def strides_of(count, stage, strides_last):
     return entering(1 if stage == 0 else 2, count)
 
 
-def body(x, kind, variant, padding, more_norms, width, depth):
+def body(x, kind, blocks, arrangement, width, depth):
     """Image -> the last feature map, 32 times smaller."""
     scale = widened(width)
-    options = Options(padding=padding, use_bias=variant.use_bias)
-    x = stem(x, STEMS["7x7"].convolutions, scale, options, last_norm=more_norms)
+    options = Options(padding=arrangement.padding, use_bias=arrangement.use_bias)
+    x = stem(x, STEMS["7x7"].convolutions, scale, options, last_norm=arrangement.more_norms)
     maps = {2: x}
     x = pool(x, False, scale, options)
-    shared = {"padding": padding, "use_bias": variant.use_bias, "shortcut_norm": more_norms}
     stages = []
-    for i, (filters, count) in enumerate(zip(FILTERS, variant.blocks)):
+    for i, (filters, count) in enumerate(zip(FILTERS, blocks)):
         pool_name = f"max_pooling2d_{i}" if i else "max_pooling2d"
-        strides = strides_of(deeper(count, depth), i, variant.strides_last)
-        stages.append(Stage(bottleneck, scale(filters), strides, {**shared, "pool_name": pool_name}))
+        strides = strides_of(deeper(count, depth), i, arrangement.strides_last)
+        stages.append(Stage(bottleneck, scale(filters), strides, {"arrangement": arrangement, "pool_name": pool_name}))
     x, more = trunk(x, stages, kind, stride=4, label=label)
     x = norm_relu(x, "post")
     return x, {**maps, **more, 32: x}
 
 
-def design(variant, padding="symmetric", more_norms=False, width=1.0, depth=1.0, resolution=1.0):
+def design(
+    variant,
+    padding="symmetric",
+    strides_last=True,
+    use_bias=True,
+    more_norms=False,
+    width=1.0,
+    depth=1.0,
+    resolution=1.0,
+):
     """A row of the table.
 
     Args:
         variant: a row of the table.
         padding: of strided convolutions: `"symmetric"`, as Keras' ResNets and torch pad, or `"same"`, as
             TensorFlow does. Default `"symmetric"`.
+        strides_last: bool; whether a stage strides in its last block, as Keras has it, or in its first, as the papers
+            have it. Default `{strides_last}`.
+        use_bias: bool; of the convolutions that no normalisation follows. Default `{use_bias}`.
         more_norms: bool; normalisation and ReLU after the first convolution, and others before a projecting shortcut
             than before the branch, as in the OctConv authors' published weights. Default `False`.
         width: float, multiplies the filters: 64 cut to a whole number, its multiples. Default 1.
@@ -99,15 +121,14 @@ def design(variant, padding="symmetric", more_norms=False, width=1.0, depth=1.0,
         resolution: float, multiplies the default size of the image. Default 1.
     """
     size = pixels(224, resolution)
-    features = functools.partial(
-        body, variant=variant, padding=padding, more_norms=more_norms, width=width, depth=depth
-    )
-    return Architecture(variant.name, size, UNIT.at(size), features, top, settings=("padding",))
+    arrangement = Arrangement(padding, strides_last, use_bias, more_norms)
+    features = functools.partial(body, blocks=variant.blocks, arrangement=arrangement, width=width, depth=depth)
+    return Architecture(variant.name, size, UNIT.at(size), features, top, settings=("padding", "strides_last"))
 
 
 def _publish(variant):
     summary = f"{variant.name}; images as `keras_effconv.resnet_v2.preprocess_input` leaves them."
-    return publish(variant.name, design, summary, variant)
+    return publish(variant.name, design, summary, variant, defaults=variant.defaults)
 
 
 ResNet50V2, ResNet101V2, ResNet152V2, ResNet26, ResNet200 = map(_publish, VARIANTS)

@@ -6,6 +6,8 @@ from keras_effconv.zoo.loading import load, load_weights
 from keras_effconv.zoo.pour import LoadReport, pour
 from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.records import RECORDS, Record, find
+from keras_effconv.zoo.sources import locate, verify
+from keras_effconv.zoo.table import list_sets as list
 
 __all__ = [
     "RECORDS",
@@ -16,7 +18,10 @@ __all__ = [
     "decode_predictions",
     "find",
     "imagenet_classes",
+    "list",
     "load",
     "load_weights",
+    "locate",
     "pour",
+    "verify",
 ]

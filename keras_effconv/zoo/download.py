@@ -63,17 +63,34 @@ def fetch(address, hash=None, file=None, progress=True):
         >>> fetch("https://example.org/models/net.h5", hash="5d41402abc4b2a76b9719d911017c592")  # doctest: +SKIP
         PosixPath('/home/me/.keras/models/net.h5')
     """
-    require_web_address(address)
-    file = urllib.parse.unquote(urllib.parse.urlsplit(address).path.rsplit("/", 1)[-1]) if file is None else file
-    if file in ("", ".", "..") or Path(file).name != file or "\\" in file or not file.isprintable():
-        raise ValueError(f"expected `file` to be the name of a file, received {file!r} (address {address!r})")
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
-    wanted = _Wanted(address, _source(address, file), normal_hash(hash), home / "models" / file)
+    wanted = _wanted(address, hash, file)
     if _is_cached(wanted):
         return wanted.path
     if "://" not in wanted.source:
         return _in_place(wanted)
     return _downloaded(wanted, progress)
+
+
+def cached_state(address, hash=None, file=None):
+    """Whether a file is in the cache, without fetching it.
+
+    Args: as of `fetch`.
+
+    Returns:
+        `None` where it is not there, `"ok"`, or what is wrong with it, as text.
+    """
+    wanted = _wanted(address, hash, file)
+    return (_wrong(wanted.path, wanted) or "ok") if wanted.path.is_file() else None
+
+
+def _wanted(address, hash, file):
+    """The arguments of `fetch`, checked."""
+    require_web_address(address)
+    file = urllib.parse.unquote(urllib.parse.urlsplit(address).path.rsplit("/", 1)[-1]) if file is None else file
+    if file in ("", ".", "..") or Path(file).name != file or "\\" in file or not file.isprintable():
+        raise ValueError(f"expected `file` to be the name of a file, received {file!r} (address {address!r})")
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+    return _Wanted(address, _source(address, file), normal_hash(hash), home / "models" / file)
 
 
 def _source(address, file):
@@ -96,7 +113,7 @@ def _wrong(path, wanted):
     if expected is None:
         return "expected weights, received an HTML page" if is_page(path) else None
     found = file_hash(path, expected)
-    if found == expected:
+    if found.startswith(expected):
         return None
     recorded = "" if wanted.hash else f" (recorded in {record_path(wanted.path)}: delete it to accept another version)"
     return f"expected the hash {expected}{recorded}, received {found}{', an HTML page' if is_page(path) else ''}"

@@ -17,11 +17,13 @@ def normal_hash(hash):
     """A hash in lower case, or `None`.
 
     Raises:
-        ValueError: it is neither an md5 nor a sha256.
+        ValueError: it is neither an md5, nor a sha256 or the first eight digits of one (torch's file names have those).
     """
-    if hash is None or re.fullmatch("[0-9a-f]{32}|[0-9a-f]{64}", hash.lower()):
+    if hash is None or re.fullmatch("[0-9a-f]{8}|[0-9a-f]{32}|[0-9a-f]{64}", hash.lower()):
         return hash and hash.lower()
-    raise ValueError(f"expected `hash` to be an md5 (32 hex digits), a sha256 (64) or None, received {hash!r}")
+    raise ValueError(
+        f"expected `hash` to be an md5 (32 hex digits), a sha256 (64, or the first 8) or None, received {hash!r}"
+    )
 
 
 def file_hash(path, like=None):
@@ -53,9 +55,9 @@ def file_hash(path, like=None):
 
 
 def check_hash(path, expected):
-    """Raise a `ValueError` unless the file has this md5 (32 digits) or sha256 (64)."""
+    """Raise a `ValueError` unless the file has this md5 (32 digits) or sha256 (64, or the first 8)."""
     found = file_hash(path, expected)
-    if found != expected:
+    if not found.startswith(expected):
         raise ValueError(f"{path}: expected the hash {expected}, received {found}; the file is damaged or another one")
 
 

@@ -69,7 +69,7 @@ def load_weights(model, path, skip=(), classes=None, pointwise="sum"):
 def _load(model, path, producer, preprocessing, source, skip, classes=None, pointwise="sum"):
     form, variables = readers.read(path)
     producer = producer or recognise(model, variables)
-    dense, notes = to_dense(variables, form.layout, producer, model)
+    dense, notes = to_dense(variables, producer.layout or form.layout, producer, model)
     wanted = preprocessing or producer.preprocessing or model.preprocessing
     wanted = dataclasses.replace(wanted, size=model.preprocessing.size, inside=model.preprocessing.inside)
     if wanted.inside:

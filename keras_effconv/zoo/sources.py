@@ -3,9 +3,10 @@
 import importlib.util
 from pathlib import Path
 
-from keras_effconv.zoo.download import WeightsUnavailable, fetch
+from keras_effconv.zoo.download import WeightsUnavailable, cached_state, fetch
 from keras_effconv.zoo.hashes import check_hash
 from keras_effconv.zoo.records import Package
+from keras_effconv.zoo.unpack import unpacked
 
 
 def locate(record):
@@ -16,10 +17,28 @@ def locate(record):
         ValueError: when its hash is not the record's.
     """
     if not isinstance(record.source, Package):
-        return fetch(record.source.address, record.hash)
+        path = fetch(record.source.address, record.hash, record.source.file)
+        return unpacked(path) if path.name.endswith(".tar.gz") else path
     path = _package_file(record)
     check_hash(path, record.hash)
     return path
+
+
+def verify(record):
+    """Whether a record's file is on this machine and whole; nothing is fetched.
+
+    Returns:
+        `None` where it is not here, `"ok"`, or what is wrong with it, as text.
+    """
+    if not isinstance(record.source, Package):
+        return cached_state(record.source.address, record.hash, record.source.file)
+    try:
+        locate(record)
+    except WeightsUnavailable:
+        return None
+    except ValueError as error:
+        return str(error)
+    return "ok"
 
 
 def _package_file(record):

@@ -105,11 +105,11 @@ def as_convolution(name, value, model):
 
 SYMMETRIC = {"padding": "symmetric"}
 V1 = (
-    Producer("keras", r"^conv_pw_1/kernel$", keras),
+    Producer("keras", r"^conv_pw_1/kernel$", keras, layout="HWIO"),
     Producer("timm", r"^conv_stem\.weight$", timm_v1, UNIT, 1e-5, SYMMETRIC, convert=as_convolution),
 )
 V2 = (
-    Producer("keras", r"^Conv_1/kernel$", keras),
+    Producer("keras", r"^Conv_1/kernel$", keras, layout="HWIO"),
     Producer("timm", r"^conv_stem\.weight$", timm_v2, TORCH_IMAGES, 1e-5, SYMMETRIC),
     Producer("torchvision", r"^features\.0\.0\.weight$", torchvision_v2, TORCH_IMAGES, 1e-5, SYMMETRIC),
 )

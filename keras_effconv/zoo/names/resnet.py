@@ -38,11 +38,11 @@ def torch(labels):
 
 V1_5 = {"padding": "symmetric", "stride_position": "middle"}
 V1 = (
-    Producer("keras", r"^conv1_conv/kernel$", keras),
+    Producer("keras", r"^conv1_conv/kernel$", keras, layout="HWIO"),
     Producer("torch", r"^layer1\.0\.conv1\.weight$", torch, TORCH_IMAGES, 1e-5, V1_5, bias=False),
 )
-V2 = (Producer("keras", r"^conv1_conv/kernel$", keras),)
+V2 = (Producer("keras", r"^conv1_conv/kernel$", keras, layout="HWIO"),)
 CIFAR10 = (
-    Producer("keras", r"^conv1_conv/kernel$", keras),
+    Producer("keras", r"^conv1_conv/kernel$", keras, layout="HWIO"),
     Producer("torch", r"^layer1\.0\.conv1\.weight$", torch, CIFAR, 1e-5, {"padding": "symmetric"}),
 )

@@ -66,7 +66,7 @@ def _has(model, name):
 
 BN = {"batch_norm": True}
 PRODUCERS = (
-    Producer("keras", r"^block1_conv1(/kernel$|_W)", keras),
+    Producer("keras", r"^block1_conv1(/kernel$|_W)", keras, layout="HWIO"),
     Producer("torch bn", r"^features\.1\.running_mean$", torch_bn, TORCH_IMAGES, 1e-5, BN, convert=flattened),
     Producer("torch", r"^features\.0\.weight$", torch, TORCH_IMAGES, options={"batch_norm": False}, convert=flattened),
 )

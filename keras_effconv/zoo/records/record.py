@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from keras_effconv.preprocessing import Preprocessing
-from keras_effconv.zoo.records.networks import NETWORKS
-
-SAME_COUNT = ("padding",)
 
 
 class Package(NamedTuple):
@@ -37,6 +34,8 @@ class Record(NamedTuple):
         producer: str, of `zoo.names`: whose names it has.
         preprocessing: `Preprocessing`.
         top1: float, what its authors publish, in percent on ImageNet; `None` where they do not.
+        params: int, trainable parameters of the network with its classifier.
+        macs: int, multiply-accumulates of it, at the set's image size.
         licence: str.
         options: of the constructor, where they are not its defaults.
     """
@@ -49,20 +48,7 @@ class Record(NamedTuple):
     producer: str
     preprocessing: Preprocessing
     top1: float | None
+    params: int
+    macs: int
     licence: str
     options: Mapping[str, Any] = {}
-
-    @property
-    def params(self):
-        """Trainable parameters of the network with its classifier of 1000 classes."""
-        return self._numbers[0]
-
-    @property
-    def macs(self):
-        """Multiply-accumulates of the network with its classifier, at the set's image size."""
-        return self._numbers[1]
-
-    @property
-    def _numbers(self):
-        shape = tuple(sorted((k, v) for k, v in self.options.items() if k not in SAME_COUNT))
-        return NETWORKS[self.model, self.preprocessing.size, shape]

@@ -1,0 +1,62 @@
+"""What the zoo has, as a table."""
+
+import re
+
+from keras_effconv.zoo.records import RECORDS
+
+COLUMNS = ("model", "tag", "top", "pixels", "top-1 %", "params", "MACs", "licence", "options")
+
+
+class Sets(tuple):
+    """Records that print as a table."""
+
+    def __str__(self):
+        rows = [COLUMNS, *(_row(record) for record in self)]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+    __repr__ = __str__
+
+
+def _row(record):
+    top1 = "" if record.top1 is None else f"{record.top1:.1f}"
+    counts = f"{record.params / 1e6:.2f}M", f"{record.macs / 1e9:.3f}G"
+    options = ", ".join(f"{key}={value!r}" for key, value in record.options.items())
+    top = "yes" if record.include_top else "no"
+    return (record.model, record.tag, top, str(record.preprocessing.size), top1, *counts, record.licence, options)
+
+
+def list_sets(model="", kind=None, tag=""):
+    """The published weight sets, filtered.
+
+    Args:
+        model: regular expression, found anywhere in the constructor's name, whatever the case.
+        kind: `None` for all; `"Conv"`, or `"OctConv"` for sets that were trained with octave convolutions.
+        tag: regular expression, found anywhere in the tag.
+
+    Returns:
+        A tuple of `Record`; printed, a table: top says whether the file has the classifier, top-1 is what its authors
+        publish, MACs are those at the set's own image size, options what the constructor must be called with.
+
+    Raises:
+        ValueError: for a pattern that is no regular expression.
+
+    Example:
+
+    >>> print(list_sets("lite0", tag="^imagenet$"))
+    model              tag       top  pixels  top-1 %  params  MACs    licence     options
+    EfficientNetLite0  imagenet  yes  224     75.1     4.65M   0.385G  Apache-2.0
+    """
+    try:
+        models, tags = re.compile(model, re.IGNORECASE), re.compile(tag, re.IGNORECASE)
+    except re.error as error:
+        raise ValueError(
+            f"`model` and `tag` must be regular expressions ({error}). Received: model={model!r}, tag={tag!r}"
+        ) from None
+    return Sets(
+        record
+        for record in RECORDS
+        if models.search(record.model)
+        and tags.search(record.tag)
+        and (kind is None or record.options.get("conv", "Conv()").startswith(f"{kind}("))
+    )
