@@ -127,6 +127,6 @@ def test_another_archive_is_one_error_and_leaves_nothing(tmp_path, content):
         archive(path, {"readme.txt": b"hello"})
     else:
         path.write_bytes(content)
-    with pytest.raises(FormatError, match="expected a TensorFlow checkpoint"):
+    with pytest.raises(FormatError, match="expected an archive of a TensorFlow checkpoint"):
         unpacked(path)
     assert [p.name for p in tmp_path.iterdir()] == ["net.tar.gz"]
