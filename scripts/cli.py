@@ -1,5 +1,6 @@
 """How every script starts, and how it ends on a user's mistake."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,8 +13,24 @@ def fail(error):
     sys.exit(2)
 
 
+def json_object(name, text):
+    """The dict that a flag holds as JSON.
+
+    Raises:
+        ValueError: for anything else; the message names the flag.
+    """
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"`{name}` must be JSON ({error}). Received: {text}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"`{name}` must be a JSON object. Received: {text}")
+    return found
+
+
 def run(main):
     """Run `main`; a bad flag is one line and status 2."""
+    app.define_help_flags()
     try:
         flags.FLAGS(sys.argv)
     except flags.Error as error:

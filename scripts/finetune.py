@@ -23,7 +23,10 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("model", "EfficientNetLite0", "Name of a network, as in keras_effconv.")
 flags.DEFINE_string("conv", "Conv()", 'Kind of convolution: "Conv()", "HetConv(parts=4)", "OctConv(alpha=0.25)".')
-flags.DEFINE_string("weights", "imagenet", '"imagenet", the path of a weights file, or "none".')
+flags.DEFINE_string(
+    "weights", "imagenet", '"imagenet" or another tag (scripts/zoo.py list), the path of a file, or "none".'
+)
+flags.DEFINE_string("options", "{}", 'JSON of other arguments of the network, such as {"stride_position": "middle"}.')
 flags.DEFINE_string("data_dir", None, "Folder with a folder per class, or with train/ and validation/ of such.")
 flags.DEFINE_string("dataset", "digits", '"digits" (embedded) or a TFDS name; not used with --data_dir.')
 flags.DEFINE_float("validation_split", 0.2, "Share of images to validate on where the data has no split.", 0.0, 1.0)
@@ -69,27 +72,32 @@ def main(argv):
 def recipe_from_flags(FineTune, check):
     """The flags that are fields of the recipe."""
     fields = {field.name: getattr(FLAGS, field.name) for field in dataclasses.fields(FineTune)}
+    fields["options"] = cli.json_object("--options", FLAGS.options)
     fields["crop"] = FLAGS.crop or None
     fields["weights"] = None if FLAGS.weights.lower() == "none" else FLAGS.weights
     if FLAGS.smoke:
-        fields.update({name: value for name, value in SMOKE.items() if name in fields})
+        fields.update({name: value for name, value in SMOKE.items() if name in fields and not FLAGS[name].present})
     if not fields["image_size"] and FLAGS.data_dir is None and FLAGS.dataset == "digits":
         fields["image_size"] = 64
     recipe = FineTune(**fields)
     check(recipe)
+    if recipe.weights is None:
+        logging.warning("--weights=none: the head is fitted on an untrained network's features; expect little of it")
     return recipe
 
 
 def run(begun):
     """Check the flags, then data, training, report and files."""
     from keras_effconv import data
+    from keras_effconv.files import write_json
     from keras_effconv.training import fine_tune
     from keras_effconv.training.network import check, preprocessing
     from keras_effconv.training.recipe import FineTune
 
     recipe = recipe_from_flags(FineTune, check)
     wanted, output = preprocessing(recipe), Path(FLAGS.output)
-    remember(output, recipe)
+    told = told_of(recipe)
+    check_resume(output / "run.json", told)
     dataset = data.load(
         FLAGS.dataset,
         FLAGS.data_dir,
@@ -108,22 +116,26 @@ def run(begun):
     )
     import keras
 
+    # Only a run that trains takes the folder: one that fails before leaves what another left there.
+    remember = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: write_json(output / "run.json", told))
     board = keras.callbacks.TensorBoard(output / "logs", write_graph=False)
-    result = fine_tune(recipe, dataset, output, resume=FLAGS.resume, callbacks=[board])
+    result = fine_tune(recipe, dataset, output, resume=FLAGS.resume, callbacks=[remember, board])
     finish(result, recipe, dataset, output, begun)
 
 
-def remember(output, recipe):
-    """The recipe of a run, which --resume must find again."""
-    from keras_effconv.files import write_json
+def told_of(recipe):
+    """What makes a run the same run."""
+    return {**dataclasses.asdict(recipe), "data": FLAGS.data_dir or FLAGS.dataset}
 
-    path, wanted = output / "run.json", {**dataclasses.asdict(recipe), "data": FLAGS.data_dir or FLAGS.dataset}
-    if FLAGS.resume and path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        other = [f"{k}={found.get(k)!r}" for k in wanted if found.get(k) != wanted[k]]
-        if other:
-            raise ValueError(f"--resume expects the flags of the run in {output}: {', '.join(other)}")
-    write_json(path, wanted)
+
+def check_resume(path, told):
+    """Raise a `ValueError` when --resume would go on from another run."""
+    if not FLAGS.resume or not path.is_file():
+        return
+    found = json.loads(path.read_text(encoding="utf-8"))
+    other = [f"{k}={found.get(k)!r}" for k in told if found.get(k) != told[k]]
+    if other:
+        raise ValueError(f"--resume expects the flags of the run in {path.parent}: {', '.join(other)}")
 
 
 def finish(result, recipe, dataset, output, begun):
@@ -161,7 +173,8 @@ def finish(result, recipe, dataset, output, begun):
         f"{summary['seconds']:.0f} s in all"
     )
     print(f"written to {output}: {' '.join(FILES)}")
-    print(f"next: python scripts/predict.py IMAGE --model={output / 'model.keras'}")
+    python = os.path.relpath(sys.executable)
+    print(f"next: {python} scripts/predict.py IMAGE --model={output / 'model.keras'}")
 
 
 if __name__ == "__main__":

@@ -39,9 +39,12 @@ def load(model):
     import keras_effconv
 
     if Path(model).suffix != ".keras" and not Path(model).is_file():
-        return keras_effconv.applications.get(model)(conv=FLAGS.conv), [
-            n for _, n in keras_effconv.zoo.imagenet_classes()
-        ]
+        network = keras_effconv.applications.get(model)(conv=FLAGS.conv)
+        if network.load_report.approximate:
+            print(
+                f"{FLAGS.conv} computes other numbers with the weights of Conv(): fine-tune it first", file=sys.stderr
+            )
+        return network, [name for _, name in keras_effconv.zoo.imagenet_classes()]
     if not Path(model).is_file():
         raise ValueError(f"--model: expected a file that exists or the name of a network, received {model!r}")
     loaded = keras.models.load_model(model, compile=False)

@@ -8,7 +8,6 @@ python scripts/zoo.py convert weights.pth out.weights.h5 --model=ResNet50 --opti
 KERAS_HOME says where the cache is, KERAS_EFFCONV_ZOO names a mirror: a folder or the address of one.
 """
 
-import json
 import os
 import sys
 
@@ -94,7 +93,11 @@ def convert(source, target):
 
     writers.check(target)
     build = ke.applications.get(FLAGS.model)
-    options = {"include_top": FLAGS.include_top is not False, "conv": FLAGS.conv, **options_of(FLAGS.options)}
+    options = {
+        "include_top": FLAGS.include_top is not False,
+        "conv": FLAGS.conv,
+        **cli.json_object("--options", FLAGS.options),
+    }
     if FLAGS.classes:
         options["classes"] = FLAGS.classes
     model = build(weights=None, **options)
@@ -108,17 +111,6 @@ def convert(source, target):
         print(f"largest difference from {FLAGS.reference}: {found:.2g} of the largest output")
         if found > FLAGS.tolerance:
             raise ValueError(f"expected a difference of at most {FLAGS.tolerance:g}, received {found:.2g}")
-
-
-def options_of(text):
-    """A dict of JSON."""
-    try:
-        options = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"`--options` must be JSON ({error}). Received: {text}") from None
-    if not isinstance(options, dict):
-        raise ValueError(f"`--options` must be a JSON object. Received: {text}")
-    return options
 
 
 if __name__ == "__main__":

@@ -306,3 +306,15 @@ def test_bands_of_a_sample_are_dropped_together():
     dropped = [keras.ops.convert_to_numpy(keras.ops.all(x == 0, axis=(1, 2, 3))) for x in (high, low)]
     np.testing.assert_array_equal(*dropped)
     assert 0 < dropped[0].sum() < 64
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_every_network_has_blocks_to_unfreeze(network):
+    from keras_effconv.training import blocks
+
+    model = network.build()
+    found = blocks(model)
+    kernels = {layer.name for layer in model.layers if any("kernel" in v.name for v in layer.weights)}
+    inside = {layer.name for layers in found.values() for layer in layers}
+    assert len(found) >= 3
+    assert len(kernels - inside) <= 8  # stem, pooling by convolutions, and classifier

@@ -10,7 +10,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from paths import ROOT
+from paths import ROOT, SHARED
 from PIL import Image
 
 import keras_effconv as ke
@@ -244,3 +244,35 @@ def test_import_is_cheap():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     added = {name for name in done.stdout.split() if name.split(".")[0] != "keras_effconv"}
     assert not added - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("script", ["finetune", "predict", "zoo", "search_scaling", "tables"])
+def test_help_shows_the_flags(script):
+    result = subprocess.run(
+        [sys.executable, ROOT / "scripts" / f"{script}.py", "--help"], capture_output=True, text=True
+    )
+    assert f"{script}.py:" in result.stdout and "--" in result.stdout
+    assert "Unknown command line flag" not in result.stderr
+
+
+def test_a_run_that_fails_early_leaves_the_folder_of_another(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    result = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "finetune.py", "--weights=nothing.h5", f"--output={tmp_path}"],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2 and "`weights` must be" in result.stderr
+    assert (tmp_path / "run.json").read_text() == "{}"
+
+
+def test_weights_of_another_arithmetic_bring_it_along(tmp_path):
+    """A torch file wants other images than Keras' network of the same name: the layer in the graph follows the file."""
+    from keras_effconv.training import FineTune
+    from keras_effconv.training.network import backbone
+
+    path = SHARED / "weights" / "resnet_cifar10" / "resnet20-12fca82f.th"
+    if not path.exists():
+        pytest.skip("needs shared/weights beside the project")
+    network = backbone(FineTune(model="ResNet20", weights=str(path)))
+    assert network.get_layer("preprocessing").preprocessing.mean == network.preprocessing.mean

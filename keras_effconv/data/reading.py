@@ -134,4 +134,5 @@ def read_into(images, paths, decoder, description):
 def _cause(error):
     """TensorFlow's message without the names of its operations, on one line."""
     message = re.sub(r"\{\{.*?\}\}", "", error.message)
+    message = re.sub(r'Graph execution error:.*(?:\n *File "[^\n]*\n)', "", message, flags=re.DOTALL)
     return " ".join(re.split(r"\[\[|\[Op:", message)[0].split())[:200]

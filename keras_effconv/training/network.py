@@ -8,17 +8,21 @@ import re
 import keras
 from keras import layers
 
-from keras_effconv import applications, kinds
+from keras_effconv import applications, kinds, zoo
 
-BLOCK = re.compile(r"conv\d+_block\d+|block\d+[a-z]?|stem|top")
+BLOCK = re.compile(r"conv_(?:dw|pw|pad)_(?P<pair>\d+)|conv\d+_block\d+|block_?\d+[a-z]?|expanded_conv|Conv_1|stem|top")
 
 
 def check(recipe):
     """Raise a `ValueError` for a model, kind or weights that there are not, before any work is done."""
     applications.get(recipe.model)
     kinds.get(recipe.conv)
-    if recipe.weights not in (None, "imagenet") and not os.path.exists(recipe.weights):
-        raise ValueError(f'`weights` must be "imagenet", "none" or a path. Received: weights={recipe.weights!r}')
+    tags = dict.fromkeys(record.tag for record in zoo.RECORDS if record.model.lower() == recipe.model.lower())
+    if recipe.weights is not None and recipe.weights not in tags and not os.path.exists(recipe.weights):
+        known = ", ".join(map(repr, tags)) or "none for this network"
+        raise ValueError(
+            f'`weights` must be "none", the path of a file, or a tag ({known}). Received: weights={recipe.weights!r}'
+        )
 
 
 def preprocessing(recipe):
@@ -34,15 +38,19 @@ def backbone(recipe):
     image = keras.Input(shape, name="image")
     options = {"drop_connect_rate": recipe.drop_connect_rate}
     options = {name: value for name, value in options.items() if name in inspect.signature(constructor).parameters}
-    return constructor(
+    preparing = wanted.layer()
+    network = constructor(
         include_top=False,
         weights=recipe.weights,
-        input_tensor=wanted.layer()(image),
+        input_tensor=preparing(image),
         input_shape=shape,
         pooling="avg",
         conv=recipe.conv,
-        **options,
+        **{**options, **recipe.options},
     )
+    # The weights say what they want of an image; it is known when they are read.
+    preparing.preprocessing = network.preprocessing.sampled(wanted.crop, wanted.interpolation)
+    return network
 
 
 def classifier(features, classes, dropout, name):
@@ -65,7 +73,7 @@ def blocks(model):
     for layer in model.layers:
         match = BLOCK.match(layer.name)
         if match and layer.name != "top_dropout":
-            found.setdefault(match[0], []).append(layer)
+            found.setdefault(f"conv_{match['pair']}" if match["pair"] else match[0], []).append(layer)
     return found
 
 

@@ -1,6 +1,8 @@
 """A fine-tune as data."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -10,7 +12,8 @@ class FineTune:
     Args:
         model: str, a name of `keras_effconv.applications.MODELS`.
         conv: str or kind. Default `"Conv()"`.
-        weights: `"imagenet"`, a path, or `None`.
+        weights: `"imagenet"` or another tag of `keras_effconv.zoo.list()`, a path, or `None`.
+        options: dict, further arguments of the constructor, such as those that a weight set wants.
         image_size: int, pixels; 0 for the model's own.
         crop: float, the central square that is seen, as a share of the shorter side; `None`, the default, for the whole
             image, squeezed to a square.
@@ -46,3 +49,4 @@ class FineTune:
     dropout: float = 0.2
     drop_connect_rate: float = 0.1
     seed: int = 0
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
