@@ -153,9 +153,10 @@ def assert_exportable(model):
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 def test_one_graph_for_every_size_and_any_channels(kind):
     shape = (None, None, 5)
-    dynamic = ke.EfficientNetB0(include_top=False, weights=None, input_shape=shape, pooling="avg", conv=kind)
+    options = {"include_top": False, "weights": None, "pooling": "avg", "conv": kind, "depth": 0.4}
+    dynamic = ke.EfficientNetB0(input_shape=shape, **options)
     for size in ((64, 64, 5), (75, 61, 5)):
-        static = ke.EfficientNetB0(include_top=False, weights=None, input_shape=size, pooling="avg", conv=kind)
+        static = ke.EfficientNetB0(input_shape=size, **options)
         static.set_weights(dynamic.get_weights())
         x = images(size, n=1)
         np.testing.assert_allclose(run(dynamic, x), run(static, x), rtol=1e-4, atol=1e-5)
