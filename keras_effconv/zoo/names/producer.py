@@ -21,7 +21,6 @@ class Producer(NamedTuple):
     epsilon: float | None = None  # of batch normalisation, where it is not the network's
     options: Mapping[str, Any] | None = None  # of the constructor, where they change what variables mean; None: unknown
     bias: bool = True  # False: its convolutions have none, so ours are 0
-    octaves: bool = False  # True: its networks have two bands
     convert: Callable | None = None  # (our name, value after `layouts`, network) -> value
 
 
