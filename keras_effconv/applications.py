@@ -1,7 +1,6 @@
 """The arguments of `keras.applications`, once for all families, and the registry of models."""
 
 import inspect
-import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -185,7 +184,7 @@ def application(
     kind = kinds.get(conv)
     positive("classes", classes)
     _check_choices(weights, pooling, include_top, classifier_activation)
-    if weights is not None and not os.path.exists(weights):
+    if weights is not None and not zoo.readers.exists(weights):
         zoo.find(design, weights, include_top)  # before the network is built
     shape = _image_shape(input_shape, architecture.size, include_top)
     image = _image(input_tensor, shape)

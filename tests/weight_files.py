@@ -1,6 +1,7 @@
 """Small weight files of every format, each from its own producer or written here from the format's description."""
 
 import io
+import math
 import pickle
 import struct
 import tarfile
@@ -114,7 +115,7 @@ def averaged_checkpoint(folder):
 
 
 def torch_pickle(tensors, view=b""):
-    """The pickle of a state dict of float tensors, dict of name -> size, in raw opcodes."""
+    """The pickle of a state dict of tensors, dict of name -> (shape, storage class), in raw opcodes."""
 
     def number(value):
         return b"J" + struct.pack("<i", value)
@@ -122,24 +123,36 @@ def torch_pickle(tensors, view=b""):
     def text(value):
         return b"X" + struct.pack("<I", len(value)) + value.encode()
 
+    def numbers(values):
+        return b"(" + b"".join(map(number, values)) + b"t"
+
     out = b"\x80\x02}("
-    for key, (name, size) in enumerate(tensors.items()):
+    for key, (name, (shape, storage)) in enumerate(tensors.items()):
+        size = math.prod(shape)
+        strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
         out += text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(("
-        out += text("storage") + b"ctorch\nFloatStorage\n" + text(str(key)) + text("cpu") + number(size) + view + b"tQ"
-        out += number(0) + number(size) + b"\x85" + number(1) + b"\x85\x89}tR"
+        out += text("storage") + f"ctorch\n{storage}\n".encode() + text(str(key)) + text("cpu") + number(size) + view
+        out += b"tQ" + number(0) + numbers(shape) + numbers(strides) + b"\x89}tR"
     return out + b"u."
+
+
+def write_torch(path, arrays):
+    """A `.pth` file, as torch writes them since 1.6, of float32 and int64 arrays."""
+    storages = {"<f4": "FloatStorage", "<i8": "LongStorage"}
+    with zipfile.ZipFile(path, "w") as archive:
+        described = {name: (value.shape, storages[value.dtype.str]) for name, value in arrays.items()}
+        archive.writestr("a/data.pkl", torch_pickle(described))
+        for key, value in enumerate(arrays.values()):
+            archive.writestr(f"a/data/{key}", value.tobytes())
 
 
 def write_large(path, name):
     """A file of 8 MiB of numbers, in two arrays."""
     values = {"a": np.ones(1 << 20, "f4"), "b": np.ones(1 << 20, "f4")}
-    sizes = {key: value.size for key, value in values.items()}
+    sizes = {key: (value.shape, "FloatStorage") for key, value in values.items()}
     raw = [value.tobytes() for value in values.values()]
     if name == "torch_zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("a/data.pkl", torch_pickle(sizes))
-            for key, content in enumerate(raw):
-                archive.writestr(f"a/data/{key}", content)
+        write_torch(path, values)
     elif name == "torch_legacy":
         head = b"".join(pickle.dumps(value, 2) for value in (torch_legacy.MAGIC, torch_legacy.PROTOCOL, {}))
         sized = [struct.pack("<q", 1 << 20) + content for content in raw]

@@ -5,10 +5,10 @@ import re
 import keras
 import numpy as np
 
-from keras_effconv.zoo.names import family, join, rename
+from keras_effconv.zoo.names import check_bands, family, join, rename
 
 DEPTHWISE = re.compile(r"(.*dwconv|conv_dw_\d+|.*_depthwise)/kernel(@.*)?")
-IGNORED = re.compile(r".*num_batches_tracked|.*/seed_generator_state|normalization/count")
+IGNORED = re.compile(r".*num_batches_tracked(@[hl])?|.*/seed_generator_state|normalization/count")
 
 
 def to_dense(variables, layout, producer, model):
@@ -28,6 +28,7 @@ def to_dense(variables, layout, producer, model):
         value, ours = variables.pop(name), rename(name, rows)
         if not IGNORED.fullmatch(ours):
             dense[ours] = np.asarray(value) if layout == "HWIO" else transposed(ours, np.asarray(value))
+    check_bands(dense, model)
     dense = join(dense)
     if producer.convert:
         dense = {name: producer.convert(name, value, model) for name, value in dense.items()}

@@ -5,7 +5,7 @@ import os
 
 from keras_effconv.zoo import readers
 from keras_effconv.zoo.dense import set_normalization, to_dense
-from keras_effconv.zoo.names import family, recognise
+from keras_effconv.zoo.names import family, in_bands, recognise
 from keras_effconv.zoo.pour import pour
 from keras_effconv.zoo.records import find
 from keras_effconv.zoo.sources import locate
@@ -26,7 +26,7 @@ def load(model, weights, include_top=True):
         WeightsUnavailable: (an OSError) when the set is not on this machine and cannot be fetched.
     """
     skip = () if include_top else TOP
-    if os.path.exists(weights):
+    if readers.exists(weights):
         load_weights(model, weights, skip)
         return
     record = find(model.design, weights, include_top, model.preprocessing.size)
@@ -69,12 +69,13 @@ def load_weights(model, path, skip=(), classes=None, pointwise="sum"):
 def _load(model, path, producer, preprocessing, source, skip, classes=None, pointwise="sum"):
     form, variables = readers.read(path)
     producer = producer or recognise(model, variables)
+    octaves = in_bands(variables)
     dense, notes = to_dense(variables, producer.layout or form.layout, producer, model)
     wanted = preprocessing or producer.preprocessing or model.preprocessing
     wanted = dataclasses.replace(wanted, size=model.preprocessing.size, inside=model.preprocessing.inside)
     if wanted.inside:
         set_normalization(dense, wanted)
-    report = pour(model, dense, f"{source} ({producer.name})", skip, classes, pointwise, producer.octaves)
+    report = pour(model, dense, f"{source} ({producer.name})", skip, classes, pointwise, octaves)
     model.load_report = dataclasses.replace(report, adapted=(*notes, *report.adapted))
     model.preprocessing = wanted
     return model.load_report

@@ -4,10 +4,21 @@ import re
 from typing import NamedTuple
 
 from keras_effconv.zoo.names import efficientnet, mobilenet, octaves, resnet, vgg
-from keras_effconv.zoo.names.octaves import join
+from keras_effconv.zoo.names.octaves import check_bands, in_bands, join
 from keras_effconv.zoo.names.producer import Producer, numbered, rename
 
-__all__ = ["FAMILIES", "Family", "Producer", "family", "join", "numbered", "recognise", "rename"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Producer",
+    "check_bands",
+    "family",
+    "in_bands",
+    "join",
+    "numbered",
+    "recognise",
+    "rename",
+]
 
 
 class Family(NamedTuple):

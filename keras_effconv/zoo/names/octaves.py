@@ -11,6 +11,7 @@ from keras_effconv.zoo.names.producer import TORCH, Producer
 
 PATH = re.compile(r"(.*/kernel)@([hl])2([hl])")
 BAND = re.compile(r"(.*/\w+)@([hl])")
+LOW = re.compile(r"[-_]l2[hl][._]")  # a path from the low band, as all of these authors name it
 GLUON = (  # Dots in structured names, dashes in those with prefixes.
     (r"[.-](?:conv_)?([hl]2[hl])[._]weight$", r"/kernel@\1"),
     (r"[.-](?:bn_|conv2[_-])?([hl])[._](weight|bias|gamma|beta|running_mean|running_var)$", r"/\2@\1"),
@@ -50,6 +51,33 @@ def join(dense):
     return joined
 
 
+def in_bands(names):
+    """Whether a file's network has a low band, by the names of its variables.
+
+    >>> in_bands(["L1_B0.conv1.conv_h2h.weight"]), in_bands(["L2_B01_conv2_conv-l2l_weight"])
+    (False, True)
+    """
+    return any(LOW.search(name) for name in names)
+
+
+def check_bands(dense, model):
+    """Raise a `ValueError` where a file's convolutions read other bands than the model's: shapes do not tell.
+
+    Args:
+        dense: dict of name -> array, before `join`.
+        model: the model that the variables are for; any, where the file has no low band.
+    """
+    paths = {name: PATH.fullmatch(name) for name in dense}
+    low = {found[1].split("/")[0]: dense[name].shape[2] for name, found in paths.items() if found and found[2] == "l"}
+    for layer in model.layers if low else ():
+        theirs, ours = low.get(layer.name, 0), getattr(layer, "read", {}).get("low", 0)
+        if theirs != ours:
+            raise ValueError(
+                f"expected the bands of the file, in which {layer.name} reads {theirs} channels at half the "
+                f"resolution, received a model in which it reads {ours}: `conv` is {model.kind!r}"
+            )
+
+
 def _assembled(parts):
     if not {("h", "l"), ("l", "h")} & set(parts) and all(value.shape[3] == 1 for value in parts.values()):
         return np.concatenate([parts[b, b] for b in "hl" if (b, b) in parts], axis=2)
@@ -71,9 +99,18 @@ def _assembled(parts):
     )
 
 
+def stem(position, convolution, normalisation):
+    """Rows of a convolution ahead of the blocks: `conv1` is a list of convolutions, normalisations and ReLUs."""
+    net = r"(?:[A-Z]+\d*_)?(?:stem_)?"
+    return (
+        (rf"^(?:conv1\.{3 * position}\.|{net}conv{position + 1}_)(?=weight$)", f"{convolution}."),
+        (rf"^(?:conv1\.{3 * position + 1}\.|{net}bn{position + 1}_)", f"{normalisation}."),
+    )
+
+
 def resnet(labels):
     """Gluon's ResNet: blocks `L1_B0`, of which the fourth convolution is the shortcut."""
-    del labels
+    stems = [label for label in labels if label.startswith("conv1_")]
 
     def layer(match):
         stage, block, kind, number = int(match[1]), int(match[2]), match[3], int(match[4])
@@ -83,9 +120,8 @@ def resnet(labels):
         (r"^\w*?L(\d)_B(\d+)[._](conv|bn)(\d)(?=[.-])", layer),
         (r"^\w*?L(\d)_B(\d+)[._](?:se_block|se)[.-]conv1[._]", _gate("reduce")),
         (r"^\w*?L(\d)_B(\d+)[._](?:se_block|se)[.-](?=conv2)", _gate("expand")),
-        (r"^conv1\.(\d)\.(?=weight)", lambda m: f"conv1{_of_three(m[1])}_conv."),
-        (r"^conv1\.(\d)\.", lambda m: f"conv1{_of_three(m[1])}_bn."),
-        (r"^conv2\.(conv|bn)(\d)\.", lambda m: f"pool1_{int(m[2]) % 4}_{m[1]}."),
+        *(row for i, label in enumerate(stems) for row in stem(i, f"{label}conv", f"{label}bn")),
+        (r"^(?:conv2\.|\w+_stem2_)(conv|bn)(\d)[._]", lambda m: f"pool1_{int(m[2]) % 4}_{m[1]}."),
         (r"^(?:\w+_)?classif(?:i?)er[._]", "predictions."),
         *GLUON,
     )
@@ -93,11 +129,6 @@ def resnet(labels):
 
 def _gate(name):
     return lambda m: f"conv{int(m[1]) + 1}_block{int(m[2]) + 1}_se_{name}."
-
-
-def _of_three(position):
-    """`conv1` is three convolutions, their normalisations and ReLUs in a row where the stem is deep."""
-    return f"_{int(position) // 3 + 1}"
 
 
 def symbol(labels):
@@ -137,8 +168,7 @@ def mobilenet(labels):
 
     return (
         (r"^(?:\w+?_)?(L\d_B\d)[._](conv|bn)([12])(?=[.-])", layer),
-        (r"^conv1\.0\.", "conv1."),
-        (r"^conv1\.1\.", "conv1_bn."),
+        *stem(0, "conv1", "conv1_bn"),
         (r"^(?:\w+_)?classif(?:i?)er[._]", "conv_preds."),
         *GLUON,
     )
@@ -155,10 +185,9 @@ def mobilenet_v2(labels):
 
     return (
         (r"^(?:\w+?_)?(L\d_B\d)[._](conv|bn)([123])(?=[.-])", layer),
-        (r"^conv1\.0\.", "Conv1."),
-        (r"^conv1\.1\.", "bn_Conv1."),
-        (r"^tail\.0\.", "Conv_1."),
-        (r"^tail\.1\.", "Conv_1_bn."),
+        *stem(0, "Conv1", "bn_Conv1"),
+        (r"^(?:tail\.0\.|\w+_tail-conv_)", "Conv_1."),
+        (r"^(?:tail\.1\.|\w+_tail-bn_)", "Conv_1_bn."),
         (r"^(?:\w+_)?classif(?:i?)er[._]", "predictions."),
         *GLUON,
     )
@@ -172,7 +201,7 @@ def octconv_pytorch(labels):
         (r"^layer(\d)\.(\d+)\.conv(\d)\.", lambda m: f"conv{int(m[1]) + 1}_block{int(m[2]) + 1}_{m[3]}."),
         (r"^(conv\d_block\d+_\d)\.conv\.conv_([hl]2[hl])\.weight$", r"\1_conv/kernel@\2"),
         (r"^(conv\d_block\d+_\d)\.bn_([hl])\.", r"\1_bn@\2."),
-        (r"^(conv\d_block\d+_\d)_bn@([hl])\.(\w+)$", lambda m: f"{m[1]}_bn/{VARIABLES[m[3]]}@{m[2]}"),
+        (r"^(conv\d_block\d+_\d)_bn@([hl])\.(\w+)$", lambda m: f"{m[1]}_bn/{VARIABLES.get(m[3], m[3])}@{m[2]}"),
         (r"^conv1\.", "conv1_conv."),
         (r"^bn1\.", "conv1_bn."),
         (r"^fc\.", "predictions."),
@@ -192,9 +221,10 @@ def as_dense(name, value, model):
 
 SYMMETRIC = {"padding": "symmetric"}
 MORE = {**SYMMETRIC, "more_norms": True}
+GLUON_IMAGES = Preprocessing(224, 0.875, "bilinear", mean=(123.68, 116.779, 103.939), std=(58.393, 57.12, 57.375))
 SYMBOL_IMAGES = Preprocessing(224, 0.875, "bilinear", mean=(124.0, 117.0, 104.0), std=(1 / 0.0167,) * 3)
 RESNET = (
-    Producer("gluon", GLUON_MARK, resnet, TORCH_IMAGES, 1e-5, bias=False, octaves=True, convert=as_dense),
+    Producer("gluon", GLUON_MARK, resnet, GLUON_IMAGES, 1e-5, bias=False, convert=as_dense),
     Producer(
         "octconv.pytorch",
         r"^layer1\.0\.conv1\.conv\.conv_h2h\.weight$",
@@ -202,13 +232,8 @@ RESNET = (
         TORCH_IMAGES,
         1e-5,
         bias=False,
-        octaves=True,
     ),
 )
-RESNET_V2 = (Producer("symbol", r"^L2_B01_conv1_conv", symbol, SYMBOL_IMAGES, 1e-4, MORE, bias=False, octaves=True),)
-MOBILENET = (
-    Producer("gluon", GLUON_MARK, mobilenet, TORCH_IMAGES, 1e-5, SYMMETRIC, octaves=True, convert=as_convolution),
-)
-MOBILENET_V2 = (
-    Producer("gluon", GLUON_MARK, mobilenet_v2, TORCH_IMAGES, 1e-5, SYMMETRIC, octaves=True, convert=as_dense),
-)
+RESNET_V2 = (Producer("symbol", r"^L2_B01_conv1_conv", symbol, SYMBOL_IMAGES, 1e-4, MORE, bias=False),)
+MOBILENET = (Producer("gluon", GLUON_MARK, mobilenet, GLUON_IMAGES, 1e-5, SYMMETRIC, convert=as_convolution),)
+MOBILENET_V2 = (Producer("gluon", GLUON_MARK, mobilenet_v2, GLUON_IMAGES, 1e-5, SYMMETRIC, convert=as_dense),)

@@ -22,7 +22,6 @@ class Producer(NamedTuple):
     options: Mapping[str, Any] | None = None  # of the constructor, where they change what variables mean; None: unknown
     bias: bool = True  # False: its convolutions have none, so ours are 0
     layout: str | None = None  # of its kernels, where it does not follow from the format of the file
-    octaves: bool = False  # True: its networks have two bands
     convert: Callable | None = None  # (our name, value after `layouts`, network) -> value
 
 

@@ -4,7 +4,7 @@ from keras_effconv.preprocessing import CIFAR
 from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
 from keras_effconv.zoo.names.producer import TORCH, Producer
 
-BLOCK = r"(conv\d_block\d+_)\d_conv$"
+BLOCK = r"(conv1_(?:\d_)?(?=conv$)|conv\d_block\d+_(?=\d_conv$))"  # convolutions of the stem, too
 
 
 def prefix(match):

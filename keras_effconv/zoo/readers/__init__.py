@@ -23,7 +23,7 @@ from keras_effconv.zoo.readers import (
 from keras_effconv.zoo.readers.errors import FormatError, describe, reading
 from keras_effconv.zoo.readers.region import Region
 
-__all__ = ["FORMATS", "Format", "FormatError", "detect", "read"]
+__all__ = ["FORMATS", "Format", "FormatError", "detect", "exists", "read"]
 
 
 class Format(NamedTuple):
@@ -53,6 +53,11 @@ FORMATS = {
     )
 }
 TORCH_MAGIC = pickle.dumps(torch_legacy.MAGIC, protocol=2)[2:-1]  # behind the protocol, whichever it is
+
+
+def exists(path):
+    """Whether there is something to read: the prefix of a TensorFlow checkpoint is no file itself."""
+    return os.path.exists(path) or os.path.isfile(f"{path}.index")
 
 
 def detect(path):
