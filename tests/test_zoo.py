@@ -277,20 +277,6 @@ def test_het_conv_keeps_what_it_holds_of_a_dense_kernel(small):
     assert not ours[0, :, 32:, :64].any()
 
 
-@pytest.mark.parametrize("name", ["EfficientNetB0", "VGG16"])
-def test_a_keras_file_by_its_path(name, tmp_path):
-    options = {"weights": None, "classes": 4, "input_shape": (40, 40, 3)}
-    theirs = getattr(keras.applications, name)(**options)
-    theirs.save(tmp_path / "model.h5")
-    theirs.save(tmp_path / "model.keras")
-    theirs.save_weights(tmp_path / "model.weights.h5")
-    x = np.random.default_rng(0).uniform(0, 255, (1, 40, 40, 3)).astype("float32")
-    for file in ("model.h5", "model.weights.h5", "model.keras"):
-        ours = ke.applications.get(name)(**{**options, "weights": str(tmp_path / file)})
-        np.testing.assert_allclose(numpy(ours(x)), numpy(theirs(x)), atol=1e-6)
-        assert len(ours.load_report.loaded) >= len(theirs.weights) - 1
-
-
 def test_keras_counts_its_unnamed_layers_up():
     """A second EfficientNet of a process is saved with `normalization_1`."""
     model = ke.EfficientNetB0(weights=None, depth=0.1)

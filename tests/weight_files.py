@@ -63,18 +63,18 @@ def arrays():
 
 def mxnet_params(content, version=2, storage=0):
     """The bytes of an MXNet list of arrays, of version 0 (no magic number), 1, 2 or 3."""
-    out = struct.pack("<QQQ", 0x112, 0, len(content))
+    out = [struct.pack("<QQQ", 0x112, 0, len(content))]
     for value in content.values():
         if version:
-            out += struct.pack("<I", 0xF993FAC7 + version)
+            out.append(struct.pack("<I", 0xF993FAC7 + version))
         if version >= 2:
-            out += struct.pack("<i", storage)
-        out += struct.pack("<I", value.ndim) + struct.pack(f"<{value.ndim}{'q' if version else 'I'}", *value.shape)
-        out += struct.pack("<iii", 1, 0, TYPES.index(value.dtype.str[1:])) + value.tobytes()
-    out += struct.pack("<Q", len(content))
-    for name in content:
-        out += struct.pack("<Q", len(name.encode())) + name.encode()
-    return out
+            out.append(struct.pack("<i", storage))
+        out.append(struct.pack("<I", value.ndim))
+        out.append(struct.pack(f"<{value.ndim}{'q' if version else 'I'}", *value.shape))
+        out += [struct.pack("<iii", 1, 0, TYPES.index(value.dtype.str[1:])), value.tobytes()]
+    out.append(struct.pack("<Q", len(content)))
+    out += [struct.pack("<Q", len(name.encode())) + name.encode() for name in content]
+    return b"".join(out)
 
 
 def tar(members):
