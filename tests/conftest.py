@@ -9,6 +9,8 @@ import keras
 import pytest
 from hypothesis import HealthCheck, settings
 
+collect_ignore_glob = ["fixtures/make_*.py"]  # they need torch, and made what lies beside them
+
 settings.register_profile(
     "repeatable",
     deadline=None,

@@ -28,7 +28,7 @@ def share(width, ratio):
     return {"h": width - int(ratio * width), "l": int(ratio * width)}
 
 
-def octave(place, name, ours, size, read, written, depthwise=False):
+def octave(place, name, ours, size, read, written, depthwise=False, groups=1):
     """A convolution: four paths, but for those from or to a band without channels; a depthwise one has two."""
     shapes = {}
     for source in BANDS:
@@ -36,7 +36,7 @@ def octave(place, name, ours, size, read, written, depthwise=False):
             if depthwise and source == target and read[source]:
                 shapes[f"{source}2{target}"] = (read[source], 1, size, size)
             elif not depthwise and read[source] and written[target]:
-                shapes[f"{source}2{target}"] = (written[target], read[source], size, size)
+                shapes[f"{source}2{target}"] = (written[target], read[source] // groups, size, size)
     arrays = {(path, "weight"): values(f"{place}.{name}.{path}", shape) for path, shape in shapes.items()}
     return Module(place, name, ours, arrays)
 
@@ -66,18 +66,19 @@ def classifier(width, classes, ours):
     yield plain("classifer", "classifier", ours, weight=(classes, width, 1, 1), bias=(classes,))
 
 
-def resnet(alpha, blocks, se=False, big=False, classes=7):
+def resnet(alpha, blocks, se=False, big=False, groups=1, classes=7):
     """`resnetv1.py`: no low band in the last stage; `big` has a deep stem and a block in place of the max pooling."""
     yield from big_stem() if big else stem(64, 7, ("conv1_conv", "conv1_bn"))
     read = share(64, 0)
     for stage, (count, middle) in enumerate(zip(blocks, (64, 128, 256, 512)), 1):
         ratio = alpha if stage < 4 else 0
-        mid, out = share(middle, ratio), share(4 * middle, ratio)
+        mid, out = share(middle * (2 if groups > 1 else 1), ratio), share(4 * middle, ratio)
         for i in range(count):
             convolutions = [(1, 1, read, mid), (2, 3, mid, mid), (3, 1, mid, out), (4, 1, read, out)]
             for n, size, before, after in convolutions[: 4 if i == 0 else 3]:
                 ours = f"conv{stage + 1}_block{i + 1}_{0 if n == 4 else n}"
-                yield octave(f"L{stage}_B{i}", f"conv{n}", f"{ours}_conv", size, before, after)
+                sets = groups if n == 2 else 1
+                yield octave(f"L{stage}_B{i}", f"conv{n}", f"{ours}_conv", size, before, after, groups=sets)
                 yield norm(f"L{stage}_B{i}", f"bn{n}", f"{ours}_bn", after)
             if se:
                 yield from squeeze(f"L{stage}_B{i}", f"conv{stage + 1}_block{i + 1}_se_", out)

@@ -18,7 +18,6 @@ from keras_effconv.applications import MODELS
 
 QUICK = [
     ("EfficientNetB0", {}),
-    ("EfficientNetB3", {}),
     ("MobileNet", {"alpha": 0.5, "depth_multiplier": 2}),
     ("MobileNetV2", {"alpha": 1.4}),
     ("MobileNetV2", {"alpha": 0.35}),

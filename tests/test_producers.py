@@ -213,6 +213,7 @@ GLUON = {
     "short SE-ResNet-50": Octaves(
         "ResNet50", {**MIDDLE, **SHORT, "se": True}, partial(octave_files.resnet, blocks=FEW, se=True)
     ),
+    "short ResNeXt-50": Octaves("ResNeXt50", SHORT, partial(octave_files.resnet, blocks=FEW, groups=32)),
     "short ResNet-152": Octaves("ResNet152", BIG, partial(octave_files.resnet, blocks=(1, 1, 1, 1), big=True)),
     "MobileNet": Octaves("MobileNet", SYMMETRIC, octave_files.mobilenet_v1, ours=1e-3),
     "MobileNetV2": Octaves("MobileNetV2", V2, octave_files.mobilenet_v2, ours=1e-3),
@@ -283,7 +284,8 @@ def check_layers(modules, model):
         layer = next((layer for layer in model.layers if layer.name == module.ours), None)
         paths = {path: value for (path, _), value in module.arrays.items()}
         signature = (frozenset(paths), getattr(layer, "strides", None), getattr(layer, "kernel_size", None))
-        if not isinstance(layer, OctConv2D | OctDepthwiseConv2D) or signature in checked:
+        octave = isinstance(layer, OctConv2D | OctDepthwiseConv2D)
+        if not octave or signature in checked or getattr(layer, "groups", 1) > 1:
             continue
         checked.add(signature)
         sides = {"high": 8, "low": 4}
@@ -332,20 +334,25 @@ def test_a_file_of_the_authors_plain_networks_is_a_warm_start_of_an_octave_netwo
     assert octave_network(GLUON[key], path, conv).load_report.approximate is approximate
 
 
+@pytest.mark.parametrize(
+    ("network", "style"), [("short ResNet-50", "structured"), ("short ResNet-152", "prefixed"), ("ResNet-50", "torch")]
+)
+def test_a_file_of_networks_that_stride_elsewhere_is_refused(network, style, tmp_path):
+    row = GLUON[network]
+    _, path = write_modules(row, style, 0.5, tmp_path / "model.params")
+    right = row.options["stride_position"]
+    with pytest.raises(ValueError, match=rf"stride_position='{right}' \(received 'first'\)"):
+        octave_network(row._replace(options={**row.options, "stride_position": "first"}), path, "OctConv(alpha=0.5)")
+
+
 # --- Keras' own networks, from all that Keras writes -----------------------------------------------------------------
 
-QUICK = ("EfficientNetB0", "MobileNet", "MobileNetV2", "ResNet50", "ResNet50V2", "VGG16")
+QUICK = ("EfficientNetB0", "MobileNet", "MobileNetV2", "ResNet50V2")
 THEIRS = [
     pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow])
     for name in ke.applications.list_models()
     if hasattr(keras.applications, name)
 ]
-
-
-def save(model, path):
-    """A file of a model, whole or of its weights, as the ending says."""
-    (model.save_weights if path.name.endswith(".weights.h5") else model.save)(path)
-    return str(path)
 
 
 def randomise(model):
@@ -363,16 +370,21 @@ def test_what_keras_saves_loads_by_its_path(name, tmp_path):
     randomise(whole)
     set_weights(body, [numpy(v) for v in whole.weights[: len(body.weights)]])
     x = images(32)
-    for ending in (".h5", ".weights.h5", ".keras"):
-        whole_path, body_path = save(whole, tmp_path / f"whole{ending}"), save(body, tmp_path / f"body{ending}")
-        for ours, theirs, path in (
-            (our_body, body, whole_path),
-            (our_body, body, body_path),
-            (our_whole, whole, whole_path),
-        ):
-            set_weights(ours, [np.zeros(v.shape, v.dtype) for v in ours.weights])
-            zoo.load(ours, path, include_top=ours is our_whole)
-            for a, b in zip(ours.weights, theirs.weights, strict=True):
-                np.testing.assert_array_equal(numpy(a), numpy(b), err_msg=f"{a.path} of {path}")
+    for saved, name_of_file, ours, theirs in (
+        (whole, "whole.h5", our_whole, whole),
+        (whole, "whole.h5", our_body, body),
+        (body, "body.h5", our_body, body),
+        (whole, "whole.weights.h5", our_body, body),
+        (whole, "whole.weights.h5", our_whole, whole),
+        (body, "body.keras", our_body, body),
+        (whole, "whole.keras", our_whole, whole),
+    ):
+        path = tmp_path / name_of_file
+        if not path.exists():
+            (saved.save_weights if name_of_file.endswith(".weights.h5") else saved.save)(path)
+        set_weights(ours, [np.zeros(v.shape, v.dtype) for v in ours.weights])
+        zoo.load(ours, str(path), include_top=ours is our_whole)
+        for a, b in zip(ours.weights, theirs.weights, strict=True):
+            np.testing.assert_array_equal(numpy(a), numpy(b), err_msg=f"{a.path} of {path}")
     close(numpy(our_body(x)), numpy(body(x)), 1e-6)
     close(numpy(our_whole(x)), numpy(whole(x)), 1e-6)

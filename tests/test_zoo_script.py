@@ -61,13 +61,10 @@ def test_convert_writes_each_format_and_compares(source, tmp_path):
     [
         ((), "expected one of list, fetch, verify, convert"),
         (("list", "--model=nothing"), "expected a set, found none"),
-        (("list", "--model=["), "regular expressions"),
         (("fetch", "--model=ResNet50"), "expected one set, found"),
-        (("convert", "a.h5"), "convert"),
         (("convert", "a.h5", "b.txt", "--model=VGG16"), "ends in .weights.h5, .keras, .safetensors"),
         (("convert", "nothing.h5", "b.keras", "--model=ResNet20"), "nothing.h5"),
         (("convert", "a.h5", "b.keras", "--model=ResNet20", "--options=[1]"), "must be a JSON object"),
-        (("list", "--no_such_flag"), "no_such_flag"),
     ],
     ids=str,
 )

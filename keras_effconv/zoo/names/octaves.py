@@ -70,7 +70,8 @@ def check_bands(dense, model):
     paths = {name: PATH.fullmatch(name) for name in dense}
     low = {found[1].split("/")[0]: dense[name].shape[2] for name, found in paths.items() if found and found[2] == "l"}
     for layer in model.layers if low else ():
-        theirs, ours = low.get(layer.name, 0), getattr(layer, "read", {}).get("low", 0)
+        theirs = low.get(layer.name, 0) * getattr(layer, "groups", 1)
+        ours = getattr(layer, "read", {}).get("low", 0)
         if theirs != ours:
             raise ValueError(
                 f"expected the bands of the file, in which {layer.name} reads {theirs} channels at half the "
@@ -223,14 +224,25 @@ SYMMETRIC = {"padding": "symmetric"}
 MORE = {**SYMMETRIC, "more_norms": True}
 GLUON_IMAGES = Preprocessing(224, 0.875, "bilinear", mean=(123.68, 116.779, 103.939), std=(58.393, 57.12, 57.375))
 SYMBOL_IMAGES = Preprocessing(224, 0.875, "bilinear", mean=(124.0, 117.0, 104.0), std=(1 / 0.0167,) * 3)
+MIDDLE = {**SYMMETRIC, "stride_position": "middle"}
+DEEP_MARK = r"^conv1\.6\.weight$|(^|_)stem_conv3_weight$"
+
+
+def _gluon(mark, options):
+    return Producer("gluon", mark, resnet, GLUON_IMAGES, 1e-5, options, bias=False, convert=as_dense)
+
+
+# The letters behind the authors' v1: b strides in the middle, e and f, which have deep stems, in the last convolution.
 RESNET = (
-    Producer("gluon", GLUON_MARK, resnet, GLUON_IMAGES, 1e-5, bias=False, convert=as_dense),
+    _gluon(DEEP_MARK, {**SYMMETRIC, "stride_position": "last"}),
+    _gluon(GLUON_MARK, {**MIDDLE, "stem": "7x7"}),
     Producer(
         "octconv.pytorch",
         r"^layer1\.0\.conv1\.conv\.conv_h2h\.weight$",
         octconv_pytorch,
         TORCH_IMAGES,
         1e-5,
+        MIDDLE,
         bias=False,
     ),
 )
