@@ -140,4 +140,7 @@ IMAGENET_STD = tuple(255 * s for s in (0.229, 0.224, 0.225))
 CAFFE = Preprocessing(224, 0.875, "bilinear", mean=(123.68, 116.779, 103.939), bgr=True)
 UNIT = Preprocessing(224, 0.875, "bilinear", mean=(127.5,) * 3, std=(127.5,) * 3)  # Keras' "tf" mode: -1..1
 TORCH = Preprocessing(224, 0.875, "bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+# The OctConv authors': ImageNet's numbers, rounded by them, in Gluon and in Symbol.
+GLUON = Preprocessing(224, 0.875, "bilinear", mean=(123.68, 116.779, 103.939), std=(58.393, 57.12, 57.375))
+SYMBOL = Preprocessing(224, 0.875, "bilinear", mean=(124.0, 117.0, 104.0), std=(1 / 0.0167,) * 3)
 CIFAR = Preprocessing(32, 1.0, mean=IMAGENET_MEAN, std=IMAGENET_STD)

@@ -7,6 +7,7 @@ By counting, the best point is the one whose network comes nearest to the budget
 so the formula is only near. By accuracy, every point is trained in the same way, and the best on validation wins.
 """
 
+import functools
 import os
 import time
 
@@ -53,7 +54,13 @@ def search():
     network = ke.applications.get(FLAGS.model)
     build = Build(network, FLAGS.width, {"weights": None, "conv": FLAGS.conv})
     base = ke.count(build()).macs
-    score = {"macs": lambda: by_macs(build, base), "accuracy": lambda: by_accuracy(build)}[FLAGS.score]()
+
+    @functools.cache
+    def cost(**scale):
+        """Multiply-accumulates over the unscaled network's."""
+        return ke.count(build(**scale)).macs / base
+
+    score = {"macs": lambda: by_macs(cost), "accuracy": lambda: by_accuracy(build)}[FLAGS.score]()
     print(f"{len(points)} points; unscaled: {base / 1e6:.1f}M multiply-accumulates", flush=True)
     print(
         "| alpha (depth) | beta (width) | gamma (resolution) | cost | cost counted | score | seconds |\n"
@@ -64,8 +71,8 @@ def search():
 
     def row(point):
         now = time.perf_counter()
-        macs = ke.count(build(depth=point.alpha, width=point.beta, resolution=point.gamma)).macs
-        cells = f"{point.alpha:g} | {point.beta:g} | {point.gamma:g} | {point.cost:.2f} | {macs / base:.2f}"
+        counted = cost(depth=point.alpha, width=point.beta, resolution=point.gamma)
+        cells = f"{point.alpha:g} | {point.beta:g} | {point.gamma:g} | {point.cost:.2f} | {counted:.2f}"
         print(f"| {cells} | {point.score:.4f} | {now - begun[0]:.0f} |", flush=True)
         begun[0] = time.perf_counter()
 
@@ -84,11 +91,9 @@ class Build:
         return self.network(**scale, **self.options, **options)
 
 
-def by_macs(build, base):
+def by_macs(cost):
     """Minus the distance from the budget."""
-    import keras_effconv as ke
-
-    return lambda **scale: -abs(ke.count(build(**scale)).macs / base - FLAGS.budget)
+    return lambda **scale: -abs(cost(**scale) - FLAGS.budget)
 
 
 def by_accuracy(build):

@@ -59,8 +59,7 @@ def rows():
         prepare = ke.preprocessing_for(teacher)
         drawn = images.train.take(np.random.default_rng(0).permutation(len(images.train))[: FLAGS.fit_images])
         sample = np.asarray(prepare(drawn.images))
-        batches = data.Batches(data.Split(drawn.images, drawn.labels, drawn.names), 128)
-        statistics = [(np.asarray(prepare(x)), y) for x, y in (batches[i] for i in range(len(batches)))]
+        statistics = [(sample[i : i + 128], None) for i in range(0, len(sample), 128)]
         test = np.asarray(prepare(images.validation.images))
 
         def top1(model, test=test):

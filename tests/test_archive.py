@@ -8,6 +8,7 @@ from paths import SHARED, needs
 from PIL import Image
 
 from keras_effconv.data import from_archives, load
+from keras_effconv.data.reading import UnreadableImageError, compiled_decoder, decode_image
 
 
 def encoded(shade, size=(32, 32), kind="PNG"):
@@ -44,10 +45,12 @@ def test_images_labels_and_names(folder):
     assert len(load(data_dir=folder, size=8).train) == 6
 
 
-def test_an_image_that_cannot_be_read_is_left_out_and_named(folder, caplog):
+def test_an_image_that_cannot_be_read_is_left_out_and_named(folder):
     write(folder / "train-2.npz", [encoded(9), b"no image", encoded(9)[:40]], [1, 1, 1], NAMES)
     dataset = from_archives(folder, size=8)
     assert dataset.unreadable == ("train-2.npz:1", "train-2.npz:2")
+    with pytest.raises(UnreadableImageError, match=r"^Unknown image file format"):
+        decode_image(b"no image", compiled_decoder(8))
     assert len(dataset.train) == 7
 
 

@@ -10,7 +10,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from paths import ROOT, SHARED
+from paths import ROOT
 from PIL import Image
 
 import keras_effconv as ke
@@ -151,8 +151,10 @@ def heed_interrupts():
 
 def test_an_interrupted_run_is_resumed(tmp_path):
     paint(tmp_path / "data", 12)
+    # A small network: what is tested is the interruption.
     flags = [f"--data_dir={tmp_path / 'data'}", f"--output={tmp_path / 'out'}", "--image_size=32", "--head_epochs=2",
-             "--epochs=40", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none"]  # fmt: skip
+             "--epochs=40", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none", "--model=ResNet20",
+             "--weights=none"]  # fmt: skip
     command = [sys.executable, str(ROOT / "scripts" / "finetune.py"), *flags]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=heed_interrupts
@@ -181,8 +183,12 @@ def test_an_interrupted_run_is_resumed(tmp_path):
 
 @pytest.mark.parametrize("conv", ["OctConv(alpha=0.25)", "HetConv(parts=4)"])
 def test_other_kinds_start_warm(conv, tmp_path):
-    recipe = FineTune(conv=conv, image_size=32, head_epochs=3, epochs=1, unfreeze_blocks=1, augmentation="none")
-    result = fine_tune(recipe, data.digits(32, limit=4), tmp_path)
+    weights = str(tmp_path / "plain.weights.h5")
+    ke.ResNet20(weights=None).save_weights(weights)
+    recipe = FineTune(
+        model="ResNet20", weights=weights, conv=conv, image_size=32, head_epochs=3, epochs=1, augmentation="none"
+    )
+    result = fine_tune(recipe, data.digits(32, limit=4), tmp_path / "out")
     assert result.load_report.approximate
     assert np.isfinite(result.curves["loss"]).all()
 
@@ -264,15 +270,3 @@ def test_a_run_that_fails_early_leaves_the_folder_of_another(tmp_path):
     )
     assert result.returncode == 2 and "`weights` must be" in result.stderr
     assert (tmp_path / "run.json").read_text() == "{}"
-
-
-def test_weights_of_another_arithmetic_bring_it_along(tmp_path):
-    """A torch file wants other images than Keras' network of the same name: the layer in the graph follows the file."""
-    from keras_effconv.training import FineTune
-    from keras_effconv.training.network import backbone
-
-    path = SHARED / "weights" / "resnet_cifar10" / "resnet20-12fca82f.th"
-    if not path.exists():
-        pytest.skip("needs shared/weights beside the project")
-    network = backbone(FineTune(model="ResNet20", weights=str(path)))
-    assert network.get_layer("preprocessing").preprocessing.mean == network.preprocessing.mean

@@ -20,6 +20,8 @@ import keras_effconv as ke
 from keras_effconv import zoo
 from keras_effconv.blocks import bands
 from keras_effconv.layers import OctConv2D, OctDepthwiseConv2D
+from keras_effconv.training import FineTune
+from keras_effconv.training.network import backbone
 
 FIXTURES = Path(__file__).parent / "fixtures"
 sys.path.append(str(FIXTURES))
@@ -101,6 +103,18 @@ def test_a_network_of_torch_computes_here_what_it_did_there(path, name, options,
     close(numpy(model(x))[:, :32], np.array(record["outputs"]))
     assert not model.load_report.skipped
     assert not model.load_report.approximate
+
+
+def test_a_fine_tune_prepares_images_as_the_weights_want_them(tmp_path):
+    """Keras' ResNets read BGR less a mean, torch's RGB by mean and deviation: the layer follows the file."""
+    path = FIXTURES / "producers" / "timm-resnet18-64.json.gz"
+    record = json.loads(gzip.decompress(path.read_bytes()))
+    recipe = FineTune(model="ResNet18", weights=stored(record, tmp_path / "model.safetensors"), image_size=64)
+    network, constructor = backbone(recipe), ke.ResNet18
+    layer = network.get_layer("preprocessing")
+    assert constructor.preprocessing.bgr and not layer.preprocessing.bgr
+    white = numpy(layer(np.full((1, 64, 64, 3), 255, "uint8")))[0, 0, 0]
+    np.testing.assert_allclose(white, (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225], rtol=1e-5)
 
 
 # --- the TPU repository's EfficientNets: their checkpoints, named as their loops name layers ------------------------

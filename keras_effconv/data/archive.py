@@ -4,14 +4,13 @@ import pathlib
 import zipfile
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.decode import check_resize
 from keras_effconv.data.listing import TRAIN_NAMES, VALIDATION_NAMES
 from keras_effconv.data.partition import check_choices, limited
-from keras_effconv.data.reading import PIXEL_LIMIT, compiled_decoder, declared_size
+from keras_effconv.data.reading import UnreadableImageError, compiled_decoder, decode_image
 from keras_effconv.data.storage import MEMORY_LIMIT, allocate
 
 
@@ -103,19 +102,12 @@ def _read(archives, decoder, size, seed, limit, unreadable):
     for row in limited(labels, limit, seed):
         path, i, read = places[row]
         try:
-            images[len(kept)] = _decoded(read(i), decoder)
-        except (tf.errors.OpError, ValueError) as error:
-            unreadable[f"{path.name}:{i}"] = " ".join(str(error).split())[:200]
+            images[len(kept)] = decode_image(read(i), decoder)
+        except UnreadableImageError as error:
+            unreadable[f"{path.name}:{i}"] = str(error)
             continue
         kept.append(row)
         shown.append(f"{path.name}:{i}")
     if not kept:
         raise ValueError(f"expected images in {', '.join(path.name for path, *_ in archives)}, found none to read")
     return Split(images[: len(kept)], labels[kept], tuple(shown))
-
-
-def _decoded(data, decoder):
-    height, width = declared_size(data)
-    if height * width > PIXEL_LIMIT:
-        raise ValueError(f"{width} x {height} pixels, more than {PIXEL_LIMIT:,}")
-    return decoder(data).numpy()

@@ -49,14 +49,20 @@ def read_image(path, decoder):
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UnreadableImageError("not a regular file")  # Opening a named pipe would wait for ever.
         data = pathlib.Path(path).read_bytes()
-        if not data:
-            raise UnreadableImageError("empty file")
+    except OSError as error:
+        raise UnreadableImageError(error.strerror or type(error).__name__) from error
+    return decode_image(data, decoder)
+
+
+def decode_image(data, decoder):
+    """Decodes the content of an image file; the arguments and errors of `read_image`, but for bytes."""
+    if not data:
+        raise UnreadableImageError("empty file")
+    try:
         height, width = declared_size(data)
         if height * width > PIXEL_LIMIT:
             raise UnreadableImageError(f"{width} x {height} pixels, more than {PIXEL_LIMIT:,}")
         return decoder(data).numpy()
-    except OSError as error:
-        raise UnreadableImageError(error.strerror or type(error).__name__) from error
     except tf.errors.OpError as error:
         raise UnreadableImageError(_cause(error)) from error
 

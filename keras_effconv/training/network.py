@@ -15,9 +15,8 @@ BLOCK = re.compile(r"conv_(?:dw|pw|pad)_(?P<pair>\d+)|conv\d+_block\d+|block_?\d
 
 def check(recipe):
     """Raise a `ValueError` for a model, kind or weights that there are not, before any work is done."""
-    applications.get(recipe.model)
+    tags = zoo.tags(applications.get(recipe.model).__name__)
     kinds.get(recipe.conv)
-    tags = dict.fromkeys(record.tag for record in zoo.RECORDS if record.model.lower() == recipe.model.lower())
     if recipe.weights is not None and recipe.weights not in tags and not os.path.exists(recipe.weights):
         known = ", ".join(map(repr, tags)) or "none for this network"
         raise ValueError(

@@ -6,7 +6,7 @@ from keras_effconv.zoo.fitting import fit
 from keras_effconv.zoo.loading import load, load_weights
 from keras_effconv.zoo.pour import LoadReport, pour
 from keras_effconv.zoo.readers import FormatError
-from keras_effconv.zoo.records import RECORDS, Record, find
+from keras_effconv.zoo.records import RECORDS, Record, find, tags
 from keras_effconv.zoo.sources import locate, verify
 from keras_effconv.zoo.table import list_sets as list
 
@@ -25,5 +25,6 @@ __all__ = [
     "load_weights",
     "locate",
     "pour",
+    "tags",
     "verify",
 ]

@@ -48,7 +48,7 @@ def fetch(address, hash=None, file=None, progress=True):
 
     Args:
         address: str, of http or https.
-        hash: str, an md5 (32 hex digits) or a sha256 (64). Default `None`: the source publishes none.
+        hash: str, an md5 (32 hex digits) or a sha256 (64, or the first 8). Default `None`: the source publishes none.
         file: str, its name in the cache and at the mirror. Default: the last part of the address.
         progress: bool; whether to show a bar, which appears on a terminal only. Default `True`.
 

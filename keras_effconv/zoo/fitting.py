@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_effconv.layers import HetConv2D
+from keras_effconv.layers.grouped import conv
 
 PATCH_VALUES = 1 << 25  # in memory at a time
 RIDGE = 1e-3  # of the mean square of an input, towards the kernels as they are: a few images do not determine all
@@ -120,7 +121,7 @@ def _patches(x, layer):
 
 def _convolved(x, plain):
     """The convolution and its bias, without the activation."""
-    y = ops.conv(x, plain.kernel, plain.strides, plain.padding, dilation_rate=plain.dilation_rate)
+    y = conv(x, plain.kernel, plain.strides, plain.padding, plain.dilation_rate)
     return y + plain.bias if plain.use_bias else y
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from keras_effconv.zoo.names import efficientnet, mobilenet, octaves, resnet, vgg
 from keras_effconv.zoo.names.octaves import check_bands, in_bands, join
-from keras_effconv.zoo.names.producer import Producer, numbered, rename
+from keras_effconv.zoo.names.producer import Producer, rename
 
 __all__ = [
     "FAMILIES",
@@ -15,7 +15,6 @@ __all__ = [
     "family",
     "in_bands",
     "join",
-    "numbered",
     "recognise",
     "rename",
 ]

@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 
+from keras_effconv.preprocessing import GLUON as GLUON_IMAGES
+from keras_effconv.preprocessing import SYMBOL as SYMBOL_IMAGES
 from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
-from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.zoo.names.mobilenet import as_convolution, prefix_v2
 from keras_effconv.zoo.names.producer import TORCH, Producer
+from keras_effconv.zoo.names.resnet import prefix
 
 PATH = re.compile(r"(.*/kernel)@([hl])2([hl])")
 BAND = re.compile(r"(.*/\w+)@([hl])")
@@ -112,24 +114,16 @@ def stem(position, convolution, normalisation):
 def resnet(labels):
     """Gluon's ResNet: blocks `L1_B0`, of which the fourth convolution is the shortcut."""
     stems = [label for label in labels if label.startswith("conv1_")]
-
-    def layer(match):
-        stage, block, kind, number = int(match[1]), int(match[2]), match[3], int(match[4])
-        return f"conv{stage + 1}_block{block + 1}_{number % 4}_{kind}"
-
     return (
-        (r"^\w*?L(\d)_B(\d+)[._](conv|bn)(\d)(?=[.-])", layer),
-        (r"^\w*?L(\d)_B(\d+)[._](?:se_block|se)[.-]conv1[._]", _gate("reduce")),
-        (r"^\w*?L(\d)_B(\d+)[._](?:se_block|se)[.-](?=conv2)", _gate("expand")),
+        (r"^\w*?L(\d)_B(\d+)[._]", prefix),
+        (r"^(conv\d_block\d+_)(conv|bn)(\d)(?=[.-])", lambda m: f"{m[1]}{int(m[3]) % 4}_{m[2]}"),
+        (r"^(conv\d_block\d+_)(?:se_block|se)[.-]conv1[._]", r"\1se_reduce."),
+        (r"^(conv\d_block\d+_)(?:se_block|se)[.-](?=conv2)", r"\1se_expand."),
         *(row for i, label in enumerate(stems) for row in stem(i, f"{label}conv", f"{label}bn")),
         (r"^(?:conv2\.|\w+_stem2_)(conv|bn)(\d)[._]", lambda m: f"pool1_{int(m[2]) % 4}_{m[1]}."),
         (r"^(?:\w+_)?classif(?:i?)er[._]", "predictions."),
         *GLUON,
     )
-
-
-def _gate(name):
-    return lambda m: f"conv{int(m[1]) + 1}_block{int(m[2]) + 1}_se_{name}."
 
 
 def symbol(labels):
@@ -198,8 +192,9 @@ def octconv_pytorch(labels):
     """d-li14's: torch's names, and a convolution with its normalisation as one module."""
     del labels
     return (
-        (r"^layer(\d)\.(\d+)\.downsample\.0\.", lambda m: f"conv{int(m[1]) + 1}_block{int(m[2]) + 1}_0."),
-        (r"^layer(\d)\.(\d+)\.conv(\d)\.", lambda m: f"conv{int(m[1]) + 1}_block{int(m[2]) + 1}_{m[3]}."),
+        (r"^layer(\d)\.(\d+)\.", prefix),
+        (r"^(conv\d_block\d+_)downsample\.0\.", r"\g<1>0."),
+        (r"^(conv\d_block\d+_)conv(\d)\.", r"\1\2."),
         (r"^(conv\d_block\d+_\d)\.conv\.conv_([hl]2[hl])\.weight$", r"\1_conv/kernel@\2"),
         (r"^(conv\d_block\d+_\d)\.bn_([hl])\.", r"\1_bn@\2."),
         (r"^(conv\d_block\d+_\d)_bn@([hl])\.(\w+)$", lambda m: f"{m[1]}_bn/{VARIABLES.get(m[3], m[3])}@{m[2]}"),
@@ -222,8 +217,6 @@ def as_dense(name, value, model):
 
 SYMMETRIC = {"padding": "symmetric"}
 MORE = {**SYMMETRIC, "more_norms": True}
-GLUON_IMAGES = Preprocessing(224, 0.875, "bilinear", mean=(123.68, 116.779, 103.939), std=(58.393, 57.12, 57.375))
-SYMBOL_IMAGES = Preprocessing(224, 0.875, "bilinear", mean=(124.0, 117.0, 104.0), std=(1 / 0.0167,) * 3)
 MIDDLE = {**SYMMETRIC, "stride_position": "middle"}
 DEEP_MARK = r"^conv1\.6\.weight$|(^|_)stem_conv3_weight$"
 

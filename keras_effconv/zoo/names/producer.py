@@ -47,10 +47,10 @@ def rename(name, rows):
     return name
 
 
-def numbered(pattern, labels, first=0):
+def numbered(pattern, labels):
     """Rows that turn a flat block index into the block's prefix; `pattern` has a place for it.
 
     >>> numbered("^blocks_{}/", ("block1a_", "block2a_"))
     (('^blocks_0/', 'block1a_'), ('^blocks_1/', 'block2a_'))
     """
-    return tuple((pattern.format(i), label) for i, label in enumerate(labels, first))
+    return tuple((pattern.format(i), label) for i, label in enumerate(labels))

@@ -7,19 +7,18 @@ In the table, `source` is an address, and the name in the cache where it is not 
 import json
 from importlib import resources
 
-from keras_effconv.preprocessing import CAFFE, TORCH, UNIT, Preprocessing
+from keras_effconv.preprocessing import CAFFE, GLUON, SYMBOL, TORCH, UNIT, Preprocessing
 from keras_effconv.zoo.records.record import Download, Package, Record
 
-__all__ = ["RECORDS", "Download", "Package", "Record", "find"]
+__all__ = ["RECORDS", "Download", "Package", "Record", "find", "tags"]
 
 IMAGES = {
     "imagenet": TORCH,
     "unit": UNIT,
     "caffe": CAFFE,
     "lite": Preprocessing(224, mean=(127.0,) * 3, std=(128.0,) * 3),
-    # The OctConv authors': rounded by them, on the scale 0..255.
-    "gluon": Preprocessing(224, mean=(123.68, 116.779, 103.939), std=(58.393, 57.12, 57.375)),
-    "symbol": Preprocessing(224, mean=(124.0, 117.0, 104.0), std=(1 / 0.0167,) * 3),
+    "gluon": GLUON,
+    "symbol": SYMBOL,
 }
 
 
@@ -57,6 +56,15 @@ def _read():
 RECORDS = _read()
 
 
+def tags(model):
+    """The tags of a network's sets, by its name: a tuple.
+
+    >>> tags("ResNet110")
+    ('cifar10',)
+    """
+    return tuple(dict.fromkeys(record.tag for record in RECORDS if record.model == model))
+
+
 def find(design, tag, include_top=True, size=None):
     """The record of a weight set for a network.
 
@@ -74,9 +82,10 @@ def find(design, tag, include_top=True, size=None):
     """
     named = [r for r in RECORDS if (r.model, r.tag) == (design.name, tag)]
     if not named:
-        tags = dict.fromkeys(repr(r.tag) for r in RECORDS if r.model == design.name)
         models = dict.fromkeys(r.model for r in RECORDS if r.tag == tag)
-        known = ", ".join(tags) or f"none ({tag!r} is there for {', '.join(models) or 'no model'})"
+        known = (
+            ", ".join(map(repr, tags(design.name))) or f"none ({tag!r} is there for {', '.join(models) or 'no model'})"
+        )
         raise ValueError(
             f"`weights` must be `None`, the path of a file that exists, or a tag; {design.name} has {known}. "
             f"Received: weights={tag!r}"

@@ -15,7 +15,7 @@ class Package(NamedTuple):
 
 
 class Download(NamedTuple):
-    """A file behind an address; `member`: the folder to read in an archive of a TensorFlow checkpoint."""
+    """A file behind an address."""
 
     address: str
     file: str | None = None  # in the cache; None: the last part of the address
