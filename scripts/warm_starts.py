@@ -68,9 +68,9 @@ def rows():
 
         yield line(teacher.name, "Conv()", "", top1(teacher), None)
         for kind in FLAGS.kinds:
-            for rule in ("center", "sum", "fit") if kind.startswith("HetConv") else ("",):
+            for rule in ("center", "sum", "correlated", "fit") if kind.startswith("HetConv") else ("",):
                 model = build(weights=None, conv=kind)
-                ke.load_weights(model, path, pointwise="sum" if rule in ("", "fit") else rule)
+                ke.load_weights(model, path, pointwise="correlated" if rule in ("", "fit") else rule)
                 if rule == "fit":
                     zoo.fit(model, teacher, sample)
                 right_after = top1(model)

@@ -1,5 +1,7 @@
 """HetConv2D against brute force, in every layout and execution form."""
 
+import itertools
+import math
 import os
 import re
 import subprocess
@@ -25,6 +27,7 @@ from reference import (
     conv2d,
     feature_map,
     fill,
+    het_meets,
     het_parameters,
     het_support,
     numpy,
@@ -209,6 +212,31 @@ def test_initial_weights(channels, filters, parts, layout):
     dense = numpy(layer.dense_kernel())
     assert np.isfinite(dense).all()
     np.testing.assert_array_equal(dense != 0, het_support(3, channels, filters, parts, layout))
+
+
+@every_layout
+@pytest.mark.parametrize("kernel_size", [3, (5, 3), 4])
+@pytest.mark.parametrize(("pointwise", "neighbours"), [("center", 0.0), ("sum", 1.0), ("correlated", 0.5)])
+def test_what_it_keeps_of_a_plain_kernel(layout, kernel_size, pointwise, neighbours):
+    """The kernels of its part; elsewhere each tap counts as much as its pixel correlates with the one in the middle."""
+    channels, filters, parts = 5, 7, 3
+    layer = HetConv2D(filters, kernel_size, parts=parts, layout=layout)
+    layer.build((None, None, None, channels))
+    plain = np.random.default_rng(0).normal(size=(*layer.kernel_size, channels, filters))
+    wide, narrow = layer.cut(plain, pointwise=pointwise)
+    layer.kernel.assign(wide)
+    layer.pointwise_kernel.assign(narrow)
+    height, width = layer.kernel_size
+    middle = ((height - 1) // 2, (width - 1) // 2)
+    meets = het_meets(channels, filters, parts, layout)
+    for c, n in itertools.product(range(channels), range(filters)):
+        kept = plain[:, :, c, n].copy()
+        if not meets[c, n]:
+            taps = np.ndindex(height, width)
+            total = sum(neighbours ** math.dist(tap, middle) * plain[(*tap, c, n)] for tap in taps)
+            kept = np.zeros_like(kept)
+            kept[middle] = total
+        np.testing.assert_allclose(numpy(layer.dense_kernel())[:, :, c, n], kept, rtol=1e-5, atol=1e-6)
 
 
 # What Keras asks of a layer.

@@ -1,5 +1,7 @@
 """HetConv kernels by least squares: from what a plain network computes on some images."""
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 from keras import ops
@@ -14,10 +16,13 @@ RIDGE = 1e-3  # of the mean square of an input, towards the kernels as they are:
 def fit(model, teacher, images, rows=20_000, seed=0):
     """Fit the kernels of a model's HetConv2D layers to the outputs of a plain network's convolutions.
 
-    Layer after layer, from the input on: both networks see the images, and the layer's k x k and 1 x 1 weights, and its
-    bias, become those with the least squared error of the plain convolution's output, given what the layers before it
-    make of the images now. So a layer also makes up for what was lost before it. A layer that the teacher does not
-    have as a plain convolution (one HetConv of expansion and depthwise kernels) stays as it is.
+    Layer after layer, from the input on: both networks see the images, and the layer's k x k and 1 x 1 weights, and a
+    constant per filter, become those with the least squared error of the plain convolution's output, given what the
+    layers before it make of the images now. So a layer also makes up for what was lost before it. The fit explains a
+    part of the output's variance only; the weights are scaled so that each filter varies as the plain one does, as the
+    layers behind expect. The constant goes into the layer's bias, or into the mean of the batch normalisation behind
+    it. A layer that the teacher does not have as a plain convolution (one HetConv of expansion and depthwise kernels)
+    stays as it is.
 
     Args:
         model: a model of this package with `HetConv2D` layers; changed. Pour the teacher's weights into it before.
@@ -28,7 +33,7 @@ def fit(model, teacher, images, rows=20_000, seed=0):
 
     Returns:
         A list of (name of the layer, error before, error after): mean squared errors over the variance of the output,
-        on the positions drawn.
+        on the positions drawn; the second is the least one, before the weights are scaled.
 
     Raises:
         ValueError: for images of another shape, a model without `HetConv2D`, or a teacher without its layers.
@@ -71,6 +76,66 @@ def _is_fused(layer, plain):
 
 
 def _fit_layer(layer, plain, model, teacher, images, rows, rng):
+    sums = _observe(layer, plain, model, teacher, images, rows, rng)
+    constant = _constant(layer, model, teacher)
+    before = np.concatenate([_kernel(layer), constant.get()[None]])
+    after = weights = _solved(sums, before, np.concatenate([support(layer), constant.free[None]]))
+    if constant.free.all():
+        weights = _spread_as_expected(after, sums)
+    dense = weights[:-1].reshape(*layer.kernel_size, layer.channels, layer.filters)
+    for variable, value in zip((layer.kernel, layer.pointwise_kernel), layer.cut(dense, pointwise="center")):
+        if variable is not None:
+            variable.assign(value.astype(variable.dtype))
+    constant.set(weights[-1])
+    return layer.name, _error(before, sums), _error(after, sums)
+
+
+class _Constant(NamedTuple):
+    """What is added to a layer's output: `sign * variable + offset`; nothing where there is no variable."""
+
+    filters: int
+    variable: keras.Variable = None
+    sign: int = 1
+    offset: np.ndarray = 0.0
+
+    @property
+    def free(self):
+        return np.full(self.filters, self.variable is not None)
+
+    def get(self):
+        return np.zeros(self.filters) if self.variable is None else self.sign * _numpy(self.variable) + self.offset
+
+    def set(self, value):
+        if self.variable is not None:
+            self.variable.assign((self.sign * (value - self.offset)).astype(self.variable.dtype))
+
+
+def _constant(layer, model, teacher):
+    """The layer's bias, or what the batch normalisation that reads it subtracts less than the teacher's does."""
+    if layer.use_bias:
+        return _Constant(layer.filters, layer.bias)
+    for behind in model.layers:
+        if isinstance(behind, keras.layers.BatchNormalization) and behind.input is layer.output:
+            return _Constant(layer.filters, behind.moving_mean, -1, _numpy(teacher.get_layer(behind.name).moving_mean))
+    return _Constant(layer.filters)
+
+
+class Sums(NamedTuple):
+    """Of n positions' inputs x, a 1 behind them, and outputs y: x'x, x'y, the columns of y squared, and n."""
+
+    gram: np.ndarray
+    cross: np.ndarray
+    square: np.ndarray
+    count: int
+
+    @property
+    def spread(self):
+        """The variance of each output, times n."""
+        return self.square - np.square(self.cross[-1]) / self.count  # the last row of `cross` is the sum of the outputs
+
+
+def _observe(layer, plain, model, teacher, images, rows, rng):
+    """What a layer sees now and what the teacher's gives, at positions drawn, summed up."""
     student, expected = keras.Model(model.inputs, layer.input), keras.Model(teacher.inputs, plain.input)
     positions = np.prod(_positions(layer, student, images))
     share, batch_size = rows / (len(images) * positions), _batch(positions, layer)
@@ -83,16 +148,7 @@ def _fit_layer(layer, plain, model, teacher, images, rows, rng):
         x, y = np.pad(x[drawn].astype("float64"), ((0, 0), (0, 1)), constant_values=1), y[drawn].astype("float64")
         gram, cross = gram + x.T @ x, cross + x.T @ y
         square, count = square + np.square(y).sum(0), count + len(x)
-    before = _weights(layer)
-    after = _solved(gram, cross, before, support(layer), layer.use_bias)
-    errors = [_error(w, gram, cross, square, count) for w in (before, after)]
-    dense = after[:-1].reshape(*layer.kernel_size, layer.channels, layer.filters)
-    for variable, value in zip((layer.kernel, layer.pointwise_kernel), layer.cut(dense, pointwise="center")):
-        if variable is not None:
-            variable.assign(value.astype(variable.dtype))
-    if layer.use_bias:
-        layer.bias.assign(after[-1].astype(layer.bias.dtype))
-    return layer.name, *errors
+    return Sums(gram, cross, square, count)
 
 
 def _positions(layer, student, images):
@@ -125,11 +181,13 @@ def _convolved(x, plain):
     return y + plain.bias if plain.use_bias else y
 
 
-def _weights(layer):
-    """(k * k * c + 1, n): the dense kernel that the layer equals, and its bias."""
-    kernel = ops.convert_to_numpy(layer.dense_kernel()).astype("float64").reshape(-1, layer.filters)
-    bias = ops.convert_to_numpy(layer.bias) if layer.use_bias else np.zeros(layer.filters)
-    return np.concatenate([kernel, bias[None]])
+def _numpy(tensor):
+    return ops.convert_to_numpy(tensor).astype("float64")
+
+
+def _kernel(layer):
+    """(k * k * c, n): the dense kernel that the layer equals."""
+    return _numpy(layer.dense_kernel()).reshape(-1, layer.filters)
 
 
 def support(layer):
@@ -147,22 +205,31 @@ def support(layer):
     return ops.convert_to_numpy(twin.dense_kernel()).reshape(-1, layer.filters) != 0
 
 
-def _solved(gram, cross, start, held, use_bias):
-    """The weights of least squared error on their support, near to where they start."""
-    held = np.concatenate([held, np.full((1, held.shape[1]), use_bias)])
-    ridge = RIDGE * np.trace(gram) / len(gram)
+def _solved(sums, start, held):
+    """The weights of least squared error where they are held, near to where they start."""
+    gram, cross = sums.gram, sums.cross
+    ridge = np.full(len(gram), RIDGE * np.trace(gram) / len(gram))
+    ridge[-1] = 0  # the constant is determined
     weights = np.zeros_like(start)
     patterns, group = np.unique(held, axis=1, return_inverse=True)
     for i, pattern in enumerate(patterns.T):
         filters = np.flatnonzero(group.ravel() == i)
         here = np.ix_(pattern, filters)
-        left = gram[np.ix_(pattern, pattern)] + ridge * np.eye(pattern.sum())
-        weights[here] = np.linalg.solve(left, cross[here] + ridge * start[here])
+        left = gram[np.ix_(pattern, pattern)] + np.diag(ridge[pattern])
+        weights[here] = np.linalg.solve(left, cross[here] + ridge[pattern, None] * start[here])
     return weights
 
 
-def _error(weights, gram, cross, square, count):
+def _spread_as_expected(weights, sums):
+    """The weights, each filter scaled to the variance of its expected output; the mean of its output stays."""
+    mean = sums.gram[-1] @ weights / sums.count
+    variance = (weights * (sums.gram @ weights)).sum(0) - np.square(mean) * sums.count
+    alive = variance > 1e-6 * sums.spread
+    scale = np.where(alive, np.sqrt(sums.spread / np.where(alive, variance, 1)), 1)
+    return np.concatenate([weights[:-1] * scale, (mean - scale * (mean - weights[-1]))[None]])
+
+
+def _error(weights, sums):
     """Mean squared error over the variance of the output."""
-    left = square - 2 * (weights * cross).sum(0) + (weights * (gram @ weights)).sum(0)
-    spread = square - np.square(cross[-1]) / count  # the last row of `cross` is the sum of the outputs
-    return float(left.sum() / max(spread.sum(), 1e-12))
+    left = sums.square - 2 * (weights * sums.cross).sum(0) + (weights * (sums.gram @ weights)).sum(0)
+    return float(left.sum() / max(sums.spread.sum(), 1e-12))

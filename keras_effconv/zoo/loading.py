@@ -35,7 +35,7 @@ def load(model, weights, include_top=True):
     _load(model, path, producer, record.preprocessing, f"{record.model} {record.tag!r}", skip)
 
 
-def load_weights(model, path, skip=(), classes=None, pointwise="sum"):
+def load_weights(model, path, skip=(), classes=None, pointwise="correlated"):
     """Load a weights file of any known format into a model of this package.
 
     The format is told from the file's content, and whose names it has from its names: those of Keras, of this package,
@@ -48,7 +48,8 @@ def load_weights(model, path, skip=(), classes=None, pointwise="sum"):
             missing in the file or be unknown to the model. Default: none.
         classes: indices of the file's classes that the model's classes are, in order. Default `None`: all of them,
             and a new head where their number is another.
-        pointwise: what HetConv's 1 x 1 becomes of a k x k kernel: its `"sum"` or its `"center"`. Default `"sum"`.
+        pointwise: what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
+            `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
 
     Returns:
         A `LoadReport`, also left as `model.load_report`.
@@ -66,7 +67,7 @@ def load_weights(model, path, skip=(), classes=None, pointwise="sum"):
     return _load(model, os.fspath(path), None, None, os.fspath(path), skip, classes, pointwise)
 
 
-def _load(model, path, producer, preprocessing, source, skip, classes=None, pointwise="sum"):
+def _load(model, path, producer, preprocessing, source, skip, classes=None, pointwise="correlated"):
     form, variables = readers.read(path)
     producer = producer or recognise(model, variables)
     octaves = in_bands(variables)

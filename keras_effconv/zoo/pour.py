@@ -53,7 +53,7 @@ class LoadReport:
 class Pouring:
     """The state of one pour: what is left of the file, what was planned, and why."""
 
-    def __init__(self, model, dense, skip=(), classes=None, pointwise="sum", octaves=False):
+    def __init__(self, model, dense, skip=(), classes=None, pointwise="correlated", octaves=False):
         self.model, self.dense = model, dict(dense)
         self.skip, self.classes, self.pointwise = tuple(map(re.compile, skip)), classes, pointwise
         self.octaves = octaves or any(BAND.fullmatch(name.split("/")[0]) for name in dense)
@@ -90,7 +90,7 @@ class Pouring:
         self.approximate |= approximate
 
 
-def pour(model, dense, source="weights", skip=(), classes=None, pointwise="sum", octaves=False):
+def pour(model, dense, source="weights", skip=(), classes=None, pointwise="correlated", octaves=False):
     """Set a model's variables from the weights of the plain network; nothing is set unless everything fits.
 
     Args:
@@ -99,7 +99,8 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="sum",
         source: str, for messages and the report.
         skip: sequence of regular expressions of "layer/variable": what is left as it is, in the file or in the model.
         classes: indices of the file's classes that the model's are, in order. Default `None`, all of them.
-        pointwise: what HetConv's 1 x 1 becomes of a k x k kernel: its `"sum"` or its `"center"`. Default `"sum"`.
+        pointwise: what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
+            `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
         octaves: bool; whether the weights were trained in two bands. Default: whether a name says so.
 
     Returns:
@@ -225,7 +226,7 @@ def _(layer: HetConv2D, state):
     kernel = state.take(f"{layer.name}/kernel")
     if kernel is None:
         return
-    rule = f"k x k kept on its part, elsewhere 1 x 1 from the {state.pointwise} of k x k"
+    rule = f"k x k kept on its part, elsewhere 1 x 1 from k x k ({state.pointwise})"
     if tuple(kernel.shape[2:]) == (layer.filters, 1):
         kernel, state.fused = fuse(layer, kernel, state), True
         rule = "expansion and depthwise as one, linear between them; " + rule
