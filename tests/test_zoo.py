@@ -269,7 +269,7 @@ def test_a_pattern_skips_and_is_reported(small):
 def test_het_conv_keeps_what_it_holds_of_a_dense_kernel(small):
     _, dense = small
     model = ke.VGG16CIFAR(weights=None, classes=3, conv=ke.HetConv(parts=4))
-    pour(model, dense)
+    pour(model, dense, pointwise="sum")
     layer, kernel = model.get_layer("block3_conv1"), dense["block3_conv1/kernel"]
     ours = numpy(layer.dense_kernel())
     np.testing.assert_allclose(ours[:, :, :32, :64], kernel[:, :, :32, :64], rtol=1e-6)

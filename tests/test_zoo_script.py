@@ -1,10 +1,8 @@
 """scripts/zoo.py, the writers behind it, and archives of checkpoints."""
 
+import functools
 import io
-import subprocess
-import sys
 import tarfile
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,18 +12,9 @@ import keras_effconv as ke
 from keras_effconv.zoo import writers
 from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.unpack import unpacked
+from scripts import check_mistakes, script
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "zoo.py"
-
-
-def run(*arguments, **environment):
-    import os
-
-    result = subprocess.run(
-        [sys.executable, SCRIPT, *arguments], capture_output=True, text=True, env={**os.environ, **environment}
-    )
-    assert "Traceback" not in result.stderr
-    return result
+run = functools.partial(script, "zoo.py")
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +45,16 @@ def test_convert_writes_each_format_and_compares(source, tmp_path):
     assert result.returncode == 2 and "expected a difference of at most 0.0001" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_a_mistake_is_one_line_and_status_2():
+    mistakes = [
         ((), "expected one of list, fetch, verify, convert"),
         (("list", "--model=nothing"), "expected a set, found none"),
         (("fetch", "--model=ResNet50"), "expected one set, found"),
         (("convert", "a.h5", "b.txt", "--model=VGG16"), "ends in .weights.h5, .keras, .safetensors"),
         (("convert", "nothing.h5", "b.keras", "--model=ResNet20"), "nothing.h5"),
         (("convert", "a.h5", "b.keras", "--model=ResNet20", "--options=[1]"), "must be a JSON object"),
-    ],
-    ids=str,
-)
-def test_a_mistake_is_one_line_and_status_2(arguments, message, tmp_path):
-    result = run(*arguments, KERAS_HOME=str(tmp_path))
-    assert result.returncode == 2
-    assert message in result.stderr.splitlines()[-1]
+    ]
+    check_mistakes("zoo.py", mistakes)
 
 
 def test_fetch_from_a_mirror_and_verify(tmp_path):
