@@ -156,7 +156,12 @@ def assert_exportable(model):
     assert "XlaLaunch" not in {node.op for node in graph.node}
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=repr)
+def every_second(kinds):
+    """Half of the kinds; with the slow tests, all."""
+    return [pytest.param(kind, id=repr(kind), marks=[pytest.mark.slow] * (i % 2)) for i, kind in enumerate(kinds)]
+
+
+@pytest.mark.parametrize("kind", every_second(KINDS))
 def test_one_graph_for_every_size_and_any_channels(kind):
     shape = (None, None, 5)
     options = {"include_top": False, "weights": None, "pooling": "avg", "conv": kind, "depth": 0.4}

@@ -136,7 +136,7 @@ def test_an_interrupted_run_is_resumed(tmp_path):
     paint(tmp_path / "data", 12)
     # A small network: what is tested is the interruption.
     flags = [f"--data_dir={tmp_path / 'data'}", f"--output={tmp_path / 'out'}", "--image_size=32", "--head_epochs=2",
-             "--epochs=40", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none", "--model=ResNet20",
+             "--epochs=25", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none", "--model=ResNet20",
              "--weights=none"]  # fmt: skip
     command = [sys.executable, str(ROOT / "scripts" / "finetune.py"), *flags]
     process = subprocess.Popen(
@@ -157,8 +157,8 @@ def test_an_interrupted_run_is_resumed(tmp_path):
     assert (wrong.returncode, "seed=0" in wrong.stderr) == (2, True)
     done = script("finetune.py", *flags, "--resume")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert f"resuming after epoch {done_before} of 40" in done.stdout or done_before > 1
-    assert len(json.loads((tmp_path / "out" / "history.json").read_text())["accuracy"]) == 40
+    assert f"resuming after epoch {done_before} of 25" in done.stdout or done_before > 1
+    assert len(json.loads((tmp_path / "out" / "history.json").read_text())["accuracy"]) == 25
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Every number of the papers: the exact integers, and the digits that are printed."""
 
 import json
+import re
 
 import pytest
 import tables
@@ -13,13 +14,19 @@ GOLDEN = SHARED / "golden" / "paper_tables.json"
 EXPECTED = {row["id"]: row for row in json.loads(GOLDEN.read_text())} if GOLDEN.exists() else {}
 
 
+def marks(row):
+    """Rows of the largest networks wait for the slow tests; smaller ones of each table stay."""
+    large = re.search("b[4-7]$|152|101|200|densenet|nasnet|inception|_d4|compound", row.id)
+    return [pytest.mark.slow] if large else []
+
+
 @needs("golden")
 def test_no_row_is_missing():
     assert set(EXPECTED) == {row.id for row in ROWS}
 
 
 @needs("golden")
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.id, marks=marks(row)) for row in ROWS])
 def test_a_row_of_the_papers(row):
     counts, expected = ke.count(tables.build(row)), EXPECTED[row.id]
     known, normalization = expected["model_counts"], 7 * row.model.startswith("EfficientNet")
