@@ -1,13 +1,23 @@
-"""A fine-tune as data."""
+"""A training run as data."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from keras_effconv.layers.base import one_of
+
+OPTIMIZERS = ("adamw", "sgd", "nesterov", "rmsprop")
+SCHEDULES = ("cosine", "exponential", "steps", "constant")
+AUGMENTATIONS = ("none", "light", "standard", "pad-crop", "inception", "randaugment", "autoaugment")
+DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
+
 
 @dataclasses.dataclass(frozen=True)
-class FineTune:
-    """How to fine-tune: the head on frozen features first, then blocks from the end.
+class Recipe:
+    """How to train a network: from pretrained weights (the default is a fine-tune in two phases), or from scratch.
+
+    The records of `keras_effconv.training.RECIPES` are such recipes; `dataclasses.replace` changes one. The fields are the
+    flags of `scripts/finetune.py` and `scripts/train.py`.
 
     Args:
         model: str, a name of `keras_effconv.applications.MODELS`.
@@ -17,36 +27,145 @@ class FineTune:
         image_size: int, pixels; 0 for the model's own.
         crop: float, the central square that is seen, as a share of the shorter side; `None`, the default, for the whole
             image, squeezed to a square.
-        batch_size: int.
-        head_epochs: int, epochs over the cached features.
-        head_lr: float, learning rate of the head's phase.
-        epochs: int, epochs with unfrozen blocks; 0 for none.
-        lr: float, peak learning rate of that phase: warm-up over the first tenth, then a cosine to 0. `None`, the
-            default, is 1e-3, and 1e-4 where loading made one layer of several (HetConv in an EfficientNet).
-        unfreeze_blocks: int, blocks from the end; -1 for all.
-        augmentation: `"none"`, `"light"` or `"standard"`.
+        seed: int, of all that is drawn.
+        head_epochs: int, epochs of the classifier alone, over features computed once; 0 for none.
+        head_lr: float, learning rate of that phase.
+        epochs: int, epochs of the network; 0 for the head alone.
+        batch_size: int, images per step, over all devices.
+        accumulate: int, steps whose gradients make one update. Default 1.
+        optimizer: `"adamw"`, `"sgd"`, `"nesterov"` (both with momentum) or `"rmsprop"` (as TensorFlow 1 has it).
+        momentum: float, of SGD and RMSprop.
+        lr: float, the highest learning rate. `None`, the default, is 1e-3, and 1e-4 where loading made one layer of
+            several (HetConv in an EfficientNet).
+        warmup_epochs: float, epochs of a linear rise from 1 % of `lr`.
+        schedule: what follows: `"cosine"` (to 0), `"exponential"`, `"steps"` or `"constant"`.
+        decay_rate: float, factor of an exponential or step decay.
+        decay_epochs: tuple of floats: of an exponential decay, epochs between two factors; of steps, the epochs.
+        weight_decay: float, of kernels only, not of biases and normalisation: decoupled with AdamW; else half its
+            product with the sum of squares is part of the loss, as in the papers.
+        layer_decay: float, factor of the learning rate from each block to the one before it. Default 1.
+        unfreeze_blocks: int, blocks trained, from the end; -1 for all.
+        unfreeze_epochs: float, epochs until the next block, from the end, is trained as well; 0, the default: all of
+            them at once.
+        freeze_norm: bool; whether normalisation keeps the statistics and scales of the pretrained network.
+        augmentation: `"none"`, `"light"`, `"standard"` (shifts, zoom, rotation, light), `"pad-crop"` (CIFAR's 4 pixels
+            and mirror images), `"inception"` (a random part of 8 to 100 % of the area), `"randaugment"`,
+            `"autoaugment"`.
+        magnitude: float, of RandAugment, 0 to 1.
+        erasing: float, probability of erasing a rectangle.
+        mixup: float, alpha of mixup's Beta distribution; 0 for none.
+        cutmix: float, alpha of CutMix; 0 for none. With mixup, each batch takes one of the two.
         label_smoothing: float.
-        weight_decay: float, decoupled (AdamW); not of biases and normalisation.
+        class_weights: bool; whether each class weighs the same in the loss, however many images it has.
         dropout: float, before the classifier.
         drop_connect_rate: float, stochastic depth, where the family has it.
-        seed: int.
+        ema: float, decay per step of the moving average of weights and batch statistics that is evaluated and kept;
+            0 for none.
+        sizes: tuple of ints, image sizes of equal shares of the epochs (progressive resizing); empty: `image_size`.
+        dtype: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
+        patience: int, epochs without a better validation accuracy until training ends; 0: never.
+        teacher: path of a `.keras` classifier to learn from (arXiv:1503.02531); `None` for labels alone.
+        temperature: float, of the teacher's and the student's probabilities.
+        teacher_weight: float, share of the loss that is the teacher's.
+        source: str, where the numbers come from.
+
+    Raises:
+        ValueError: for a value that is not as above; the message names the field.
+
+    Example:
+
+    >>> Recipe(model="ResNet20", weights=None, head_epochs=0, optimizer="nesterov", lr=0.1).schedule
+    'cosine'
     """
 
     model: str = "EfficientNetLite0"
     conv: str = "Conv()"
     weights: str | None = "imagenet"
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     image_size: int = 0
     crop: float | None = None
-    batch_size: int = 32
+    seed: int = 0
+
     head_epochs: int = 40
     head_lr: float = 3e-3
     epochs: int = 8
+    batch_size: int = 32
+    accumulate: int = 1
+
+    optimizer: str = "adamw"
+    momentum: float = 0.9
     lr: float | None = None
-    unfreeze_blocks: int = 14
-    augmentation: str = "standard"
-    label_smoothing: float = 0.1
+    warmup_epochs: float = 0.8
+    schedule: str = "cosine"
+    decay_rate: float = 0.1
+    decay_epochs: tuple[float, ...] = ()
     weight_decay: float = 0.02
+    layer_decay: float = 1.0
+
+    unfreeze_blocks: int = 14
+    unfreeze_epochs: float = 0.0
+    freeze_norm: bool = True
+
+    augmentation: str = "standard"
+    magnitude: float = 0.5
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    label_smoothing: float = 0.1
+    class_weights: bool = False
     dropout: float = 0.2
     drop_connect_rate: float = 0.1
-    seed: int = 0
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    ema: float = 0.0
+    sizes: tuple[int, ...] = ()
+    dtype: str = "float32"
+    patience: int = 0
+
+    teacher: str | None = None
+    temperature: float = 2.0
+    teacher_weight: float = 0.7
+
+    source: str = ""
+
+    def __post_init__(self):
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("augmentation", self.augmentation, AUGMENTATIONS)
+        one_of("dtype", self.dtype, DTYPES)
+        for name, least, most in LIMITS:
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise ValueError(f"`{name}` must be {least} to {most}. Received: {name}={value!r}")
+
+
+ANY = float("inf")
+LIMITS = (
+    ("image_size", 0, ANY),
+    ("crop", 1e-6, 1),
+    ("head_epochs", 0, ANY),
+    ("head_lr", 0, ANY),
+    ("epochs", 0, ANY),
+    ("batch_size", 1, ANY),
+    ("accumulate", 1, ANY),
+    ("momentum", 0, 1),
+    ("lr", 0, ANY),
+    ("warmup_epochs", 0, ANY),
+    ("decay_rate", 0, 1),
+    ("weight_decay", 0, ANY),
+    ("layer_decay", 1e-6, 1),
+    ("unfreeze_blocks", -1, ANY),
+    ("unfreeze_epochs", 0, ANY),
+    ("magnitude", 0, 1),
+    ("erasing", 0, 1),
+    ("mixup", 0, ANY),
+    ("cutmix", 0, ANY),
+    ("label_smoothing", 0, 1),
+    ("dropout", 0, 0.999),
+    ("drop_connect_rate", 0, 0.999),
+    ("ema", 0, 0.999999),
+    ("patience", 0, ANY),
+    ("temperature", 1e-6, ANY),
+    ("teacher_weight", 0, 1),
+)
+
+
+FineTune = Recipe
