@@ -28,6 +28,17 @@ def json_object(name, text):
     return found
 
 
+def whole(name, text):
+    """The positive whole number that an entry of a flag is.
+
+    Raises:
+        ValueError: for anything else; the message names the flag.
+    """
+    if not text.strip().isdecimal() or not int(text):
+        raise ValueError(f"`{name}` must be positive whole numbers. Received: {text!r}")
+    return int(text)
+
+
 def run(main):
     """Run `main`; a bad flag is one line and status 2."""
     app.define_help_flags()

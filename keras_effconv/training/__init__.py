@@ -1,9 +1,10 @@
-"""Fine-tuning: recipes as data, two phases, checkpoints and reports."""
+"""Training: recipes as data, two phases, checkpoints that a run goes on from exactly, and reports."""
 
-from keras_effconv.training.finetune import Result, fine_tune
 from keras_effconv.training.network import blocks, unfreeze
 from keras_effconv.training.recalibrate import recalibrate
-from keras_effconv.training.recipe import FineTune
+from keras_effconv.training.recipe import Recipe
+from keras_effconv.training.recipes import RECIPES
 from keras_effconv.training.report import Evaluation, evaluate
+from keras_effconv.training.run import Result, train
 
-__all__ = ["Evaluation", "FineTune", "Result", "blocks", "evaluate", "fine_tune", "recalibrate", "unfreeze"]
+__all__ = ["RECIPES", "Evaluation", "Recipe", "Result", "blocks", "evaluate", "recalibrate", "train", "unfreeze"]

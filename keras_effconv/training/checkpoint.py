@@ -1,67 +1,171 @@
-"""A checkpoint after each epoch that an interrupted run goes on from."""
+"""Checkpoints that a run goes on from exactly, whenever it was killed."""
 
 import json
+import time
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import keras
+import numpy as np
 
-from keras_effconv.files import replacing, write_json
+from keras_effconv.files import replacing
 
-MODEL, HISTORY, BEST = "checkpoint.keras", "history.json", "best.weights.h5"
+STATE, BEST = "checkpoint.npz", "best.weights.h5"
 
 
-class Checkpoint(keras.callbacks.Callback):
-    """Writes model and optimizer after each epoch, and the weights of the best epoch; each a whole file at a time.
+class Progress(NamedTuple):
+    """How far a run has come.
 
-    The epoch is not kept beside the model, where the two could disagree: the optimizer counts its steps. The best epoch
-    is the one with the highest validation accuracy; epoch 0, the head alone, takes part.
+    Attributes:
+        epoch: int, the epoch to go on in, counted from 0.
+        step: int, the batches of it that are done.
+        curves: dict of lists by name, a value per finished epoch.
+        head: dict likewise, of the head's phase.
+        arrays: list of arrays, the variables of trainer and optimizer in their order; `None` for a run that begins.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    curves: Mapping = MappingProxyType({})
+    head: Mapping = MappingProxyType({})
+    arrays: list | None = None
+
+
+def save(folder, variables, progress):
+    """Write a checkpoint: one file, in place of the last one in one step, so the parts cannot disagree.
 
     Args:
         folder: where to write.
-        network: the model whose best weights are kept.
-        history: dict of curves by name, which it extends.
-        head: dict of curves of the first phase.
+        variables: list of Keras variables.
+        progress: `Progress`; its `arrays` are not read.
     """
-
-    def __init__(self, folder, network, history, head):
-        super().__init__()
-        self.folder, self.network, self.history, self.head = Path(folder), network, history, head
-
-    def keep_best(self):
-        """Keep the weights if the latest epoch is the best so far."""
-        if best_epoch(self.history, self.head) == len(self.history.get("val_accuracy", ())):
-            with replacing(self.folder / BEST) as temporary:
-                self.network.save_weights(temporary)
-
-    def on_epoch_end(self, epoch, logs=None):
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(float(value))
-        self.keep_best()
-        write_json(self.folder / HISTORY, {**self.history, "head": self.head})
-        with replacing(self.folder / MODEL) as temporary:
-            self.model.save(temporary)
+    told = {"epoch": progress.epoch, "step": progress.step, "curves": dict(progress.curves)}
+    told["head"] = dict(progress.head)
+    arrays = {f"{i:05d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+    text = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    with replacing(Path(folder) / STATE) as temporary:
+        np.savez(temporary, progress=text, **{name: _plain(value) for name, value in arrays.items()})
 
 
-def best_epoch(history, head):
-    """The epoch with the highest validation accuracy, the latest of equals; 0 is the head alone.
+def _plain(value):
+    """Types that NumPy's files do not know (bfloat16) as float32."""
+    return value.astype("float32") if value.dtype.kind == "V" or value.dtype.name == "bfloat16" else value
+
+
+def restore(folder):
+    """The `Progress` in a folder, or that of a run that begins where there is no checkpoint.
+
+    Raises:
+        ValueError: when the file is not a checkpoint of this package, or is damaged.
+    """
+    path = Path(folder) / STATE
+    if not path.is_file():
+        return Progress()
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            told = json.loads(file["progress"].tobytes())
+            arrays = [file[name] for name in sorted(set(file.files) - {"progress"})]
+        return Progress(told["epoch"], told["step"], told["curves"], told["head"], arrays)
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"expected a checkpoint of a run in {path}, which cannot be read: {error}") from None
+
+
+def assign(variables, arrays):
+    """Set variables to the arrays of a checkpoint; all are checked before the first is set.
+
+    Raises:
+        ValueError: when number or shapes differ.
+    """
+    shapes = [tuple(v.shape) for v in variables], [np.shape(a) for a in arrays]
+    if shapes[0] != shapes[1]:
+        where = next((i for i, (a, b) in enumerate(zip(*shapes)) if a != b), min(map(len, shapes)))
+        raise ValueError(
+            f"the checkpoint has {len(arrays)} variables and the network {len(variables)}, which differ from number "
+            f"{where}: it is another run's"
+        )
+    for variable, value in zip(variables, arrays):
+        variable.assign(np.asarray(value).astype(variable.dtype))
+
+
+def best_epoch(curves, head):
+    """The epoch with the highest validation accuracy, the latest of equals; 0 is the head alone, if there was one.
 
     >>> best_epoch({"val_accuracy": [0.7, 0.9, 0.9]}, {"val_accuracy": [0.1, 0.8]})
     3
+    >>> best_epoch({"val_accuracy": [0.1]}, {})
+    1
     """
-    scores = [head["val_accuracy"][-1], *history.get("val_accuracy", ())]
+    first = head["val_accuracy"][-1] if head else -1.0
+    scores = [first, *curves.get("val_accuracy", ())]
     return max(range(len(scores)), key=lambda epoch: (scores[epoch], epoch))
 
 
-def restore(folder, steps_per_epoch):
-    """The checkpoint in a folder.
+class Checkpoint(keras.callbacks.Callback):
+    """Evaluates the averaged weights, keeps the best of them, and saves the whole state.
 
-    Returns:
-        (model, epochs that it has done, curves of those epochs), or `None` where there is no checkpoint.
+    A checkpoint is written after each epoch, and within one every `seconds`; the batch is noted, so that an epoch of
+    hours need not be repeated.
+
+    Args:
+        folder: where to write; `None` writes nothing, for all processes of a run but one.
+        variables: callable -> list of the variables to save.
+        network: the model whose best weights are kept.
+        average: `MovingAverage`, or `None`.
+        progress: `Progress` at the beginning.
+        seconds: float, between checkpoints within an epoch. Default 600.
     """
-    path = Path(folder) / MODEL
-    if not path.is_file():
-        return None
-    model = keras.models.load_model(path)
-    done = int(keras.ops.convert_to_numpy(model.optimizer.iterations)) // steps_per_epoch
-    history = json.loads((Path(folder) / HISTORY).read_text(encoding="utf-8"))
-    return model, done, {name: curve[:done] if isinstance(curve, list) else curve for name, curve in history.items()}
+
+    def __init__(self, folder, variables, network, average, progress, seconds=600.0):
+        super().__init__()
+        self.folder, self.variables, self.network = folder and Path(folder), variables, network
+        self.average, self.seconds = average, seconds
+        self.curves, self.head = dict(progress.curves), dict(progress.head)
+        self.epoch, self.before, self.saved = progress.epoch, progress.step, time.monotonic()
+
+    def swap(self):
+        """Exchange the weights of network and average."""
+        if self.average is not None:
+            self.average.swap()
+
+    def keep_best(self):
+        """Keep the network's weights if the latest epoch is the best so far."""
+        if self.folder and best_epoch(self.curves, self.head) == len(self.curves.get("val_accuracy", ())):
+            with replacing(self.folder / BEST) as temporary:
+                self.network.save_weights(temporary)
+
+    def save(self, step):
+        """Save the state at a batch of this epoch."""
+        if self.folder:
+            save(self.folder, self.variables(), Progress(self.epoch, step, self.curves, self.head))
+        self.saved = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if time.monotonic() - self.saved >= self.seconds:
+            self._synchronize()
+            self.save(self.before + batch + 1)
+
+    def on_test_begin(self, logs=None):
+        self.swap()
+
+    def on_test_end(self, logs=None):
+        self.swap()
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in (logs or {}).items():
+            self.curves.setdefault(name, []).append(float(value))
+        self._synchronize()
+        self.swap()
+        self.keep_best()
+        self.swap()
+        self.epoch, self.before = epoch + 1, 0
+        self.save(0)
+
+    def _synchronize(self):
+        """On JAX, `fit` keeps the newest values elsewhere until it is asked for them."""
+        getattr(self.model, "jax_state_sync", lambda: None)()

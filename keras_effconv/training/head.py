@@ -1,27 +1,46 @@
 """The first phase: features computed once, and a head fitted to them."""
 
+import tempfile
+
 import keras
 import numpy as np
 
-from keras_effconv.data import Batches
+from keras_effconv.extras import require
 from keras_effconv.training.progress import EpochBar
 
-
-def features(backbone, split, batch_size, mirror=False):
-    """Pooled features (n, c) of a split, and with `mirror` those of the mirror images below them (2 n, c)."""
-    batches = Batches(split, batch_size)
-    plain = backbone.predict(batches, verbose=1)
-    if not mirror:
-        return plain
-    return np.concatenate([plain, backbone.predict(Flipped(split, batch_size), verbose=1)])
+MEMORY_LIMIT = 1 << 30  # bytes of features; more go to a temporary file that is mapped
 
 
-class Flipped(Batches):
-    """The mirror images of a split."""
+def features(backbone, batches, mirror=False):
+    """Pooled features of a split and its labels, and with `mirror` those of each image's mirror image after it.
 
-    def __getitem__(self, index):
-        images, labels = super().__getitem__(index)
-        return images[:, :, ::-1], labels
+    Args:
+        backbone: model, images -> features (n, c).
+        batches: `Epochs`, in the split's order.
+        mirror: bool.
+
+    Returns:
+        Pair of arrays, (n, c) float32 and (n,) int32; twice as many rows with `mirror`.
+    """
+    bar, found, labels, done = require("tqdm").tqdm, None, [], 0
+    for i in bar(range(len(batches)), "features", unit="batch", dynamic_ncols=True):
+        images, known = batches[i][:2]
+        for view in (images, images[:, :, ::-1]) if mirror else (images,):
+            # A full last batch, so that no other graph is made for it.
+            rows = backbone.predict_on_batch(np.resize(view, (batches.batch_size, *view.shape[1:])))[: len(view)]
+            if found is None:
+                found = _room(batches.total * batches.batch_size * (1 + mirror), rows.shape[-1])
+            found[done : done + len(rows)] = rows
+            labels.append(known)
+            done += len(rows)
+    return found[:done], np.concatenate(labels)
+
+
+def _room(rows, columns):
+    """An array (rows, columns), in memory or on disk."""
+    if 4 * rows * columns <= MEMORY_LIMIT:
+        return np.empty((rows, columns), "float32")
+    return np.memmap(tempfile.TemporaryFile(), "float32", "w+", shape=(rows, columns))
 
 
 def fit_head(model, recipe, train, validation):
@@ -29,7 +48,7 @@ def fit_head(model, recipe, train, validation):
 
     Args:
         model: the whole network; its last layer is the head.
-        recipe: `FineTune`.
+        recipe: `Recipe`.
         train: pair of features (n, c) and labels (n,).
         validation: pair likewise.
 

@@ -17,6 +17,8 @@ def check(recipe):
     """Raise a `ValueError` for a model, kind or weights that there are not, before any work is done."""
     tags = zoo.tags(applications.get(recipe.model).__name__)
     kinds.get(recipe.conv)
+    if recipe.teacher is not None and not os.path.isfile(recipe.teacher):
+        raise ValueError(f"`teacher` must be the path of a .keras file. Received: teacher={recipe.teacher!r}")
     if recipe.weights is not None and recipe.weights not in tags and not os.path.exists(recipe.weights):
         known = ", ".join(map(repr, tags)) or "none for this network"
         raise ValueError(
@@ -76,17 +78,22 @@ def blocks(model):
     return found
 
 
-def unfreeze(model, count):
-    """Make the last `count` blocks (-1: all) and the head trainable, all else not. Normalisation stays frozen.
+def unfreeze(model, count, freeze_norm=True):
+    """Make the last `count` blocks (-1: the whole network) and the head trainable, all else not.
+
+    Args:
+        model: a classifier as `classifier` makes it.
+        count: int, blocks from the end.
+        freeze_norm: bool; whether normalisation keeps its statistics and scales. Default `True`.
 
     Returns:
         The names of the blocks that are trained.
     """
     by_name = blocks(model)
     chosen = list(by_name)[-count:] if count > 0 else list(by_name) if count else []
+    trained = [layer for name in chosen for layer in by_name[name]]
+    names = {layer.name for layer in (model.layers if count < 0 else trained)} | {"predictions"}
     for layer in model.layers:
-        layer.trainable = layer.name == "predictions"
-    for name in chosen:
-        for layer in by_name[name]:
-            layer.trainable = not isinstance(layer, layers.BatchNormalization)
+        frozen = freeze_norm and isinstance(layer, layers.BatchNormalization)
+        layer.trainable = layer.name in names and not frozen
     return chosen

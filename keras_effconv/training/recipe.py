@@ -8,7 +8,16 @@ from keras_effconv.layers.base import one_of
 
 OPTIMIZERS = ("adamw", "sgd", "nesterov", "rmsprop")
 SCHEDULES = ("cosine", "exponential", "steps", "constant")
-AUGMENTATIONS = ("none", "light", "standard", "pad-crop", "inception", "randaugment", "autoaugment")
+AUGMENTATIONS = (
+    "none",
+    "light",
+    "standard",
+    "pad-crop",
+    "inception",
+    "randaugment",
+    "autoaugment",
+    "autoaugment-cifar",
+)
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -16,8 +25,8 @@ DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 class Recipe:
     """How to train a network: from pretrained weights (the default is a fine-tune in two phases), or from scratch.
 
-    The records of `keras_effconv.training.RECIPES` are such recipes; `dataclasses.replace` changes one. The fields are the
-    flags of `scripts/finetune.py` and `scripts/train.py`.
+    The records of `keras_effconv.training.RECIPES` are such recipes; `dataclasses.replace` changes one. The fields are
+    the flags of `scripts/finetune.py` and `scripts/train.py`.
 
     Args:
         model: str, a name of `keras_effconv.applications.MODELS`.
@@ -50,7 +59,7 @@ class Recipe:
         freeze_norm: bool; whether normalisation keeps the statistics and scales of the pretrained network.
         augmentation: `"none"`, `"light"`, `"standard"` (shifts, zoom, rotation, light), `"pad-crop"` (CIFAR's 4 pixels
             and mirror images), `"inception"` (a random part of 8 to 100 % of the area), `"randaugment"`,
-            `"autoaugment"`.
+            `"autoaugment"`, `"autoaugment-cifar"`.
         magnitude: float, of RandAugment, 0 to 1.
         erasing: float, probability of erasing a rectangle.
         mixup: float, alpha of mixup's Beta distribution; 0 for none.

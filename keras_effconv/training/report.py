@@ -1,4 +1,4 @@
-"""What a fine-tuned model does on the validation images, in numbers."""
+"""What a trained model does on the validation images, in numbers."""
 
 import dataclasses
 
@@ -29,7 +29,18 @@ class Evaluation:
     @property
     def accuracy(self):
         """Share of images whose best class is right."""
-        return float((self.predicted == self.labels).mean())
+        return self.accuracy_at(1)
+
+    def accuracy_at(self, k):
+        """Share of images whose class is among the k most probable; equals count against it.
+
+        >>> Evaluation(np.array([[0.5, 0.3, 0.2]]), np.array([1]), ("a", "b", "c")).accuracy_at(2)
+        1.0
+        """
+        right = np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)
+        others = np.arange(self.probabilities.shape[1]) != self.labels[:, None]
+        ahead = ((self.probabilities >= right) & others).sum(axis=1)
+        return float((ahead < k).mean())
 
     @property
     def confusion(self):
@@ -50,10 +61,17 @@ class Evaluation:
 def evaluate(model, split, class_names, batch_size):
     """Predict a split.
 
+    Args:
+        model: classifier, images 0..255 -> probabilities.
+        split: `Split`.
+        class_names: sequence of str.
+        batch_size: int.
+
     Returns:
         An `Evaluation`.
     """
-    return Evaluation(model.predict(Batches(split, batch_size), verbose=0), split.labels, tuple(class_names))
+    batches = Batches(split, batch_size)
+    return Evaluation(model.predict(batches, verbose=0), split.labels, tuple(class_names))
 
 
 def table(evaluation, most=25):

@@ -1,0 +1,77 @@
+"""The model card of a run: what the model is, what it was trained on, and what it does (arXiv:1810.03993, in short)."""
+
+from keras_effconv.counting import count
+from keras_effconv.training.recipes import differences
+
+CARD = """# {model} on {data}
+
+| | |
+|---|---|
+| network | `{model}`, convolution `{conv}`, {params:.2f}M parameters, {macs:.3f}G multiply-accumulates |
+| weights it began with | {weights} |
+| images | RGB, 0..255, {size} x {size} pixels, {crop}; preprocessing is inside |
+| output | probabilities of {classes} classes: {names} |
+| trained on | {train} images of {data} |
+| validation | {validation} images: top-1 {top1}{top5} |
+| written | {files} |
+
+## Made by
+
+    {command}
+
+Recipe: {recipe}
+
+keras-effconv {version}, Keras {keras} on {backend}, commit {commit}, {time}.
+
+## What to know
+
+- The weights are those of the epoch with the best accuracy on the validation images ({best}), so that accuracy is a
+  little optimistic for other images of the same kind, and says nothing of images of another kind.
+- Probabilities are not calibrated; an image of none of the classes gets one of them all the same.
+- Images left out of the data since they could not be read: {unreadable}.
+- Licences of the data and of the weights that it began with apply to what is made of them.
+"""
+
+
+def card(model, recipe, dataset, summary, made, files):
+    """The text of a model card.
+
+    Args:
+        model: the classifier.
+        recipe: `Recipe`.
+        dataset: `Dataset`.
+        summary: dict of the run's numbers.
+        made: dict of `environment()`.
+        files: sequence of str.
+
+    Returns:
+        str, Markdown.
+    """
+    counted, names = count(model), dataset.class_names
+    changed = ", ".join(f"`{name}={value!r}`" for name, value in differences(recipe).items())
+    return CARD.format(
+        model=recipe.model,
+        conv=recipe.conv,
+        data=dataset.name,
+        params=counted.params / 1e6,
+        macs=counted.macs / 1e9,
+        weights=f"`{recipe.weights}`" if recipe.weights else "none: random",
+        size=model.input_shape[1],
+        crop=f"the central {recipe.crop:.0%}" if recipe.crop else "the whole image, squeezed to a square",
+        classes=len(names),
+        names=", ".join(names[:10]) + (", ..." if len(names) > 10 else ""),
+        train=len(dataset.train),
+        validation=len(dataset.validation),
+        top1=f"{summary['accuracy']:.1%}",
+        top5=f", top-5 {summary['top5']:.1%}" if len(names) > 5 else "",
+        files=", ".join(files),
+        command=" ".join(made["command"]),
+        recipe=changed or "the defaults",
+        version=made["packages"]["keras-effconv"],
+        keras=made["packages"]["keras"],
+        backend=made["backend"],
+        commit=made["commit"] or "unknown",
+        time=made["time"],
+        best=summary["best_epoch"],
+        unreadable=len(dataset.unreadable),
+    )

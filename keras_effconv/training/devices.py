@@ -1,0 +1,122 @@
+"""On what a run is computed: one device, several of one host, or several hosts."""
+
+import contextlib
+import dataclasses
+import os
+
+import keras
+
+from keras_effconv.layers.base import one_of
+
+MODES = ("auto", "none", "mirrored", "multi-host")
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """Where the variables of a run live, and what this process does of it.
+
+    Attributes:
+        strategy: a `tf.distribute.Strategy`, or `None`.
+        distribution: a `keras.distribution.Distribution` (JAX), or `None`.
+        shard: (number of this process, number of processes).
+    """
+
+    strategy: object = None
+    distribution: object = None
+    shard: tuple[int, int] = (0, 1)
+
+    @property
+    def writer(self):
+        """Whether this process writes the files of the run; one does."""
+        return self.shard[0] == 0
+
+    @property
+    def several(self):
+        """Whether variables must be made again for the devices."""
+        return self.strategy is not None or self.distribution is not None
+
+    @contextlib.contextmanager
+    def scope(self):
+        """Variables that are made inside live on all devices."""
+        if self.distribution is not None:
+            keras.distribution.set_distribution(self.distribution)
+        with self.strategy.scope() if self.strategy is not None else contextlib.nullcontext():
+            yield
+
+    def place(self, network):
+        """The network with variables that live on the devices: itself where there is one device."""
+        if not self.several:
+            return network
+        values = [keras.ops.convert_to_numpy(v) for v in network.weights]
+        placed = keras.models.clone_model(network)
+        placed.set_weights(values)
+        return placed
+
+
+def find_devices(distribute="auto", coordinator=None, processes=None, process=None):
+    """The devices of a run. Call it before anything else touches JAX or TensorFlow.
+
+    Args:
+        distribute: `"none"`: one device. `"mirrored"`: all GPUs of this host (or all logical CPUs), each with its share
+            of every batch: `tf.distribute.MirroredStrategy` on TensorFlow, data parallelism on JAX. `"multi-host"`:
+            the processes of several hosts, on the JAX backend (TensorFlow's strategy does not work with Keras 3).
+            `"auto"`, the default: multi-host where a coordinator is named, mirrored where there are several GPUs.
+        coordinator: str, `"host:port"` of process 0. Default: the variable COORDINATOR_ADDRESS, or what JAX finds
+            (SLURM, Open MPI, Kubernetes).
+        processes: int, how many. Default: the variable NUM_PROCESSES, or what JAX finds.
+        process: int, which one this is, from 0. Default: the variable PROCESS_ID, or what JAX finds.
+
+    Returns:
+        `Devices`.
+
+    Raises:
+        ValueError: for another mode, or several hosts on another backend than JAX.
+    """
+    one_of("distribute", distribute, MODES)
+    coordinator = coordinator or os.environ.get("COORDINATOR_ADDRESS")
+    if distribute == "multi-host" or (distribute == "auto" and coordinator):
+        return _hosts(coordinator, _number(processes, "NUM_PROCESSES"), _number(process, "PROCESS_ID"))
+    if distribute == "none":
+        return Devices()
+    return BACKENDS.get(keras.backend.backend(), lambda every: Devices())(distribute == "mirrored")
+
+
+def _number(value, variable):
+    text = os.environ.get(variable)
+    return value if value is not None else int(text) if text else None
+
+
+def _hosts(coordinator, processes, process):
+    if keras.backend.backend() != "jax":
+        raise ValueError(
+            f"several hosts need KERAS_BACKEND=jax (TensorFlow's multi-worker strategy does not work with Keras 3). "
+            f"Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
+    import jax
+
+    jax.distributed.initialize(coordinator, processes, process)
+    return Devices(distribution=_data_parallel(), shard=(jax.process_index(), jax.process_count()))
+
+
+def _data_parallel():
+    # Every process brings its own share of a batch (training.feed), so Keras need not cut data sets.
+    return keras.distribution.DataParallel(auto_shard_dataset=False)
+
+
+def _tensorflow(every):
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("GPU") or (tf.config.list_logical_devices("CPU") if every else [])
+    return (
+        Devices(strategy=tf.distribute.MirroredStrategy([d.name for d in devices])) if len(devices) > 1 else Devices()
+    )
+
+
+def _jax(every):
+    import jax
+
+    several = jax.local_device_count() > 1 and (every or jax.default_backend() != "cpu")
+    return Devices(distribution=_data_parallel()) if several else Devices()
+
+
+BACKENDS = {"tensorflow": _tensorflow, "jax": _jax}

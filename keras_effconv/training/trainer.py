@@ -1,0 +1,120 @@
+"""What `fit` runs: augmentation, the network and its loss in one model, for every recipe."""
+
+import keras
+from keras import ops
+
+from keras_effconv.preprocessing import ImagePreprocessing
+from keras_effconv.training.losses import distilled
+
+
+class MeanLoss(keras.losses.Loss):
+    """The mean of losses per example, weighted by the examples and scaled for the devices as Keras scales its own."""
+
+    def __init__(self):
+        super().__init__(name="mean", reduction="mean_with_sample_weight")
+
+    def call(self, y_true, y_pred):
+        return y_pred
+
+
+class Trainer(keras.Model):
+    """A network in training: images (n, h, w, 3), 0..255, and integer labels (n,) in, probabilities out.
+
+    In training, images are augmented and mixed, and the loss is taken against labels mixed likewise; in evaluation
+    the network alone acts. All that is drawn comes from seed generators among the model's variables, so whoever
+    saves `variables` can go on exactly where training stopped.
+
+    Args:
+        network: classifier, images -> probabilities (n, classes).
+        recipe: `Recipe`.
+        augment: layer, images -> images of the size that `small` takes.
+        mixing: `Mixing`.
+        small: the network at another size of the image, on the same layers. Default: `network`.
+        average: `MovingAverage` of the network, or `None`.
+        teacher: classifier to learn from, or `None`.
+        penalty: callable -> scalar that is added to the loss, or `None`.
+        class_weights: sequence of floats, a weight for each class, or `None`.
+    """
+
+    def __init__(
+        self,
+        network,
+        recipe,
+        augment,
+        mixing,
+        small=None,
+        average=None,
+        teacher=None,
+        penalty=None,
+        class_weights=None,
+    ):
+        super().__init__(name="trainer")
+        self.network, self.augment, self.mixing, self.average = network, augment, mixing, average
+        self.small = small or network
+        self.recipe, self.penalty, self.class_weights = recipe, penalty, class_weights
+        self.teach = teacher and Frozen(teacher)
+        self.mean = MeanLoss()
+
+    def build(self, input_shape):
+        self.built = True  # all of its parts are
+
+    def call(self, images, training=False):
+        if not training:
+            return self.network(images, training=False)
+        images = self.mixing(self.augment(ops.cast(images, "float32"), training=True), training=True)
+        self._seen = images  # of this step's graph: the teacher looks at them when the loss is made
+        probabilities = self.small(images, training=True)
+        if self.average is not None:
+            self.average(probabilities, training=True)
+        return probabilities
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        targets = ops.one_hot(ops.cast(y, "int32"), y_pred.shape[-1])
+        smoothing = self.recipe.label_smoothing if training else 0.0
+        if training:
+            targets = self.mixing.targets(targets)
+        losses = keras.losses.categorical_crossentropy(targets, y_pred, label_smoothing=smoothing)
+        if training and self.teach:
+            soft = self.teach(self._seen), self.recipe.temperature, self.recipe.teacher_weight
+            losses = distilled(losses, y_pred, *soft)
+        if training and self.class_weights is not None:
+            losses = losses * ops.matmul(targets, ops.convert_to_tensor(self.class_weights, losses.dtype))
+        if training and self.penalty is not None:
+            losses = losses + self.penalty()
+        return self.mean(losses, losses, sample_weight)
+
+
+class Frozen:
+    """A model whose variables are nobody's: not trained, not averaged, not in checkpoints."""
+
+    def __init__(self, model):
+        model.trainable = False
+        self.model = model
+
+    def __call__(self, images):
+        return ops.stop_gradient(self.model(images, training=False))
+
+
+def at_size(model, size):
+    """The same network, on the same layers, for images of another size.
+
+    Args:
+        model: functional model of one image (n, s, s, 3), whose head pools the map.
+        size: int, pixels.
+
+    Raises:
+        ValueError: the network takes its own size only, as VGG with its dense layers does.
+    """
+    if model.input_shape[1] == size:
+        return model
+
+    def resized(layer):
+        if not isinstance(layer, ImagePreprocessing):
+            return layer
+        return type(layer).from_config({**layer.get_config(), "size": size})
+
+    image = keras.Input((size, size, model.input_shape[-1]), name="image")
+    try:
+        return keras.models.clone_model(model, input_tensors=image, clone_function=resized)
+    except ValueError as error:
+        raise ValueError(f"`{model.name}` must pool its last map to take images of {size} pixels: {error}") from None
