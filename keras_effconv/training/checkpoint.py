@@ -22,6 +22,7 @@ class Progress(NamedTuple):
     Attributes:
         epoch: int, the epoch to go on in, counted from 0.
         step: int, the batches of it that are done.
+        partial: dict of the epoch's training metrics over these batches.
         curves: dict of lists by name, a value per finished epoch.
         head: dict likewise, of the head's phase.
         arrays: list of arrays, the variables of trainer and optimizer in their order; `None` for a run that begins.
@@ -29,6 +30,7 @@ class Progress(NamedTuple):
 
     epoch: int = 0
     step: int = 0
+    partial: Mapping = MappingProxyType({})
     curves: Mapping = MappingProxyType({})
     head: Mapping = MappingProxyType({})
     arrays: list | None = None
@@ -42,10 +44,9 @@ def save(folder, variables, progress):
         variables: list of Keras variables.
         progress: `Progress`; its `arrays` are not read.
     """
-    told = {"epoch": progress.epoch, "step": progress.step, "curves": dict(progress.curves)}
-    told["head"] = dict(progress.head)
+    told = {name: value for name, value in progress._asdict().items() if name != "arrays"}
     arrays = {f"{i:05d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
-    text = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    text = np.frombuffer(json.dumps(told, default=dict).encode(), np.uint8)
     with replacing(Path(folder) / STATE) as temporary:
         np.savez(temporary, progress=text, **{name: _plain(value) for name, value in arrays.items()})
 
@@ -68,8 +69,8 @@ def restore(folder):
         with np.load(path, allow_pickle=False) as file:
             told = json.loads(file["progress"].tobytes())
             arrays = [file[name] for name in sorted(set(file.files) - {"progress"})]
-        return Progress(told["epoch"], told["step"], told["curves"], told["head"], arrays)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        return Progress(**told, arrays=arrays)
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"expected a checkpoint of a run in {path}, which cannot be read: {error}") from None
 
 
@@ -115,15 +116,18 @@ class Checkpoint(keras.callbacks.Callback):
         network: the model whose best weights are kept.
         average: `MovingAverage`, or `None`.
         progress: `Progress` at the beginning.
+        images: int, of an epoch.
+        batch_size: int.
         seconds: float, between checkpoints within an epoch. Default 600.
     """
 
-    def __init__(self, folder, variables, network, average, progress, seconds=600.0):
+    def __init__(self, folder, variables, network, average, progress, images, batch_size, seconds=600.0):
         super().__init__()
         self.folder, self.variables, self.network = folder and Path(folder), variables, network
-        self.average, self.seconds = average, seconds
+        self.average, self.seconds, self.images, self.batch_size = average, seconds, images, batch_size
         self.curves, self.head = dict(progress.curves), dict(progress.head)
-        self.epoch, self.before, self.saved = progress.epoch, progress.step, time.monotonic()
+        self.epoch, self.before, self.partial = progress.epoch, progress.step, dict(progress.partial)
+        self.saved = time.monotonic()
 
     def swap(self):
         """Exchange the weights of network and average."""
@@ -136,10 +140,10 @@ class Checkpoint(keras.callbacks.Callback):
             with replacing(self.folder / BEST) as temporary:
                 self.network.save_weights(temporary)
 
-    def save(self, step):
+    def save(self, step, partial):
         """Save the state at a batch of this epoch."""
         if self.folder:
-            save(self.folder, self.variables(), Progress(self.epoch, step, self.curves, self.head))
+            save(self.folder, self.variables(), Progress(self.epoch, step, partial, self.curves, self.head))
         self.saved = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -148,7 +152,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if time.monotonic() - self.saved >= self.seconds:
             self._synchronize()
-            self.save(self.before + batch + 1)
+            done = self.before + batch + 1
+            self.save(done, self._whole(logs, self.batch_size * (batch + 1)))
 
     def on_test_begin(self, logs=None):
         self.swap()
@@ -157,14 +162,21 @@ class Checkpoint(keras.callbacks.Callback):
         self.swap()
 
     def on_epoch_end(self, epoch, logs=None):
-        for name, value in (logs or {}).items():
-            self.curves.setdefault(name, []).append(float(value))
+        for name, value in self._whole(logs, self.images - self.before * self.batch_size).items():
+            self.curves.setdefault(name, []).append(value)
         self._synchronize()
         self.swap()
         self.keep_best()
         self.swap()
-        self.epoch, self.before = epoch + 1, 0
-        self.save(0)
+        self.epoch, self.before, self.partial = epoch + 1, 0, {}
+        self.save(0, {})
+
+    def _whole(self, logs, images):
+        """Metrics over so many images, and those of the epoch that came before an interruption."""
+        earlier = self.before * self.batch_size
+        share = images / (images + earlier)
+        means = {name: float(value) for name, value in (logs or {}).items()}
+        return {n: share * v + (1 - share) * self.partial[n] if n in self.partial else v for n, v in means.items()}
 
     def _synchronize(self):
         """On JAX, `fit` keeps the newest values elsewhere until it is asked for them."""

@@ -75,9 +75,9 @@ def train(recipe, dataset, folder, resume=False, callbacks=(), devices=None, che
     with precision(recipe.dtype):
         network, progress, report = _prepared(recipe, dataset, progress)
         run = Run(recipe, dataset, network, report, devices or Devices())
-        keeper = Checkpoint(
-            run.devices.writer and folder, run.variables, run.network, run.average, progress, checkpoint_seconds
-        )
+        place = run.devices.writer and folder
+        size = len(dataset.train), recipe.batch_size
+        keeper = Checkpoint(place, run.variables, run.network, run.average, progress, *size, checkpoint_seconds)
         speed = Speed(len(dataset.train))
         run.go(progress, keeper, [keeper, speed, Patience(recipe.patience, keeper), *callbacks])
     if (Path(folder) / BEST).is_file():
