@@ -1,10 +1,10 @@
 """What every loader returns: images in memory (or mapped from disk), their labels, and batches of them."""
 
 import dataclasses
-import math
 
-import keras
 import numpy as np
+
+from keras_effconv.data.epochs import Epochs, shuffled
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,21 +74,12 @@ class Dataset:
     unreadable: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
 
-class Batches(keras.utils.PyDataset):
-    """A `Split` in batches, for `fit`, `evaluate` and `predict`.
-
-    Batch `i` is `(images, labels)`: float32 (b, size, size, 3) in 0..255, and int32 (b,), with b = `batch_size`
-    but for the last batch, which holds what is left. With `shuffle` each epoch has its own order, a function of
-    `seed` and the number of the epoch alone.
-
-    In `fit`, pass the callback `follow_epochs()`: then the order goes by the epoch's number, and a run that resumes
-    with `initial_epoch` sees what the uninterrupted run would have seen. Without it orders still differ from epoch
-    to epoch, but not by number, since Keras calls `on_epoch_end` once more as `fit` begins. Pass `shuffle=False`
-    to `fit`, too: Keras' own shuffle permutes whole batches, without a seed.
+class Batches(Epochs):
+    """A `Split` in batches, for `fit`, `evaluate` and `predict`; see `Epochs` for the order and for going on after a stop.
 
     Args:
         split: Images and labels.
-        batch_size: Images in a batch.
+        batch_size: Images in a batch; the last batch has what is left.
         shuffle: Whether to draw a new order for each epoch; otherwise the split's own order.
         seed: Of the orders.
 
@@ -103,41 +94,22 @@ class Batches(keras.utils.PyDataset):
         >>> batches.on_epoch_end()
         >>> [labels.tolist() for _, labels in batches]
         [[1, 4], [0, 3], [2]]
+        >>> batches.set_epoch(0, start=1)
+        >>> [labels.tolist() for _, labels in batches]
+        [[1, 2], [3]]
     """
 
     def __init__(self, split, batch_size, shuffle=False, seed=0):
         """See the class."""
-        super().__init__()
-        if len(split) < 1:
-            raise ValueError("expected a split of at least 1 image, received an empty one")
-        if batch_size < 1:
-            raise ValueError(f"expected batch_size of at least 1, received {batch_size}")
-        self.split, self.batch_size, self.shuffle, self.seed = split, batch_size, shuffle, seed
-        self.set_epoch(0)
+        self.split, self.shuffle = split, shuffle
+        super().__init__(len(split), batch_size, seed)
 
-    def set_epoch(self, epoch):
-        """Takes the order of epoch number `epoch`, counted from 0."""
-        self.epoch = epoch
-        if self.shuffle:
-            self.order = np.random.default_rng((self.seed, epoch)).permutation(len(self.split))
-        else:
-            self.order = np.arange(len(self.split))
+    def set_epoch(self, epoch, start=0):
+        """See `Epochs`."""
+        super().set_epoch(epoch, start)
+        self.order = shuffled(len(self.split), self.seed, epoch) if self.shuffle else np.arange(len(self.split))
 
-    def follow_epochs(self):
-        """Makes a callback for `fit` that takes the order of each epoch by its number."""
-        return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self.set_epoch(epoch))
-
-    def on_epoch_end(self):
-        """Goes to the order of the next epoch."""
-        self.set_epoch(self.epoch + 1)
-
-    def __len__(self):
-        """Number of batches in an epoch."""
-        return math.ceil(len(self.split) / self.batch_size)
-
-    def __getitem__(self, index):
-        """Batch number `index` of this epoch, 0 to len - 1."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"expected a batch index of 0 to {len(self) - 1}, received {index}")
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+    def batch(self, number):
+        """See `Epochs`."""
+        chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
         return self.split.images[chosen].astype(np.float32), self.split.labels[chosen]
