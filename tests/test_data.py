@@ -542,10 +542,10 @@ def test_folder_errors(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError, match="found a file at"):
         from_directory(tmp_path / "file", size=8)
-    with pytest.raises(ValueError, match=r"expected at least 2 class folders .*, received 0 of 0 folders \[\]"):
+    with pytest.raises(ValueError, match=r"expected at least 2 class folders .*, received 0 of 0 class folders \[\]"):
         from_directory(tmp_path, size=8)
     fill(tmp_path / "only", 3)
-    with pytest.raises(ValueError, match=r"received 1 of 1 folders \['only'\]"):
+    with pytest.raises(ValueError, match=r"received 1 of 1 class folders \['only'\]"):
         from_directory(tmp_path, size=8)
     fill(tmp_path / "train", 1)
     fill(tmp_path / "test", 1)

@@ -75,7 +75,9 @@ class Dataset:
 
 
 class Batches(Epochs):
-    """A `Split` in batches, for `fit`, `evaluate` and `predict`; see `Epochs` for the order and for going on after a stop.
+    """A `Split` in batches, for `fit`, `evaluate` and `predict`.
+
+    `Epochs` says what is common to all batches: the order, and how to go on after a stop.
 
     Args:
         split: Images and labels.

@@ -4,6 +4,7 @@ from keras_effconv.data.archive import archives_in, from_archives
 from keras_effconv.data.digits import digits
 from keras_effconv.data.folder import from_directory
 from keras_effconv.data.storage import MEMORY_LIMIT
+from keras_effconv.data.table import from_csv, is_csv
 from keras_effconv.data.tfds import from_tfds
 
 
@@ -20,12 +21,13 @@ def load(
     cache_dir=None,
     memory_limit=MEMORY_LIMIT,
 ):
-    """Loads a folder of images or of archives, the digits, or a data set of TensorFlow Datasets.
+    """Loads a folder of images or of archives, a CSV file, the digits, or a data set by name.
 
     Args:
-        dataset: "digits", or a name for `from_tfds`; of no account with `data_dir`.
-        data_dir: Folder for `from_directory`, or of archives for `from_archives`; None for a data set by name.
-            (TFDS itself looks in `TFDS_DATA_DIR`.)
+        dataset: "digits", a name or alias of `data.list()`, or any other name for `from_tfds`; of no account with
+            `data_dir`.
+        data_dir: Folder for `from_directory`, or of archives for `from_archives`, or a file `.csv` for `from_csv`; None
+            for a data set by name. (TFDS itself looks in `TFDS_DATA_DIR`.)
         size: Height and width of the images, in pixels.
         crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None for all of the
             image, squeezed to a square; not for the digits.
@@ -33,7 +35,7 @@ def load(
         validation_split: Share of each class for validation, in (0, 1), where the data has no split.
         seed: Of the split, and of the choice that `limit` makes.
         limit: Most images per class and split, for a quick run; None for all.
-        strict: Whether a file that cannot be read is an error; for folders.
+        strict: Whether a file that cannot be read, or a bad row, is an error; for folders and CSV files.
         cache_dir: Where the pixels go if they exceed `memory_limit`; None: a temporary directory; not for the digits.
         memory_limit: Bytes of pixels held in memory, 4 GiB; not for the digits.
 
@@ -41,7 +43,7 @@ def load(
         `Dataset`.
 
     Raises:
-        ValueError, OSError, RuntimeError, ImportError: As `from_directory`, `digits` and `from_tfds` do.
+        ValueError, OSError, RuntimeError, ImportError: As `from_directory`, `from_csv`, `digits`, `from_tfds` do.
 
     Example:
         >>> load("digits", size=8, limit=1).train
@@ -50,7 +52,8 @@ def load(
     if data_dir is not None and any(archives_in(data_dir)):
         return from_archives(data_dir, size, crop, interpolation, seed, limit)
     if data_dir is not None:
-        return from_directory(
+        from_files = from_csv if is_csv(data_dir) else from_directory
+        return from_files(
             data_dir, size, crop, interpolation, validation_split, seed, strict, limit, cache_dir, memory_limit
         )
     if dataset == "digits":
