@@ -1,10 +1,12 @@
-"""One entry to every loader, for scripts."""
+"""One entry to every loader, for scripts: `load` into memory, or `scan` for what stays on disk."""
 
 from keras_effconv.data.archive import archives_in, from_archives
 from keras_effconv.data.digits import digits
-from keras_effconv.data.folder import from_directory
+from keras_effconv.data.encoded import scanned, shards_of
+from keras_effconv.data.folder import from_directory, select_directory
+from keras_effconv.data.partition import check_choices
 from keras_effconv.data.storage import MEMORY_LIMIT
-from keras_effconv.data.table import from_csv, is_csv
+from keras_effconv.data.table import from_csv, is_csv, select_csv
 from keras_effconv.data.tfds import from_tfds
 
 
@@ -69,3 +71,36 @@ def load(
         cache_dir=cache_dir,
         memory_limit=memory_limit,
     )
+
+
+def scan(dataset="", data_dir=None, validation_split=0.2, seed=0, limit=None, strict=False):
+    """Lists the images of a folder, a CSV file or a TFDS data set, and decodes none: for `Stream`.
+
+    Args:
+        dataset: Name for `from_tfds`; of no account with `data_dir`.
+        data_dir: Folder for `from_directory`, or a file `.csv` for `from_csv`; None for a data set by name.
+        validation_split: Share for validation, in (0, 1), where the data has no split: of each class of files; of TFDS
+            records, whose order is random, the last ones.
+        seed: Of the split of files, and of the choice that `limit` makes.
+        limit: Most images per class and split of files; None for all.
+        strict: Whether a bad row, or a path without a file, is an error.
+
+    Returns:
+        `Dataset` whose `train` and `validation` are `Files` or `Shards`.
+
+    Raises:
+        ValueError, OSError, RuntimeError, ImportError: As `from_directory`, `from_csv` and `from_tfds` do.
+
+    Example:
+        dataset = scan("imagenet")
+        len(dataset.train)  # 1281167
+    """
+    check_choices(validation_split, limit)
+    if data_dir is None:
+        if dataset in ("", "digits"):
+            raise ValueError(f"expected data_dir, or the name of a TensorFlow data set, received {dataset!r}")
+        return shards_of(dataset, validation_split)
+    if any(archives_in(data_dir)):
+        raise ValueError(f"expected image files in {str(data_dir)!r}, received archives: data.load reads them")
+    select = select_csv if is_csv(data_dir) else select_directory
+    return scanned(select(data_dir, validation_split, seed, limit), strict)
