@@ -1,4 +1,4 @@
-"""Fine-tune a network on a folder of images, a TFDS data set or scikit-learn's digits.
+"""Fine-tune a network on a folder of images, a CSV file, a data set by name or scikit-learn's digits.
 
     python scripts/finetune.py                                   # EfficientNetLite0 on digits
     python scripts/finetune.py --data_dir=flowers --conv="OctConv(alpha=0.25)"
@@ -27,8 +27,12 @@ flags.DEFINE_string(
     "weights", "imagenet", '"imagenet" or another tag (scripts/zoo.py list), the path of a file, or "none".'
 )
 flags.DEFINE_string("options", "{}", 'JSON of other arguments of the network, such as {"stride_position": "middle"}.')
-flags.DEFINE_string("data_dir", None, "Folder with a folder per class, or with train/ and validation/ of such.")
-flags.DEFINE_string("dataset", "digits", '"digits" (embedded) or a TFDS name; not used with --data_dir.')
+flags.DEFINE_string(
+    "data_dir", None, "Folder with a folder per class, or with train/ and validation/ of such; or a CSV file."
+)
+flags.DEFINE_string(
+    "dataset", "digits", '"digits" (embedded), a name of scripts/datasets.py list or of TFDS; not used with --data_dir.'
+)
 flags.DEFINE_float("validation_split", 0.2, "Share of images to validate on where the data has no split.", 0.0, 1.0)
 flags.DEFINE_boolean("strict", False, "Stop at files that cannot be read.")
 flags.DEFINE_integer("image_size", 0, "Pixels; 0: the network's own, for digits 64.", 0)
@@ -88,7 +92,6 @@ def recipe_from_flags(FineTune, check):
 
 def run(begun):
     """Check the flags, then data, training, report and files."""
-    from keras_effconv import data
     from keras_effconv.files import write_json
     from keras_effconv.training import fine_tune
     from keras_effconv.training.network import check, preprocessing
@@ -98,18 +101,7 @@ def run(begun):
     wanted, output = preprocessing(recipe), Path(FLAGS.output)
     told = told_of(recipe)
     check_resume(output / "run.json", told)
-    dataset = data.load(
-        FLAGS.dataset,
-        FLAGS.data_dir,
-        size=wanted.size,
-        crop=wanted.crop,
-        interpolation=wanted.interpolation,
-        validation_split=FLAGS.validation_split,
-        seed=FLAGS.seed,
-        strict=FLAGS.strict,
-        limit=SMOKE["limit"] if FLAGS.smoke else None,
-        cache_dir=output / "cache",
-    )
+    dataset = load(wanted, output / "cache")
     print(
         f"{dataset.name}: {len(dataset.train)} training and {len(dataset.validation)} validation images of "
         f"{wanted.size} x {wanted.size}, {len(dataset.class_names)} classes; {recipe.model}, {recipe.conv}"
@@ -121,6 +113,27 @@ def run(begun):
     board = keras.callbacks.TensorBoard(output / "logs", write_graph=False)
     result = fine_tune(recipe, dataset, output, resume=FLAGS.resume, callbacks=[remember, board])
     finish(result, recipe, dataset, output, begun)
+
+
+def load(wanted, cache_dir):
+    """The data that the flags name, as the network wants its images."""
+    from keras_effconv import data
+
+    try:
+        return data.load(
+            FLAGS.dataset,
+            FLAGS.data_dir,
+            size=wanted.size,
+            crop=wanted.crop,
+            interpolation=wanted.interpolation,
+            validation_split=FLAGS.validation_split,
+            seed=FLAGS.seed,
+            strict=FLAGS.strict,
+            limit=SMOKE["limit"] if FLAGS.smoke else None,
+            cache_dir=cache_dir,
+        )
+    except RuntimeError as error:  # a download that failed, or that must be done by hand
+        raise ValueError(error) from error
 
 
 def told_of(recipe):

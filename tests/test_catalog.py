@@ -2,10 +2,12 @@
 
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 from test_data import write_metadata
 
 from keras_effconv.data import catalog, from_tfds, load, prepare
 from keras_effconv.data.tfds import builder_of, keys_of
+from scripts import statuses
 
 
 @pytest.mark.parametrize("record", catalog.RECORDS, ids=lambda record: record.name)
@@ -51,3 +53,25 @@ def test_unknown_name_is_told_of_ours(tmp_path):
 def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(RuntimeError, match=r"'birdsnap' to be prepared .*\(wanted in the manual.*: species.txt, te"):
         prepare("birdsnap", data_dir=str(tmp_path))
+
+
+def test_script(tmp_path, monkeypatch):
+    """The table of docs/data.md is up to date, and mistakes are one line."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    root = tmp_path / "images"
+    for i in range(8):
+        (root / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 9)).save(root / "ab"[i % 2] / f"{i}.png")
+    calls = {
+        ("table", "--check"): (0, ""),
+        ("list",): (0, ""),
+        ("throughput", f"--data_dir={root}", "--seconds=0.1", "--image_size=8"): (0, ""),
+        (): (2, "expected one of list, prepare, throughput, table, received nothing"),
+        ("prepare",): (2, "prepare: prepare() missing 1 required positional argument: 'name'"),
+        ("prepare", "birdsnap"): (2, "species.txt, test_images.txt, images/"),
+        ("prepare", "cifar"): (2, "did you mean cifar10"),
+        ("throughput",): (2, "expected data_dir, or the name of a TensorFlow data set"),
+    }
+    for (status, message), (found, last) in zip(calls.values(), statuses("datasets.py", calls), strict=True):
+        assert found == status, last
+        assert not message or (last[0].startswith("datasets.py: ") and message in last[0])

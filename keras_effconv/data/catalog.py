@@ -41,6 +41,12 @@ class Record:
     published: tuple[tuple[str, float], ...] = ()
     paper_sizes: tuple[int, int] | None = None
 
+    @property
+    def splits(self):
+        """((split, number of images), ...): to train on, and, if there is one, to evaluate on."""
+        pairs = ((self.train, self.train_size), (self.validation, self.validation_size))
+        return tuple(pair for pair in pairs if pair[0])
+
 
 BUILDERS = "keras_effconv.data.builders"
 RESEARCH = "non-commercial research"
