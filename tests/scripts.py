@@ -39,14 +39,23 @@ def script(name, *arguments, timeout=300, **environment):
     return done
 
 
-def check_mistakes(name, mistakes):
-    """Each of `(arguments, message)` ends with status 2 and one line, `name: ... message ...`."""
-    calls = json.dumps([list(map(str, arguments)) for arguments, _ in mistakes])
-    done = subprocess.run([sys.executable, "-c", MANY, name, calls], capture_output=True, text=True, cwd=ROOT)
+def statuses(name, calls):
+    """(status, last line of stderr) of each command line; one process takes all, and a traceback fails the test."""
+    calls = [list(map(str, arguments)) for arguments in calls]
+    done = subprocess.run(
+        [sys.executable, "-c", MANY, name, json.dumps(calls)], capture_output=True, text=True, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     ended = json.loads(done.stdout)
-    assert len(ended) == len(mistakes)
-    for (arguments, message), (status, stderr) in zip(mistakes, ended):
-        last = [line for line in stderr.splitlines() if line][-1:]
-        assert (status, "Traceback" in stderr) == (2, False), (arguments, stderr)
+    assert len(ended) == len(calls)
+    for arguments, (_, stderr) in zip(calls, ended):
+        assert "Traceback" not in stderr, (arguments, stderr)
+    return [(status, [line for line in stderr.splitlines() if line][-1:]) for status, stderr in ended]
+
+
+def check_mistakes(name, mistakes):
+    """Each of `(arguments, message)` ends with status 2 and one line, `name: ... message ...`."""
+    ended = statuses(name, [arguments for arguments, _ in mistakes])
+    for (arguments, message), (status, last) in zip(mistakes, ended):
+        assert status == 2, (arguments, status, last)
         assert last and last[0].startswith(f"{name}: ") and message in last[0], (arguments, last)

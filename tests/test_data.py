@@ -255,6 +255,28 @@ def test_batches_shuffle_by_seed_and_epoch():
     assert epoch(Batches(numbered(50), 8, shuffle=True, seed=4)) != orders[0]
 
 
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 30), batch_size=st.integers(1, 9), number=st.integers(0, 4), data=st.data())
+def test_batches_go_on_in_the_middle_of_an_epoch(count, batch_size, number, data):
+    batches = Batches(numbered(count), batch_size, shuffle=True, seed=2)
+    batches.set_epoch(number)
+    whole = [labels.tolist() for _, labels in batches]
+    start = data.draw(st.integers(0, len(whole) - 1))
+    resumed = Batches(numbered(count), batch_size, shuffle=True, seed=2)
+    resumed.set_epoch(number, start)
+    assert len(resumed) == len(whole) - start and resumed.total == len(whole)
+    assert [labels.tolist() for _, labels in resumed] == whole[start:]
+    resumed.on_epoch_end()
+    assert (resumed.epoch, resumed.start, len(resumed)) == (number + 1, 0, len(whole))
+
+
+def test_batches_start_is_checked():
+    batches = Batches(numbered(10), batch_size=4)
+    for start in (-1, 3):
+        with pytest.raises(ValueError, match=f"expected start of 0 to 2, received {start}"):
+            batches.set_epoch(0, start)
+
+
 class Seen(keras.layers.Layer):
     """Passes images on, and notes the first pixel of each."""
 
@@ -283,6 +305,12 @@ def test_fit_sees_the_order_of_each_epoch():
     seen.numbers.clear()
     model.fit(batches, initial_epoch=1, epochs=3, **options)
     assert seen.numbers == expected[12:]
+    seen.numbers.clear()
+    batches.set_epoch(1, start=2)  # Stopped after two batches of five in the second epoch.
+    options["callbacks"] = [batches.follow_epochs()]
+    model.fit(batches, initial_epoch=1, epochs=2, **options)
+    model.fit(batches, initial_epoch=2, epochs=3, **options)
+    assert seen.numbers == expected[12 + 10 :]
 
 
 @pytest.mark.parametrize("count, batch_size, message", [(0, 4, "at least 1 image"), (3, 0, "batch_size of at least 1")])
@@ -514,10 +542,10 @@ def test_folder_errors(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError, match="found a file at"):
         from_directory(tmp_path / "file", size=8)
-    with pytest.raises(ValueError, match=r"expected at least 2 class folders .*, received 0 of 0 folders \[\]"):
+    with pytest.raises(ValueError, match=r"expected at least 2 class folders .*, received 0 of 0 class folders \[\]"):
         from_directory(tmp_path, size=8)
     fill(tmp_path / "only", 3)
-    with pytest.raises(ValueError, match=r"received 1 of 1 folders \['only'\]"):
+    with pytest.raises(ValueError, match=r"received 1 of 1 class folders \['only'\]"):
         from_directory(tmp_path, size=8)
     fill(tmp_path / "train", 1)
     fill(tmp_path / "test", 1)

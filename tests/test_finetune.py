@@ -111,13 +111,16 @@ def test_predict_prints_the_best_classes(finished, tmp_path):
     assert "no.jpg: " in done.stderr
 
 
-def test_a_users_mistake_is_one_line_and_status_2(tmp_path):
+def test_a_users_mistake_is_one_line_and_status_2(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     mistakes = {
         "--model=ResNeXt9000": "`model` must be one of",
         "--conv=Octave()": "`conv` must be a kind",
         "--weights=nowhere.h5": "`weights` must be",
         "--data_dir=nowhere": "nowhere",
         f"--data_dir={tmp_path}": "class",
+        f"--data_dir={tmp_path}/none.csv": "none.csv",
+        "--dataset=birdsnap": "wanted in the manual directory",
         "--augmentation=wild": "augmentation",
         "--epochs=many": "epochs",
         "--no_such_flag=1": "no_such_flag",

@@ -59,8 +59,8 @@ class Dataset:
 
     Args:
         name: For reports.
-        train: `Split` to fit.
-        validation: `Split` to measure.
+        train: `Split` to fit; of a data set that stays on disk, `Files` or `Shards`.
+        validation: Likewise, to measure.
         class_names: Name of each label, in label order.
         flip: Whether a horizontally mirrored image keeps its class; False for digits and letters.
         unreadable: Paths of the files that were left out since they could not be read.
@@ -75,7 +75,9 @@ class Dataset:
 
 
 class Batches(Epochs):
-    """A `Split` in batches, for `fit`, `evaluate` and `predict`; see `Epochs` for the order and for going on after a stop.
+    """A `Split` in batches, for `fit`, `evaluate` and `predict`.
+
+    `Epochs` says what is common to all batches: the order, and how to go on after a stop.
 
     Args:
         split: Images and labels.

@@ -40,7 +40,7 @@ def decode(data, size, crop=0.875, interpolation="bicubic"):
         >>> image.shape, image[0, 0].numpy().tolist()
         (TensorShape([2, 2, 3]), [200, 200, 200])
     """
-    return resize(_rgb(tf.convert_to_tensor(data, tf.string)), size, crop, interpolation)
+    return resize(rgb(tf.convert_to_tensor(data, tf.string)), size, crop, interpolation)
 
 
 def resize(image, size, crop=0.875, interpolation="bicubic"):
@@ -89,7 +89,7 @@ def check_resize(size, crop, interpolation):
         raise ValueError(f"expected interpolation of {', '.join(INTERPOLATIONS)}, received {interpolation!r}")
 
 
-def _rgb(data):
+def rgb(data):
     """Image file -> uint8 (height, width, 3)."""
     # Padded, so that a file too short to have these fields reads as "no" here and fails in decode_image.
     header = tf.strings.join([tf.strings.substr(data, 0, 30), b"\0" * 30])

@@ -17,8 +17,8 @@ class Epochs(keras.utils.PyDataset):
     - `len(batches)` is the number of batches that this epoch has left; `batches.total` that of a whole epoch.
 
     In `fit`, pass `callbacks=[batches.follow_epochs()]` and `shuffle=False`. Without the callback, orders still differ
-    from epoch to epoch, but not by number, since Keras calls `on_epoch_end` once more as `fit` begins; Keras' own shuffle
-    permutes whole batches, without a seed. A run that stopped in epoch 7 after 120 batches goes on with
+    from epoch to epoch, but not by number, since Keras calls `on_epoch_end` once more as `fit` begins; Keras' own
+    shuffle permutes whole batches, without a seed. A run that stopped in epoch 7 after 120 batches goes on with
 
         batches.set_epoch(7, start=120)
         options = {"shuffle": False, "callbacks": [batches.follow_epochs()]}

@@ -2,15 +2,13 @@
 
 import pathlib
 
-import numpy as np
 from absl import logging
 
-from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.decode import check_resize
 from keras_effconv.data.listing import find_layout, list_classes
-from keras_effconv.data.partition import check_choices, limited, stratified
-from keras_effconv.data.reading import compiled_decoder, read_into
-from keras_effconv.data.storage import MEMORY_LIMIT, allocate
+from keras_effconv.data.partition import check_choices
+from keras_effconv.data.selection import Selection, decoded, divided, printable
+from keras_effconv.data.storage import MEMORY_LIMIT
 
 
 def from_directory(
@@ -65,109 +63,25 @@ def from_directory(
     """
     check_resize(size, crop, interpolation)
     check_choices(validation_split, limit)
-    train_dir, validation_dir = find_layout(data_dir)
-    listings = [list_classes(folder) for folder in (train_dir, validation_dir) if folder]
-    _log_ignored(listings, data_dir)
-    folders = list(listings[0].files)  # every class folder, also one without images
-    train, validation = _divide(listings, validation_split, seed, limit)
-
-    images = allocate(max(1, len(train) + len(validation)), size, memory_limit, cache_dir)
-    decoder = compiled_decoder(size, crop, interpolation)
-    unreadable = {path: cause for listing in listings for path, cause in listing.closed.items()}
-    train = _read(train, images, decoder, "training images", unreadable)
-    if validation_dir:
-        validation = _without_unknown(validation, train, folders, validation_dir)
-    validation = _read(validation, images[len(train) :], decoder, "validation images", unreadable)
-    _report(unreadable, strict)
-    if not validation_dir:
-        _promote(images, train, validation)
-
-    class_names = _class_names(train, folders, train_dir)
-    if not validation:
-        raise ValueError(f"expected a readable validation image in {str(validation_dir or train_dir)!r}, received none")
-    return Dataset(
-        name=pathlib.Path(data_dir).expanduser().resolve().name,
-        train=_split(images, train, class_names),
-        validation=_split(images[len(train) :], validation, class_names),
-        class_names=class_names,
-        unreadable=tuple(map(_printable, unreadable)),
-    )
+    selection = select_directory(data_dir, validation_split, seed, limit)
+    return decoded(selection, size, crop, interpolation, strict, cache_dir, memory_limit)
 
 
-# Below, `files` is a list of (class name, path).
-
-
-def _divide(listings, validation_split, seed, limit):
-    """Listing(s) of train and, if it has a folder, validation -> the files to read of each."""
-    train, *rest = ([(name, p) for name, paths in listing.files.items() for p in paths] for listing in listings)
-    if rest:
-        parts = (train, rest[0])
-    else:
-        parts = ([train[i] for i in rows] for rows in stratified(_classes(train), validation_split, seed))
-    return [[files[i] for i in limited(_classes(files), limit, seed)] for files in parts]
-
-
-def _read(files, images, decoder, description, unreadable):
-    """Fills the first rows of `images`; returns the files they show, and adds the others to `unreadable`."""
-    kept, refused = read_into(images, [path for _, path in files], decoder, description)
-    unreadable.update({files[i][1]: cause for i, cause in refused.items()})
-    return [files[i] for i in kept]
-
-
-def _without_unknown(validation, train, folders, validation_dir):
-    """Drops the validation files of classes without training images, and says so."""
-    known = set(_classes(train))
-    for name in sorted(set(_classes(validation)) - set(folders)):  # _class_names will name those in `folders`.
-        logging.warning("class %r of %s is unknown in training: left out", name, _printable(validation_dir))
-    return [file for file in validation if file[0] in known]
-
-
-def _promote(images, train, validation):
-    """Moves a validation image to training in each class whose training images all proved unreadable."""
-    for name in sorted(set(_classes(validation)) - set(_classes(train))):
-        boundary, offset = len(train), _classes(validation).index(name)
-        images[[boundary, boundary + offset]] = images[[boundary + offset, boundary]]
-        validation[0], validation[offset] = validation[offset], validation[0]
-        train.append(validation.pop(0))
-
-
-def _class_names(train, folders, train_dir):
-    """Sorted names of the classes that have training images."""
-    names = sorted(set(_classes(train)))
-    if len(names) < 2:
-        raise ValueError(
-            f"expected at least 2 class folders with readable images in {str(train_dir)!r}, "
-            f"received {len(names)} of {len(folders)} folders {folders[:5]}"
-        )
-    for name in sorted(set(folders) - set(names)):
-        logging.warning("class %r of %s has no readable training image: left out", name, _printable(train_dir))
-    return tuple(names)
-
-
-def _split(images, files, class_names):
-    label = {name: i for i, name in enumerate(class_names)}
-    labels = np.array([label[name] for name, _ in files], np.int32)
-    return Split(images[: len(files)], labels, tuple(_printable(path) for _, path in files))
-
-
-def _classes(files):
-    return [name for name, _ in files]
-
-
-def _report(unreadable, strict):
-    """A warning for each file that was left out, or one error for all."""
-    if strict and unreadable:
-        first = "; ".join(f"{_printable(path)}: {cause}" for path, cause in list(unreadable.items())[:3])
-        raise ValueError(f"expected readable images (strict=True), received {len(unreadable)} unreadable: {first}")
-    for path, cause in unreadable.items():
-        logging.warning("left out unreadable image %s: %s", _printable(path), cause)
-
-
-def _log_ignored(listings, data_dir):
+def select_directory(data_dir, validation_split=0.2, seed=0, limit=None):
+    """The `Selection` of a folder; arguments and errors are those of `from_directory`."""
+    folders = [folder for folder in find_layout(data_dir) if folder]
+    listings = [list_classes(folder) for folder in folders]
     if ignored := sum(listing.ignored for listing in listings):
-        logging.info("%s: ignored %d files or links that are not images", _printable(data_dir), ignored)
-
-
-def _printable(path):
-    """A path as text that can be printed and saved, even if its bytes are not UTF-8."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+        logging.info("%s: ignored %d files or links that are not images", printable(data_dir), ignored)
+    train, *rest = ([(name, p) for name, paths in listing.files.items() for p in paths] for listing in listings)
+    train, validation = divided(train, rest[0] if rest else None, validation_split, seed, limit)
+    return Selection(
+        name=pathlib.Path(data_dir).expanduser().resolve().name,
+        train=train,
+        validation=validation,
+        classes=list(listings[0].files),  # every class folder, also one without images
+        place=str(folders[0]),
+        validation_place=str(folders[1]) if rest else None,
+        unit="class folders",
+        refused={path: cause for listing in listings for path, cause in listing.closed.items()},
+    )

@@ -6,6 +6,7 @@ import pathlib
 import re
 import stat
 
+import numpy as np
 import tensorflow as tf
 
 from keras_effconv.data.decode import decode
@@ -98,6 +99,18 @@ def declared_size(data):
     if data.startswith(b"BM"):  # A negative height means that the top row comes first.
         return abs(integer(22, 26, "little", signed=True)), abs(integer(18, 22, "little", signed=True))
     return 0, 0
+
+
+def assert_pixels(data):
+    """An operation that fails if an image file, a string tensor, claims more than `PIXEL_LIMIT` pixels."""
+
+    def of_another_format():
+        shape = tf.numpy_function(lambda content: np.array(declared_size(content), np.int32), [data], tf.int32)
+        return tf.ensure_shape(shape, (2,))
+
+    shape = tf.cond(tf.io.is_jpeg(data), lambda: tf.io.extract_jpeg_shape(data)[:2], of_another_format)
+    pixels = tf.reduce_prod(tf.cast(shape, tf.int64))
+    return tf.debugging.Assert(pixels <= PIXEL_LIMIT, [f"more than {PIXEL_LIMIT:,} pixels"])
 
 
 def read_into(images, paths, decoder, description):

@@ -1,18 +1,16 @@
-"""Any image classification data set of TensorFlow Datasets (TFDS), by name."""
+"""Any image classification data set of TensorFlow Datasets (TFDS), or of `catalog`, by name."""
 
 import difflib
 
 import numpy as np
 import tensorflow as tf
 
+from keras_effconv.data.catalog import BY_NAME, find
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.decode import check_resize, decode
 from keras_effconv.data.partition import check_choices, limited, stratified
 from keras_effconv.data.storage import MEMORY_LIMIT, allocate
 from keras_effconv.extras import require
-
-# Where publications do not train on "train" alone.
-PUBLISHED_SPLITS = {"oxford_flowers102": ("train+validation", "test")}
 
 # Digits and letters: mirrored, they are another one, or none.
 NO_FLIP = frozenset(
@@ -43,12 +41,13 @@ def from_tfds(
 ):
     """Loads a data set of TensorFlow Datasets, after a download if it is not prepared yet.
 
-    Trains on "train" and validates on "validation", or else on "test", or else on a part of "train" that is split
-    off here, every class in the same proportion. oxford_flowers102 trains on "train" and "validation" and validates
-    on "test", as publications do. Images whose label is hidden (-1) are left out.
+    The sets of `data.list()` are split as publications do: "flowers102", for one, trains on "train" and "validation"
+    and validates on "test". Others train on "train" and validate on "validation", or else on "test", or else on a part
+    of "train" that is split off here, every class in the same proportion. Images whose label is hidden (-1) are left
+    out.
 
     Args:
-        name: Such as "cifar10", "oxford_flowers102", "emnist/letters" or "cifar10:3.0.2".
+        name: Such as "cifar10", "flowers102", "emnist/letters" or "cifar10:3.0.2".
         size: Height and width of the images, in pixels.
         crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None: all, squeezed.
         interpolation: "bicubic", "bilinear" or another of `decode`'s.
@@ -74,9 +73,8 @@ def from_tfds(
     """
     check_resize(size, crop, interpolation)
     check_choices(validation_split, limit)
-    builder = _builder(name, data_dir)
-    image_key, label_key = _keys(builder)
-    _prepare(builder)
+    builder = prepare(name, data_dir)
+    image_key, label_key = keys_of(builder)
     labels = _labels(builder, label_key)
     train, validation = (
         (part, rows[limited(labels[part][rows], limit, seed)])
@@ -97,17 +95,52 @@ def from_tfds(
         train=split(images[: len(train[1])], *train),
         validation=split(images[len(train[1]) :], *validation),
         class_names=tuple(builder.info.features[label_key].names),
-        flip=builder.name not in NO_FLIP,
+        flip=flips(builder),
     )
 
 
-def _builder(name, data_dir):
-    """The builder of a data set, which knows its features and where its files are."""
-    tfds = require("tensorflow_datasets")
+def prepare(name, data_dir=None, manual_dir=None):
+    """Downloads a data set and writes it as TFDS keeps it, unless it is there.
+
+    Args:
+        name: See `from_tfds`.
+        data_dir: Where TFDS keeps prepared data; None: `TFDS_DATA_DIR`, or ~/tensorflow_datasets.
+        manual_dir: Where files are that were downloaded by hand; None: `downloads/manual` in `data_dir`.
+
+    Returns:
+        The TFDS builder.
+
+    Raises:
+        ValueError, RuntimeError, ImportError: See `from_tfds`.
+    """
+    builder = builder_of(name, data_dir)
+    keys_of(builder)
+    download = require("tensorflow_datasets").download
     try:
-        return tfds.builder(name, data_dir=data_dir)
+        if manual_dir is None:
+            builder.download_and_prepare()
+        else:
+            builder.download_and_prepare(download_config=download.DownloadConfig(manual_dir=manual_dir))
+    except Exception as error:  # No network, a moved file, a manual download, a missing package, a full disk...
+        cause = f"{type(error).__name__}: {error}".partition("\n")[0]
+        record = find(name)
+        hint = f" (wanted in the manual directory: {', '.join(record.manual)})" if record and record.manual else ""
+        raise RuntimeError(
+            f"expected data set {builder.name!r} to be prepared in {str(builder.data_dir)!r}, "
+            f"where it is missing, and its download failed: {cause}{hint}"
+        ) from error
+    return builder
+
+
+def builder_of(name, data_dir=None):
+    """The builder of a data set, which knows its features and where its files are."""
+    tfds, record = require("tensorflow_datasets"), find(name)
+    wanted = record.tfds + "".join(name.partition(":")[1:]) if record else name
+    try:
+        return tfds.builder(wanted, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
-        near = difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=3)
+        known = {*tfds.list_builders(with_community_datasets=False), *BY_NAME}
+        near = difflib.get_close_matches(name, sorted(known), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise ValueError(f"expected the name of a TensorFlow data set, received {name!r}{hint}") from error
     except Exception as error:  # Each malformed name, configuration and version has its own type there.
@@ -115,7 +148,7 @@ def _builder(name, data_dir):
         raise ValueError(f"expected the name of a TensorFlow data set, received {name!r}: {cause}") from error
 
 
-def _keys(builder):
+def keys_of(builder):
     """Names of the image and of the label among the features."""
     tfds = require("tensorflow_datasets")
     features = builder.info.features
@@ -130,31 +163,30 @@ def _keys(builder):
     )
 
 
-def _prepare(builder):
-    """Downloads the data set, unless it is there."""
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # No network, a moved file, a manual download, a missing package, a full disk...
-        cause = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise RuntimeError(
-            f"expected data set {builder.name!r} to be prepared in {str(builder.data_dir)!r}, "
-            f"where it is missing, and its download failed: {cause}"
-        ) from error
+def flips(builder):
+    """Whether a mirrored image of a data set keeps its class."""
+    record = BY_NAME.get(builder.name)
+    return record.flip if record else builder.name not in NO_FLIP
+
+
+def splits_of(builder):
+    """(split to train on, splits to validate on in order of preference, perhaps none)."""
+    record, available = BY_NAME.get(builder.name), list(builder.info.splits)
+    if "train" not in available:
+        raise ValueError(f"expected data set {builder.name!r} to have a split 'train', received {available}")
+    if record and {*record.train.split("+"), record.validation} <= set(available):
+        return record.train, [record.validation]
+    return "train", [part for part in ("validation", "test") if part in available]
 
 
 def _labels(builder, label_key):
     """{part to train on: int32 labels}, and likewise the part to validate on, if there is one with labels."""
-    available = list(builder.info.splits)
-    if "train" not in available:
-        raise ValueError(f"expected data set {builder.name!r} to have a split 'train', received {available}")
 
     def read(part):
         batches = _examples(builder, part).map(lambda example: example[label_key]).batch(4096)
         return np.concatenate([np.zeros(0, np.int32), *batches.as_numpy_iterator()]).astype(np.int32)
 
-    train, *candidates = PUBLISHED_SPLITS.get(
-        builder.name, ["train", *(part for part in ("validation", "test") if part in available)]
-    )
+    train, candidates = splits_of(builder)
     labels = {train: read(train)}
     for part in candidates:
         found = read(part)
@@ -177,7 +209,7 @@ def _divide(builder, labels, validation_split, seed):
 def _examples(builder, part):
     """tf.data.Dataset of a part in its stored order, images still encoded."""
     tfds = require("tensorflow_datasets")
-    image_key, _ = _keys(builder)
+    image_key, _ = keys_of(builder)
     return builder.as_dataset(split=part, decoders={image_key: tfds.decode.SkipDecoding()})
 
 
