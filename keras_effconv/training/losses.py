@@ -1,0 +1,80 @@
+"""The losses of training, on probabilities and in float32 whatever the network computes in."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def cross_entropy(label_smoothing=0.0):
+    """Categorical cross-entropy on one-hot targets, mixed or not; a share `label_smoothing` is spread over all classes.
+
+    Returns:
+        A `keras.losses.CategoricalCrossentropy` of probabilities.
+    """
+    return keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing, dtype="float32")
+
+
+def divergence(student, teacher, temperature):
+    """How far a student's softened probabilities are from its teacher's (arXiv:1503.02531, section 2).
+
+    The Kullback-Leibler divergence of `softmax(log(p) / temperature)`, which is what a temperature makes of the logits,
+    times the square of the temperature, so that its gradients have one size at all temperatures.
+
+    Args:
+        student: probabilities (n, classes).
+        teacher: probabilities (n, classes); no gradient goes there.
+        temperature: float, above 0.
+
+    Returns:
+        (n,), float32.
+    """
+    teacher, student = (_softened(p, temperature) for p in (ops.stop_gradient(teacher), student))
+    return temperature**2 * ops.sum(ops.exp(teacher) * (teacher - student), axis=-1)
+
+
+def distilled(targets_loss, student, teacher, temperature, teacher_weight=0.7):
+    """The loss of a student: `(1 - teacher_weight) * targets_loss + teacher_weight * divergence(...)`.
+
+    Args:
+        targets_loss: (n,) or scalar, the loss on the labels.
+        student: probabilities (n, classes).
+        teacher: probabilities (n, classes), on the same augmented and mixed images.
+        temperature: float, above 0.
+        teacher_weight: float, 0 to 1. Default 0.7.
+
+    Returns:
+        Of the shape of `targets_loss`: per image, or the mean over the batch.
+    """
+    from_teacher = divergence(student, teacher, temperature)
+    if not len(targets_loss.shape):
+        from_teacher = ops.mean(from_teacher)
+    return (1 - teacher_weight) * targets_loss + teacher_weight * from_teacher
+
+
+def balanced(labels, classes):
+    """Weights with which each class has the same part in the loss; their mean over the images is 1.
+
+    Args:
+        labels: ints (n,).
+        classes: int.
+
+    Returns:
+        float32 (classes,); 0 for a class without images.
+
+    Example:
+
+    >>> [round(float(weight), 3) for weight in balanced([0, 0, 0, 1], 2)]
+    [0.667, 2.0]
+    """
+    counts = np.bincount(np.asarray(labels, "int64"), minlength=classes)
+    share = len(labels) / max(np.count_nonzero(counts), 1)
+    return np.where(counts, share / np.maximum(counts, 1), 0).astype("float32")
+
+
+def _softened(probabilities, temperature):
+    """Logarithms of `softmax(log(p) / temperature)`."""
+    logits = ops.log(ops.maximum(ops.cast(probabilities, "float32"), SMALLEST))
+    return ops.log_softmax(logits / temperature, axis=-1)
+
+
+SMALLEST = 1e-12
