@@ -7,15 +7,20 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image, ImageEnhance, ImageOps
 
 import keras_effconv as ke
 from keras_effconv.training import losses
+from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
+from keras_effconv.training.image_ops import OPERATIONS
 from keras_effconv.training.mixing import Mixing
 from keras_effconv.training.network import blocks
 from keras_effconv.training.optimizers import RMSpropTF1, l2, layer_rates, make_optimizer
-from keras_effconv.training.recipe import OPTIMIZERS, SCHEDULES, Recipe
+from keras_effconv.training.policies import POLICIES, AutoAugment, RandAugment
+from keras_effconv.training.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, Recipe
 from keras_effconv.training.schedules import learning_rate
+from keras_effconv.training.windows import InceptionCrop, resample
 
 to_numpy = ops.convert_to_numpy
 
@@ -324,7 +329,7 @@ def test_the_average_is_of_full_precision_under_mixed_precision():
         outer(np.ones((1, 4, 4, 3), "float32"), training=True)
     finally:
         keras.config.set_dtype_policy("float32")
-    kernel = [s for s in average.shadows if "kernel" in s.name][0]
+    kernel = next(s for s in average.shadows if "kernel" in s.name)
     assert kernel.dtype == "float32"
     np.testing.assert_allclose(to_numpy(kernel), np.float32(1 / 3), rtol=1e-6)
 
@@ -378,3 +383,123 @@ def test_each_class_weighs_the_same():
     np.testing.assert_allclose([weights[c] * (labels == c).sum() for c in (0, 1, 3)], 10 / 3, rtol=1e-6)
     assert weights[labels].mean() == pytest.approx(1)
     assert weights[2] == weights[4] == 0
+
+
+# --- augmentation ---------------------------------------------------------------------------------------------------
+
+
+def photo(size=48, seed=0):
+    """Whole numbers 0..255, smooth and not square-symmetric: (size, size, 3)."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (6, 6, 3)).astype("uint8"))
+    return np.asarray(small.resize((size, size), Image.BICUBIC))
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_augmentation_in_a_traced_step(name):
+    """Each image its own way, 0..255, the same again from the same state, and the next step another one."""
+    recipe = Recipe(augmentation=name, erasing=0.5)
+    model = augmentation(recipe, 24, flip=True, seed=0)
+    x = np.stack([photo(32).astype("float32")] * 8)
+    step, start = traced(model), [to_numpy(v).copy() for v in model.variables]
+    first, second = to_numpy(step(x)[0]), to_numpy(step(x)[0])
+    for variable, value in zip(model.variables, start):
+        variable.assign(value)
+    assert first.shape == (8, 24, 24, 3)
+    assert first.min() >= -1e-3 and first.max() <= 255 + 1e-3
+    np.testing.assert_array_equal(to_numpy(step(x)[0]), first)
+    assert not np.array_equal(first, second)
+    assert len({image.tobytes() for image in first}) >= 3
+    still = to_numpy(model(x, training=False))
+    np.testing.assert_allclose(still, np.broadcast_to(still[:1], still.shape))
+    again(model)
+
+
+def test_images_are_resized_as_pillow_does():
+    for size, to in ((48, 20), (20, 48), (48, 48)):
+        image = photo(size)
+        expected = np.asarray(Image.fromarray(image).resize((to, to), Image.BILINEAR), "float32")
+        boxes = np.array([[0, 0, size, size]])
+        got = to_numpy(resample(image[None].astype("float32"), boxes, to))[0]
+        np.testing.assert_allclose(got, expected, atol=1.01)
+
+
+def test_pad_crop_shifts_by_whole_pixels():
+    image = photo(32).astype("float32")
+    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)))
+    shifts = {padded[i : i + 32, j : j + 32].tobytes(): (i, j) for i in range(9) for j in range(9)}
+    out = to_numpy(augmentation("pad-crop", 32, flip=False, seed=0)(np.stack([image] * 300), training=True))
+    found = [shifts.get(np.round(shifted).astype("float32").tobytes()) for shifted in out]
+    assert None not in found
+    assert {i for i, _ in found} == {j for _, j in found} == set(range(9))
+
+
+def test_inception_crops_are_of_the_area_and_ratio():
+    crop = InceptionCrop(24, seed=0)
+    top, left, tall, wide = to_numpy(crop.boxes(np.zeros((2000, 60, 60, 3), "float32"))).T
+    assert min(top.min(), left.min()) >= 0 and max((top + tall).max(), (left + wide).max()) <= 60 + 1e-3
+    area, ratio = tall * wide / 3600, wide / tall
+    assert 0.08 <= area.min() < 0.1 and 0.9 < area.max() <= 1
+    assert 0.7499 <= ratio.min() < 0.77 and 1.3 < ratio.max() <= 1.3334
+    assert np.median(ratio) == pytest.approx(1, abs=0.03)
+    ramp = np.broadcast_to(np.arange(60, dtype="float32")[:, None, None], (1, 60, 60, 3))
+    out = to_numpy(crop(ramp, training=True))
+    steps = np.diff(out[0, :, 0, 0])
+    np.testing.assert_allclose(steps[1:-1], steps[1], rtol=1e-3)
+
+
+PILLOW = {
+    "auto_contrast": (lambda image, _: ImageOps.autocontrast(image), 0),
+    "invert": (lambda image, _: ImageOps.invert(image), 0),
+    "equalize": (lambda image, _: ImageOps.equalize(image), 0),
+    "solarize": (ImageOps.solarize, 100),
+    "posterize": (ImageOps.posterize, 5),
+    "contrast": (lambda image, v: ImageEnhance.Contrast(image).enhance(v), 1.7),
+    "color": (lambda image, v: ImageEnhance.Color(image).enhance(v), 0.3),
+    "brightness": (lambda image, v: ImageEnhance.Brightness(image).enhance(v), 1.4),
+    "sharpness": (lambda image, v: ImageEnhance.Sharpness(image).enhance(v), 1.8),
+    "shear_x": (lambda image, v: moved(image, (1, v, -v / 2, 0, 1, 0)), 0.25),
+    "shear_y": (lambda image, v: moved(image, (1, 0, 0, v, 1, -v / 2)), 0.25),
+    "translate_x": (lambda image, v: moved(image, (1, 0, v * 48, 0, 1, 0)), 0.25),
+    "translate_y": (lambda image, v: moved(image, (1, 0, 0, 0, 1, v * 48)), -0.25),
+    "rotate": (lambda image, v: image.rotate(v, Image.BILINEAR, fillcolor=(128,) * 3), 20.0),
+    "identity": (lambda image, _: image, 0),
+}
+
+
+def moved(image, matrix):
+    return image.transform(image.size, Image.AFFINE, matrix, Image.BILINEAR, fillcolor=(128,) * 3)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
+def test_an_operation_is_pillows(operation):
+    reference, value = PILLOW[operation.__name__]
+    image = photo()
+    expected = np.asarray(reference(Image.fromarray(image), value), "float32")
+    got = to_numpy(operation(ops.convert_to_tensor(image.astype("float32")), value))
+    off = abs(got - expected)
+    assert np.quantile(off, 0.93) <= 1.5  # Pillow rounds; borders differ
+    assert got.min() >= 0 and got.max() <= 255
+
+
+def test_autoaugment_draws_its_policy():
+    layer = AutoAugment("imagenet", seed=0)
+    operations, values = map(to_numpy, layer.draw(4000))
+    names = np.array([operation.__name__ for operation in OPERATIONS])[operations]
+    # Of 25 rows two have a posterize that comes first with 0.4 and 0.8, one two of 0.6.
+    assert (names[:, 0] == "posterize").mean() == pytest.approx((0.4 + 0.6 + 0.8) / 25, abs=0.012)
+    bits = np.unique(values[names == "posterize"]).round(3)
+    np.testing.assert_allclose(bits, [6.222, 6.667, 7.111, 7.556], rtol=1e-6)
+    turns = np.unique(values[names == "rotate"]).round(3)
+    np.testing.assert_allclose(turns, [-30, -26.667, -10, 10, 26.667, 30])
+    assert all(len(policy.strip().splitlines()) == 25 for policy in POLICIES.values())
+
+
+def test_randaugment_of_no_strength_does_little():
+    layer = RandAugment(0.0, seed=0)
+    operations, values = map(to_numpy, layer.draw(2000))
+    assert len(np.unique(operations)) == 14
+    image = ops.convert_to_tensor(photo().astype("float32"))
+    for chosen, value in {(int(o), float(v)) for o, v in zip(operations.flat, values.flat)}:
+        if OPERATIONS[chosen].__name__ not in ("auto_contrast", "equalize"):
+            np.testing.assert_allclose(to_numpy(OPERATIONS[chosen](image, value)), to_numpy(image), atol=1e-3)

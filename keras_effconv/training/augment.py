@@ -1,14 +1,23 @@
-"""Augmentation with Keras' own layers, for images 0..255."""
+"""Augmentation as part of the network that is trained, for images 0..255."""
 
 import keras
 from keras import layers
 
+from keras_effconv.training.policies import AutoAugment, RandAugment
+from keras_effconv.training.windows import InceptionCrop, PadCrop, Resample
 
-def augmentation(name, size, flip, seed):
-    """A model from images (n, size, size, 3), 0..255, to images of the same kind; it acts in training only.
+
+def augmentation(recipe, size, flip, seed):
+    """A model from images (n, h, w, 3), 0..255, to images (n, size, size, 3) of the same kind; it acts in training only.
+
+    Images of another size than `size` are brought to it, in evaluation too (progressive resizing): shrunk by averages.
+    All is drawn anew for each image, from generators whose state is saved with the model.
 
     Args:
-        name: `"none"`, `"light"` (shifts and zoom) or `"standard"` (also rotation, brightness and contrast).
+        recipe: `Recipe`, of which `augmentation`, `magnitude` and `erasing` are used, or a name of its `augmentation`:
+            `"none"`, `"light"` (shifts and zoom), `"standard"` (also rotation, brightness and contrast), `"pad-crop"`
+            (shifts by an eighth, black outside), `"inception"` (random parts), `"randaugment"`, `"autoaugment"`
+            (either after `"inception"`, as EfficientNet and timm have it) or `"autoaugment-cifar"` (after `"pad-crop"`).
         size: int, pixels.
         flip: bool, whether a mirror image is of the same class.
         seed: int.
@@ -16,24 +25,72 @@ def augmentation(name, size, flip, seed):
     Raises:
         ValueError: for another name.
     """
+    name, magnitude, erasing = (recipe, 0.5, 0.0) if isinstance(recipe, str) else _fields(recipe)
     if name not in RECIPES:
         raise ValueError(f"`augmentation` must be one of {', '.join(RECIPES)}. Received: augmentation={name!r}")
-    mirror = [layers.RandomFlip("horizontal", seed=seed, name="flip")] if flip and name != "none" else []
-    return keras.Sequential([keras.Input((size, size, 3)), *mirror, *RECIPES[name](seed)], name="augmentation")
+    window, rest = RECIPES[name]
+    chain = [keras.Input((None, None, 3)), window(size, seed + 9, name="window")]
+    if flip and name != "none":
+        chain.append(layers.RandomFlip("horizontal", seed=seed, name="flip", dtype="float32"))
+    chain += rest(seed, magnitude)
+    if erasing:
+        chain.append(_erasing(erasing, seed))
+    for layer in chain[1:]:
+        # Keras bars layers that TensorFlow's XLA cannot compile from JAX as well, where they can be.
+        layer.supports_jit = layer.supports_jit or keras.backend.backend() != "tensorflow"
+    return keras.Sequential(chain, name="augmentation")
 
 
-def _light(seed):
-    shift = layers.RandomTranslation(0.1, 0.1, fill_mode="reflect", seed=seed + 1, name="shift")
-    return [shift, layers.RandomZoom((-0.35, 0.1), fill_mode="reflect", seed=seed + 2, name="zoom")]
+def _fields(recipe):
+    return recipe.augmentation, recipe.magnitude, recipe.erasing
 
 
-def _standard(seed):
+def _none(seed, magnitude):
+    return []
+
+
+def _light(seed, magnitude):
+    options = {"fill_mode": "reflect", "dtype": "float32"}
+    shift = layers.RandomTranslation(0.1, 0.1, seed=seed + 1, name="shift", **options)
+    return [shift, layers.RandomZoom((-0.35, 0.1), seed=seed + 2, name="zoom", **options)]
+
+
+def _standard(seed, magnitude):
     return [
-        *_light(seed),
-        layers.RandomRotation(0.04, fill_mode="reflect", seed=seed + 3, name="rotation"),
-        layers.RandomBrightness(0.15, value_range=(0, 255), seed=seed + 4, name="brightness"),
-        layers.RandomContrast(0.15, value_range=(0, 255), seed=seed + 5, name="contrast"),
+        *_light(seed, magnitude),
+        layers.RandomRotation(0.04, fill_mode="reflect", seed=seed + 3, name="rotation", dtype="float32"),
+        layers.RandomBrightness(0.15, value_range=(0, 255), seed=seed + 4, name="brightness", dtype="float32"),
+        layers.RandomContrast(0.15, value_range=(0, 255), seed=seed + 5, name="contrast", dtype="float32"),
     ]
 
 
-RECIPES = {"none": lambda seed: [layers.Identity(name="identity")], "light": _light, "standard": _standard}
+def _randaugment(seed, magnitude):
+    return [RandAugment(magnitude, seed=seed + 6, name="randaugment")]
+
+
+def _autoaugment(seed, magnitude):
+    return [AutoAugment("imagenet", seed=seed + 7, name="autoaugment")]
+
+
+def _autoaugment_cifar(seed, magnitude):
+    return [AutoAugment("cifar10", seed=seed + 7, name="autoaugment")]
+
+
+def _erasing(probability, seed):
+    """Rectangles of ImageNet's mean colour (arXiv:1708.04896)."""
+    return layers.RandomErasing(
+        (probability, probability), fill_value=MEAN, seed=seed + 8, name="erasing", dtype="float32"
+    )
+
+
+MEAN = (123.675, 116.28, 103.53)
+RECIPES = {
+    "none": (Resample, _none),
+    "light": (Resample, _light),
+    "standard": (Resample, _standard),
+    "pad-crop": (PadCrop, _none),
+    "inception": (InceptionCrop, _none),
+    "randaugment": (InceptionCrop, _randaugment),
+    "autoaugment": (InceptionCrop, _autoaugment),
+    "autoaugment-cifar": (PadCrop, _autoaugment_cifar),
+}

@@ -8,7 +8,16 @@ from keras_effconv.layers.base import one_of
 
 OPTIMIZERS = ("adamw", "sgd", "nesterov", "rmsprop")
 SCHEDULES = ("cosine", "exponential", "steps", "constant")
-AUGMENTATIONS = ("none", "light", "standard", "pad-crop", "inception", "randaugment", "autoaugment")
+AUGMENTATIONS = (
+    "none",
+    "light",
+    "standard",
+    "pad-crop",
+    "inception",
+    "randaugment",
+    "autoaugment",
+    "autoaugment-cifar",
+)
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -50,7 +59,7 @@ class Recipe:
         freeze_norm: bool; whether normalisation keeps the statistics and scales of the pretrained network.
         augmentation: `"none"`, `"light"`, `"standard"` (shifts, zoom, rotation, light), `"pad-crop"` (CIFAR's 4 pixels
             and mirror images), `"inception"` (a random part of 8 to 100 % of the area), `"randaugment"`,
-            `"autoaugment"`.
+            `"autoaugment"`, `"autoaugment-cifar"`.
         magnitude: float, of RandAugment, 0 to 1.
         erasing: float, probability of erasing a rectangle.
         mixup: float, alpha of mixup's Beta distribution; 0 for none.
