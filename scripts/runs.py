@@ -41,8 +41,16 @@ DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFI
 def define(recipe, dataset, output):
     """Define the flags of a script: those of the run, and one for each field of a recipe."""
     flags.DEFINE_string("recipe", recipe, "Name of a record of keras_effconv.training.RECIPES; other flags change it.")
-    flags.DEFINE_string("data_dir", None, "Folder per class, or of train/ and validation/, of .npz files, or a .csv.")
-    flags.DEFINE_string("dataset", dataset, '"digits" (embedded), or a data set by name; not used with --data_dir.')
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder with a folder per class, with train/ and validation/ of such, or with .npz files; or a CSV file.",
+    )
+    flags.DEFINE_string(
+        "dataset",
+        dataset,
+        '"digits" (embedded), a name of scripts/datasets.py list or of TFDS; not used with --data_dir.',
+    )
     flags.DEFINE_float("validation_split", 0.2, "Share of images to validate on where the data has no split.", 0.0, 1.0)
     flags.DEFINE_integer("limit", None, "Most images per class and split.", 1)
     flags.DEFINE_boolean("strict", False, "Stop at files that cannot be read.")
@@ -145,18 +153,21 @@ def _run(begun):
 def _load(recipe, wanted, output):
     from keras_effconv import data
 
-    return data.load(
-        FLAGS.dataset,
-        FLAGS.data_dir,
-        size=wanted.size,
-        crop=wanted.crop,
-        interpolation=wanted.interpolation,
-        validation_split=FLAGS.validation_split,
-        seed=recipe.seed,
-        strict=FLAGS.strict,
-        limit=FLAGS.limit or (SMOKE_LIMIT if FLAGS.smoke else None),
-        cache_dir=output / "cache",
-    )
+    try:
+        return data.load(
+            FLAGS.dataset,
+            FLAGS.data_dir,
+            size=wanted.size,
+            crop=wanted.crop,
+            interpolation=wanted.interpolation,
+            validation_split=FLAGS.validation_split,
+            seed=recipe.seed,
+            strict=FLAGS.strict,
+            limit=FLAGS.limit or (SMOKE_LIMIT if FLAGS.smoke else None),
+            cache_dir=output / "cache",
+        )
+    except RuntimeError as error:  # a download that failed, or that must be done by hand
+        raise ValueError(error) from error
 
 
 def _train(recipe, dataset, devices, told):

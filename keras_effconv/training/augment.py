@@ -8,7 +8,7 @@ from keras_effconv.training.windows import InceptionCrop, PadCrop, Resample
 
 
 def augmentation(recipe, size, flip, seed):
-    """A model from images (n, h, w, 3), 0..255, to images (n, size, size, 3) of the same kind; it acts in training only.
+    """A model from images (n, h, w, 3), 0..255, to such images (n, size, size, 3); it acts in training only.
 
     Images of another size than `size` are brought to it, in evaluation too (progressive resizing): shrunk by averages.
     All is drawn anew for each image, from generators whose state is saved with the model.
@@ -17,7 +17,7 @@ def augmentation(recipe, size, flip, seed):
         recipe: `Recipe`, of which `augmentation`, `magnitude` and `erasing` are used, or a name of its `augmentation`:
             `"none"`, `"light"` (shifts and zoom), `"standard"` (also rotation, brightness and contrast), `"pad-crop"`
             (shifts by an eighth, black outside), `"inception"` (random parts), `"randaugment"`, `"autoaugment"`
-            (either after `"inception"`, as EfficientNet and timm have it) or `"autoaugment-cifar"` (after `"pad-crop"`).
+            (both after `"inception"`, as with EfficientNet and timm) or `"autoaugment-cifar"` (after `"pad-crop"`).
         size: int, pixels.
         flip: bool, whether a mirror image is of the same class.
         seed: int.
@@ -77,13 +77,12 @@ def _autoaugment_cifar(seed, magnitude):
 
 
 def _erasing(probability, seed):
-    """Rectangles of ImageNet's mean colour (arXiv:1708.04896)."""
-    return layers.RandomErasing(
-        (probability, probability), fill_value=MEAN, seed=seed + 8, name="erasing", dtype="float32"
-    )
+    """Rectangles of mean grey (arXiv:1708.04896): Keras' colours fail on JAX, and its noise is slow."""
+    chance = (probability, probability)
+    return layers.RandomErasing(chance, fill_value=MEAN, seed=seed + 8, name="erasing", dtype="float32")
 
 
-MEAN = (123.675, 116.28, 103.53)
+MEAN = 114.5  # of ImageNet's three channels
 RECIPES = {
     "none": (Resample, _none),
     "light": (Resample, _light),

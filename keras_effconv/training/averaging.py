@@ -1,5 +1,7 @@
 """A moving average of a network's weights and batch statistics, kept inside the training step."""
 
+from types import SimpleNamespace
+
 import keras
 from keras import ops
 
@@ -27,11 +29,11 @@ class MovingAverage(keras.layers.Layer):
     def __init__(self, network, decay, **layer_arguments):
         super().__init__(**{"dtype": "float32", "name": "average", **layer_arguments})
         self.decay = decay
-        self._followed = tuple(network.weights)
+        self._network = SimpleNamespace(weights=tuple(network.weights))  # Keras would track a plain tuple
         self.steps = self._state("steps", (), "int32", "zeros")
         self.shadows = [
             self._state(weight.path.replace("/", "_"), weight.shape, weight.dtype, _values_of(weight))
-            for weight in self._followed
+            for weight in self._network.weights
         ]
         self.built = True
 
@@ -54,21 +56,21 @@ class MovingAverage(keras.layers.Layer):
     def _move(self):
         done = ops.cast(self.steps, "float32")
         decay = ops.minimum(self.decay, (1 + done) / (10 + done))
-        for shadow, weight in zip(self.shadows, self._followed):
+        for shadow, weight in zip(self.shadows, self._network.weights):
             rate = ops.cast(1 - decay, shadow.dtype)
             shadow.assign_add(rate * (ops.stop_gradient(weight.value) - shadow.value))
         self.steps.assign_add(1)
 
     def swap(self):
         """Exchange the values of the network and of the average. Not inside a traced function."""
-        for shadow, weight in zip(self.shadows, self._followed):
+        for shadow, weight in zip(self.shadows, self._network.weights):
             kept = ops.convert_to_numpy(weight)
             weight.assign(shadow.value)
             shadow.assign(kept)
 
     def sync(self):
         """Begin again: the average is what the network has now."""
-        for shadow, weight in zip(self.shadows, self._followed):
+        for shadow, weight in zip(self.shadows, self._network.weights):
             shadow.assign(weight.value)
         self.steps.assign(0)
 

@@ -3,19 +3,23 @@
 from types import SimpleNamespace
 
 import keras
-from keras import layers, ops
+from keras import ops, random
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
-class Mixing(layers.Layer):
+class Mixing(keras.layers.Layer):
     """Mixes each image of a batch with another one, in training only; `targets` mixes the labels by the same draw.
 
-    Keras' `MixUp` (arXiv:1710.09412) and `CutMix` (arXiv:1905.04899) draw and mix, a weight per image. With both, each
-    batch takes one of the two, with equal chances. `targets` must be called after the layer in the same traced step.
+    Of each image a share of Beta(alpha, alpha) stays: of every pixel with mixup (arXiv:1710.09412), of the area with
+    CutMix (arXiv:1905.04899), where a rectangle comes from the other image. With both, each batch takes one of the two,
+    with equal chances. `targets` must be called after the layer, in the same traced step.
+
+    Of Keras' layers `MixUp` warns on JAX, and `CutMix` takes no alpha above 1 and weighs the labels by a rectangle that
+    ends between pixels; so they are not used.
 
     Args:
-        mixup: float, alpha of mixup's Beta distribution; 0, the default, for none.
-        cutmix: float up to 1, alpha of CutMix; 0, the default, for none.
+        mixup: float, alpha of mixup; 0, the default, for none.
+        cutmix: float, alpha of CutMix; 0, the default, for none.
         seed: int.
 
     Example:
@@ -23,41 +27,52 @@ class Mixing(layers.Layer):
     >>> import numpy as np
     >>> mixing = Mixing(mixup=0.2, seed=0)
     >>> images, labels = np.zeros((2, 8, 8, 3), "float32"), np.eye(2, dtype="float32")
-    >>> mixing(images, training=True).shape, mixing.targets(labels).shape
-    (TensorShape([2, 8, 8, 3]), TensorShape([2, 2]))
+    >>> images = mixing(images, training=True)
+    >>> [round(float(total), 3) for total in ops.sum(mixing.targets(labels), axis=1)]
+    [1.0, 1.0]
     """
 
     def __init__(self, mixup=0.0, cutmix=0.0, seed=0, **layer_arguments):
         super().__init__(**{"dtype": "float32", **layer_arguments})
         self.mixup, self.cutmix, self.seed = mixup, cutmix, seed
-        self.mixers = []
-        if mixup:
-            self.mixers.append(layers.MixUp(mixup, seed=seed, dtype="float32"))
-        if cutmix:
-            self.mixers.append(layers.CutMix((cutmix, cutmix), seed=seed + 1, dtype="float32"))
-        self.generator = keras.random.SeedGenerator(seed + 2)
-        self._drawn = SimpleNamespace(by_mixer=(), first=None)  # of the step that is being traced; never saved
+        self.generator = random.SeedGenerator(seed)
+        self._drawn = SimpleNamespace(share=None, order=None)  # of the step that is being traced
 
     def call(self, images, training=False):
-        self._drawn.by_mixer = ()
-        if not (training and self.mixers):
+        self._drawn.share = None
+        if not training or not (self.mixup or self.cutmix):
             return images
-        self._drawn.by_mixer = tuple(mixer.get_random_transformation(images) for mixer in self.mixers)
-        self._drawn.first = keras.random.uniform((), seed=self.generator) < 0.5
-        return self._one([mixer.transform_images(images, draw) for mixer, draw in self._pairs()])
+        shares = [draw(images) for draw, alpha in ((self._faded, self.mixup), (self._cut, self.cutmix)) if alpha]
+        first = random.uniform((), seed=self.generator) < 0.5
+        self._drawn.share = shares[0] if len(shares) == 1 else ops.where(first, *shares)
+        self._drawn.order = random.shuffle(ops.arange(ops.shape(images)[0], dtype="int32"), seed=self.generator)
+        return self._mixed(images, self._drawn.share)
 
     def targets(self, one_hot):
         """Labels (n, classes) mixed as the images of the last call were; as they are if those were not mixed."""
-        if not self._drawn.by_mixer:
+        if self._drawn.share is None:
             return one_hot
-        one_hot = ops.cast(one_hot, "float32")
-        return self._one([mixer.transform_labels(one_hot, draw) for mixer, draw in self._pairs()])
+        return self._mixed(ops.cast(one_hot, "float32"), ops.mean(self._drawn.share, axis=(1, 2)))
 
-    def _pairs(self):
-        return zip(self.mixers, self._drawn.by_mixer)
+    def _mixed(self, values, share):
+        return share * values + (1 - share) * ops.take(values, self._drawn.order, axis=0)
 
-    def _one(self, mixed):
-        return mixed[0] if len(mixed) == 1 else ops.where(self._drawn.first, *mixed)
+    def _faded(self, images):
+        """What stays of each image, (n, 1, 1, 1)."""
+        return random.beta((ops.shape(images)[0], 1, 1, 1), self.mixup, self.mixup, seed=self.generator)
+
+    def _cut(self, images):
+        """What stays of each pixel, 0 or 1, (n, h, w, 1)."""
+        count, height, width = ops.shape(images)[:3]
+        side = ops.sqrt(1 - random.beta((count, 1), self.cutmix, self.cutmix, seed=self.generator))
+        rows, columns = (self._inside(side, pixels) for pixels in (height, width))
+        return 1 - rows[:, :, None, None] * columns[:, None, :, None]
+
+    def _inside(self, side, pixels):
+        """1 for the pixels within `side` of the whole, around a random centre, (n, pixels)."""
+        pixel = ops.cast(ops.arange(pixels), "float32")
+        centre = random.uniform(ops.shape(side), seed=self.generator) * ops.cast(pixels, "float32")
+        return ops.cast(ops.abs(pixel + 0.5 - centre) < side * ops.cast(pixels, "float32") / 2, "float32")
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -5,8 +5,6 @@ from keras import ops
 
 from keras_effconv.training.network import blocks
 
-PLAIN = ("bias", "gamma", "beta")  # what decoupled weight decay leaves alone
-
 
 def make_optimizer(recipe, schedule, network):
     """The optimizer of a recipe.
@@ -26,9 +24,7 @@ def make_optimizer(recipe, schedule, network):
         make, options["rates"] = LAYERWISE[make], layer_rates(network, recipe.layer_decay)
     if recipe.accumulate > 1:
         options["gradient_accumulation_steps"] = recipe.accumulate
-    optimizer = make(schedule, **options)
-    optimizer.exclude_from_weight_decay(var_names=PLAIN)
-    return optimizer
+    return make(schedule, **options)
 
 
 def layer_rates(network, decay):
@@ -81,7 +77,16 @@ def l2(recipe, network):
     return term
 
 
-@keras.saving.register_keras_serializable(package="keras_effconv", name="RMSpropTF1")
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class KernelAdamW(keras.optimizers.AdamW):
+    """AdamW that does not decay biases and normalisation, after loading too: Keras does not save what is excluded."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
 class RMSpropTF1(keras.optimizers.RMSprop):
     """RMSprop as TensorFlow 1 has it (`tf.raw_ops.ApplyRMSProp`), with which EfficientNet was trained.
 
@@ -138,8 +143,8 @@ class Layerwise:
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
-class LayerwiseAdamW(Layerwise, keras.optimizers.AdamW):
-    """AdamW with a learning rate per variable."""
+class LayerwiseAdamW(Layerwise, KernelAdamW):
+    """KernelAdamW with a learning rate per variable."""
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
@@ -153,13 +158,13 @@ class LayerwiseRMSpropTF1(Layerwise, RMSpropTF1):
 
 
 LAYERWISE = {
-    keras.optimizers.AdamW: LayerwiseAdamW,
+    KernelAdamW: LayerwiseAdamW,
     keras.optimizers.SGD: LayerwiseSGD,
     RMSpropTF1: LayerwiseRMSpropTF1,
 }
 MOMENTUM = {"momentum": ("momentum", None)}  # argument: the recipe's field, or a value
 OPTIMIZERS = {
-    "adamw": (keras.optimizers.AdamW, {"weight_decay": ("weight_decay", None)}),
+    "adamw": (KernelAdamW, {"weight_decay": ("weight_decay", None)}),
     "sgd": (keras.optimizers.SGD, MOMENTUM),
     "nesterov": (keras.optimizers.SGD, {**MOMENTUM, "nesterov": (None, True)}),
     "rmsprop": (RMSpropTF1, MOMENTUM),

@@ -90,7 +90,7 @@ class PadCrop(Resample):
 class InceptionCrop(Resample):
     """In training, a random part of each image: 8 to 100 % of its area, of ratio 3/4 to 4/3 (arXiv:1409.4842, 6).
 
-    As everywhere, the first of ten draws that lies inside of the image is taken; if there is none, the last one, cut off.
+    As elsewhere, the first of ten draws that fits into the image is taken; if there is none, the last one, cut off.
     """
 
     def boxes(self, images):

@@ -1,0 +1,18 @@
+"""A network for tests of training, and what Keras reads back."""
+
+import keras
+
+
+def small_network():
+    """Two blocks and a head, named as those of the networks are."""
+    x = image = keras.Input((4, 4, 3))
+    for name in ("conv1_conv", "conv2_block1_conv", "conv2_block2_conv"):
+        x = keras.layers.Conv2D(2, 1, name=name)(x)
+    x = keras.layers.BatchNormalization(name="conv2_block2_bn")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, keras.layers.Dense(2, activation="softmax", name="predictions")(x))
+
+
+def again(thing):
+    """What a saved and loaded object is."""
+    return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(thing))

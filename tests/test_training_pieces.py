@@ -1,0 +1,349 @@
+"""The pieces of training: schedules, optimizers, mixing, averaging, losses, augmentation, recipes."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from networks import again, small_network
+from PIL import Image, ImageEnhance, ImageOps
+
+from keras_effconv.training import losses
+from keras_effconv.training.augment import augmentation
+from keras_effconv.training.averaging import MovingAverage
+from keras_effconv.training.image_ops import OPERATIONS
+from keras_effconv.training.mixing import Mixing
+from keras_effconv.training.policies import POLICIES, AutoAugment, RandAugment
+from keras_effconv.training.recipe import AUGMENTATIONS, Recipe
+from keras_effconv.training.windows import InceptionCrop, resample
+
+to_numpy = ops.convert_to_numpy
+
+
+def traced(layer, *methods):
+    """Call a layer in training, then its methods, in one compiled step, as a trainer does; its state moves on."""
+    run = {"tensorflow": _traced_by_tensorflow, "jax": _traced_by_jax}[keras.backend.backend()]
+    return run(layer, methods)
+
+
+def _traced_by_tensorflow(layer, methods):
+    import tensorflow as tf
+
+    @tf.function
+    def step(images, *others):
+        return layer(images, training=True), *(method(x) for method, x in zip(methods, others))
+
+    return step
+
+
+def _traced_by_jax(layer, methods):
+    import jax
+
+    @jax.jit
+    def pure(state, images, *others):
+        mapping = list(zip(layer.variables, state))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            out = layer(images, training=True), *(method(x) for method, x in zip(methods, others))
+        return out, [scope.get_current_value(v) for v in layer.variables]
+
+    def step(*inputs):
+        out, state = pure([v.value for v in layer.variables], *inputs)
+        for variable, value in zip(layer.variables, state):
+            variable.assign(value)
+        return out
+
+    return step
+
+
+# --- mixing ---------------------------------------------------------------------------------------------------------
+
+LABELS = np.eye(6, dtype="float32")
+PLAIN = np.broadcast_to(100 * LABELS[:, None, None, :], (6, 24, 24, 6))  # image i is 100 in channel i
+
+
+@pytest.fixture(scope="module", params=[(0.5, 0.0), (0.0, 1.0), (0.5, 1.0)], ids=["mixup", "cutmix", "both"])
+def mixing(request):
+    """A layer, and a step that mixes images and labels."""
+    layer = Mixing(*request.param, seed=3)
+    return layer, traced(layer, layer.targets)
+
+
+def test_labels_are_mixed_as_images_are(mixing):
+    """In these images the mean of channel j is the share of image j: it must be the label."""
+    (layer, step), kinds = mixing, set()
+    for _ in range(8):
+        images, labels = map(to_numpy, step(PLAIN, LABELS))
+        np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-5)
+        np.testing.assert_allclose(labels, images.mean((1, 2)) / 100, atol=1e-4)
+        is_mixup = np.allclose(images, images[:, :1, :1], atol=1e-3)
+        kinds.add(is_mixup)
+        assert is_mixup or set(np.unique(images)) <= {0.0, 100.0}
+    assert kinds == {kind for kind, alpha in ((True, layer.mixup), (False, layer.cutmix)) if alpha}
+
+
+def test_the_share_of_mixup_is_from_its_distribution(mixing):
+    layer, step = mixing
+    if layer.cutmix:
+        pytest.skip("one kind is enough")
+    shares = np.concatenate([to_numpy(step(PLAIN, LABELS)[1]).max(1) for _ in range(80)])
+    shares = shares[shares < 0.9999]  # those that met themselves
+    # max(x, 1 - x) of Beta(0.5, 0.5), the arcsine law: its mean is 1/2 + 1/pi.
+    assert shares.mean() == pytest.approx(0.5 + 1 / math.pi, abs=0.03)
+
+
+def test_mixing_goes_on_where_its_saved_state_was(mixing):
+    layer, step = mixing
+    state = [to_numpy(v).copy() for v in layer.variables]
+    first, second = (to_numpy(step(PLAIN, LABELS)[0]) for _ in range(2))
+    for variable, value in zip(layer.variables, state):
+        variable.assign(value)
+    np.testing.assert_array_equal(to_numpy(step(PLAIN, LABELS)[0]), first)
+    assert not np.array_equal(first, second)
+    assert again(layer).get_config() == layer.get_config()
+
+
+def test_nothing_is_mixed_outside_of_training(mixing):
+    layer, step = mixing
+    step(PLAIN, LABELS)
+    np.testing.assert_array_equal(to_numpy(layer(PLAIN, training=False)), PLAIN)
+    np.testing.assert_array_equal(layer.targets(LABELS), LABELS)
+    none = Mixing()
+    np.testing.assert_array_equal(to_numpy(none(PLAIN, training=True)), PLAIN)
+    np.testing.assert_array_equal(none.targets(LABELS), LABELS)
+
+
+# --- averaging ------------------------------------------------------------------------------------------------------
+
+
+def test_the_average_follows_as_in_tensorflow_1():
+    network = small_network()
+    average = MovingAverage(network, decay=0.4)
+    step, x = traced(Outer(network, average)), np.ones((1, 4, 4, 3), "float32")
+    expected, rng = [w.astype("float64") for w in network.get_weights()], np.random.default_rng(0)
+    for n in range(8):
+        network.set_weights([rng.normal(size=w.shape) for w in expected])
+        step(x)  # it moves the batch statistics too
+        decay = min(0.4, (1 + n) / (10 + n))
+        expected = [decay * e + (1 - decay) * w for e, w in zip(expected, network.get_weights())]
+    for shadow, e in zip(average.shadows, expected):
+        np.testing.assert_allclose(to_numpy(shadow), e, rtol=1e-4, atol=1e-5)
+
+
+def test_the_average_and_the_network_change_places():
+    network = small_network()
+    average = MovingAverage(network, decay=0.9)
+    old = network.get_weights()
+    network.set_weights([w + 1 for w in old])
+    new = network.get_weights()
+    average.swap()
+    compare(network.get_weights(), old)
+    compare(map(to_numpy, average.shadows), new)
+    average.swap()
+    compare(network.get_weights(), new)
+    compare(map(to_numpy, average.shadows), old)
+    average.sync()
+    compare(map(to_numpy, average.shadows), new)
+
+
+def compare(values, expected):
+    for value, e in zip(values, expected, strict=True):
+        np.testing.assert_array_equal(value, e)
+
+
+def test_evaluation_does_not_move_the_average():
+    network = small_network()
+    average = MovingAverage(network, decay=0.9)
+    before = [to_numpy(v) for v in average.variables]
+    network.set_weights([w + 1 for w in network.get_weights()])
+    average(np.ones((1, 2)), training=False)
+    compare(map(to_numpy, average.variables), before)
+
+
+def test_the_average_is_of_full_precision_under_mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        network = small_network()
+        average = MovingAverage(network, decay=0.0)
+        outer = Outer(network, average)
+        network.set_weights([np.full(w.shape, 1 / 3) for w in network.get_weights()])
+        outer(np.ones((1, 4, 4, 3), "float32"), training=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    kernel = next(s for s in average.shadows if "kernel" in s.name)
+    assert kernel.dtype == "float32"
+    np.testing.assert_allclose(to_numpy(kernel), np.float32(1 / 3), rtol=1e-6)
+
+
+class Outer(keras.layers.Layer):
+    """A trainer in small: the average inside of another layer's call."""
+
+    def __init__(self, network, average):
+        super().__init__()
+        self.network, self.average = network, average
+
+    def call(self, images, training=False):
+        return self.average(self.network(images, training=training), training=training)
+
+
+# --- losses ---------------------------------------------------------------------------------------------------------
+
+
+def probabilities(seed, n=5, classes=4):
+    logits = np.random.default_rng(seed).normal(size=(n, classes))
+    return (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype("float32"), logits
+
+
+def test_cross_entropy_of_smoothed_and_mixed_labels():
+    p, _ = probabilities(0)
+    targets = probabilities(1)[0]
+    expected = -((0.9 * targets + 0.1 / 4) * np.log(p)).sum(1)
+    assert float(losses.cross_entropy(0.1)(targets, p.astype("float32"))) == pytest.approx(expected.mean(), rel=1e-5)
+    assert losses.cross_entropy(0.1)(targets.astype("float16"), p).dtype in ("float32", np.float32)
+
+
+def test_distillation_is_that_of_the_logits():
+    """From probabilities, what the definition says of logits."""
+    (student, s), (teacher, t) = probabilities(0), probabilities(1)
+    soft = [np.exp(x / 3) / np.exp(x / 3).sum(1, keepdims=True) for x in (s, t)]
+    expected = 9 * (soft[1] * (np.log(soft[1]) - np.log(soft[0]))).sum(1)
+    np.testing.assert_allclose(to_numpy(losses.divergence(student, teacher, 3.0)), expected, rtol=1e-4)
+    np.testing.assert_allclose(to_numpy(losses.divergence(student, student, 3.0)), 0, atol=1e-5)
+    given = np.arange(5, dtype="float32")
+    combined = to_numpy(losses.distilled(given, student, teacher, 3.0, 0.7))
+    np.testing.assert_allclose(combined, 0.3 * given + 0.7 * expected, rtol=1e-4)
+    mean = float(losses.distilled(ops.mean(given), student, teacher, 3.0, 0.7))
+    assert mean == pytest.approx(combined.mean(), rel=1e-4)
+    sure = np.eye(4, dtype="float16")[[0, 1, 2, 3, 0]]
+    assert np.isfinite(to_numpy(losses.divergence(sure, teacher, 3.0))).all()
+
+
+def test_each_class_weighs_the_same():
+    labels = np.array([0] * 6 + [1] * 3 + [3])
+    weights = losses.balanced(labels, 5)
+    np.testing.assert_allclose([weights[c] * (labels == c).sum() for c in (0, 1, 3)], 10 / 3, rtol=1e-6)
+    assert weights[labels].mean() == pytest.approx(1)
+    assert weights[2] == weights[4] == 0
+
+
+# --- augmentation ---------------------------------------------------------------------------------------------------
+
+
+def photo(size=48, seed=0):
+    """Whole numbers 0..255, smooth and not square-symmetric: (size, size, 3)."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (6, 6, 3)).astype("uint8"))
+    return np.asarray(small.resize((size, size), Image.BICUBIC))
+
+
+ON_JAX = ("standard", "inception", "randaugment")  # compiling them is what takes the time
+
+
+@pytest.mark.parametrize("name", ON_JAX if keras.backend.backend() == "jax" else AUGMENTATIONS)
+def test_augmentation_in_a_traced_step(name):
+    """Each image its own way, 0..255, the same again from the same state, and the next step another one."""
+    recipe = Recipe(augmentation=name, erasing=0.5)
+    model = augmentation(recipe, 24, flip=True, seed=0)
+    x = np.stack([photo(32).astype("float32")] * 8)
+    step, start = traced(model), [to_numpy(v).copy() for v in model.variables]
+    first, second = to_numpy(step(x)[0]), to_numpy(step(x)[0])
+    for variable, value in zip(model.variables, start):
+        variable.assign(value)
+    assert first.shape == (8, 24, 24, 3)
+    assert first.min() >= -1e-3 and first.max() <= 255 + 1e-3
+    np.testing.assert_array_equal(to_numpy(step(x)[0]), first)
+    assert not np.array_equal(first, second)
+    assert len({image.tobytes() for image in first}) >= 3
+    still = to_numpy(model(x, training=False))
+    np.testing.assert_allclose(still, np.broadcast_to(still[:1], still.shape))
+    again(model)
+
+
+def test_images_are_resized_as_pillow_does():
+    for size, to in ((48, 20), (20, 48)):
+        image = photo(size)
+        expected = np.asarray(Image.fromarray(image).resize((to, to), Image.BILINEAR), "float32")
+        boxes = np.array([[0, 0, size, size]])
+        got = to_numpy(resample(image[None].astype("float32"), boxes, to))[0]
+        np.testing.assert_allclose(got, expected, atol=1.01)
+
+
+def test_pad_crop_shifts_by_whole_pixels():
+    image = photo(32).astype("float32")
+    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)))
+    shifts = {padded[i : i + 32, j : j + 32].tobytes(): (i, j) for i in range(9) for j in range(9)}
+    out = to_numpy(traced(augmentation("pad-crop", 32, flip=False, seed=0))(np.stack([image] * 300))[0])
+    found = [shifts.get(np.round(shifted).astype("float32").tobytes()) for shifted in out]
+    assert None not in found
+    assert {i for i, _ in found} == {j for _, j in found} == set(range(9))
+
+
+def test_inception_crops_are_of_the_area_and_ratio():
+    crop = InceptionCrop(24, seed=0)
+    ramp = np.broadcast_to(np.arange(60, dtype="float32")[:, None, None], (1, 60, 60, 1))
+    out, boxes = map(to_numpy, traced(crop, crop.boxes)(ramp, np.zeros((2000, 60, 60, 1), "float32")))
+    top, left, tall, wide = boxes.T
+    assert min(top.min(), left.min()) >= 0 and max((top + tall).max(), (left + wide).max()) <= 60 + 1e-3
+    area, ratio = tall * wide / 3600, wide / tall
+    assert 0.08 <= area.min() < 0.1 and 0.9 < area.max() <= 1
+    assert 0.7499 <= ratio.min() < 0.77 and 1.3 < ratio.max() <= 1.3334
+    assert np.median(ratio) == pytest.approx(1, abs=0.03)
+    steps = np.diff(out[0, :, 0, 0])
+    np.testing.assert_allclose(steps[1:-1], steps[1], rtol=1e-3)
+
+
+PILLOW = {
+    "auto_contrast": (lambda image, _: ImageOps.autocontrast(image), 0),
+    "invert": (lambda image, _: ImageOps.invert(image), 0),
+    "equalize": (lambda image, _: ImageOps.equalize(image), 0),
+    "solarize": (ImageOps.solarize, 100),
+    "posterize": (ImageOps.posterize, 5),
+    "contrast": (lambda image, v: ImageEnhance.Contrast(image).enhance(v), 1.7),
+    "color": (lambda image, v: ImageEnhance.Color(image).enhance(v), 0.3),
+    "brightness": (lambda image, v: ImageEnhance.Brightness(image).enhance(v), 1.4),
+    "sharpness": (lambda image, v: ImageEnhance.Sharpness(image).enhance(v), 1.8),
+    "shear_x": (lambda image, v: moved(image, (1, v, -v / 2, 0, 1, 0)), 0.25),
+    "shear_y": (lambda image, v: moved(image, (1, 0, 0, v, 1, -v / 2)), 0.25),
+    "translate_x": (lambda image, v: moved(image, (1, 0, v * 48, 0, 1, 0)), 0.25),
+    "translate_y": (lambda image, v: moved(image, (1, 0, 0, 0, 1, v * 48)), -0.25),
+    "rotate": (lambda image, v: image.rotate(v, Image.BILINEAR, fillcolor=(128,) * 3), 20.0),
+    "identity": (lambda image, _: image, 0),
+}
+
+
+def moved(image, matrix):
+    return image.transform(image.size, Image.AFFINE, matrix, Image.BILINEAR, fillcolor=(128,) * 3)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
+def test_an_operation_is_pillows(operation):
+    reference, value = PILLOW[operation.__name__]
+    image = photo()
+    expected = np.asarray(reference(Image.fromarray(image), value), "float32")
+    got = to_numpy(operation(ops.convert_to_tensor(image.astype("float32")), value))
+    off = abs(got - expected)
+    assert np.quantile(off, 0.93) <= 1.5  # Pillow rounds; borders differ
+    assert got.min() >= -1e-3 and got.max() <= 255 + 1e-3
+
+
+def test_autoaugment_draws_its_policy():
+    layer = AutoAugment("imagenet", seed=0)
+    operations, values = map(to_numpy, layer.draw(4000))
+    names = np.array([operation.__name__ for operation in OPERATIONS])[operations]
+    # Of 25 rows two have a posterize that comes first with 0.4 and 0.8, one two of 0.6.
+    assert (names[:, 0] == "posterize").mean() == pytest.approx((0.4 + 0.6 + 0.8) / 25, abs=0.012)
+    bits = np.unique(values[names == "posterize"]).round(3)
+    np.testing.assert_allclose(bits, [6.222, 6.667, 7.111, 7.556], rtol=1e-6)
+    turns = np.unique(values[names == "rotate"]).round(3)
+    np.testing.assert_allclose(turns, [-30, -26.667, -10, 10, 26.667, 30])
+    assert all(len(policy.strip().splitlines()) == 25 for policy in POLICIES.values())
+
+
+def test_randaugment_of_no_strength_does_little():
+    layer = RandAugment(0.0, seed=0)
+    operations, values = map(to_numpy, layer.draw(2000))
+    assert len(np.unique(operations)) == 14
+    image = ops.convert_to_tensor(photo().astype("float32"))
+    for chosen, value in {(int(o), float(v)) for o, v in zip(operations.flat, values.flat)}:
+        if OPERATIONS[chosen].__name__ not in ("auto_contrast", "equalize"):
+            np.testing.assert_allclose(to_numpy(OPERATIONS[chosen](image, value)), to_numpy(image), atol=1e-3)
