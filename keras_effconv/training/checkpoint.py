@@ -66,7 +66,7 @@ def restore(folder):
     if not path.is_file():
         return Progress()
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             told = json.loads(file["progress"].tobytes())
             arrays = [file[name] for name in sorted(set(file.files) - {"progress"})]
         return Progress(**told, arrays=arrays)
