@@ -2,6 +2,7 @@
 
 import pytest
 import tensorflow_datasets as tfds
+from author_archives import write_birds
 from PIL import Image
 from test_data import write_metadata
 
@@ -62,6 +63,8 @@ def test_script(tmp_path, monkeypatch):
     for i in range(8):
         (root / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (9, 9)).save(root / "ab"[i % 2] / f"{i}.png")
+    (tmp_path / "birds").mkdir()
+    write_birds(tmp_path / "birds")
     calls = {
         ("table", "--check"): (0, ""),
         ("list",): (0, ""),
@@ -69,6 +72,7 @@ def test_script(tmp_path, monkeypatch):
         (): (2, "expected one of list, prepare, throughput, table, received nothing"),
         ("prepare",): (2, "prepare: prepare() missing 1 required positional argument: 'name'"),
         ("prepare", "birdsnap"): (2, "species.txt, test_images.txt, images/"),
+        ("prepare", "birdsnap", f"--manual_dir={tmp_path / 'birds'}"): (1, ""),  # fewer than published
         ("prepare", "cifar"): (2, "did you mean cifar10"),
         ("throughput",): (2, "expected data_dir, or the name of a TensorFlow data set"),
     }

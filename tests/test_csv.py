@@ -45,14 +45,15 @@ def test_rows_labels_and_splits(folder, caplog):
     assert dataset.class_names == ("ape", "zebra") and dataset.name == "table" and dataset.flip
     assert (shades(dataset.train), dataset.train.labels.tolist()) == ([180, 60], [1, 0])
     assert shades(dataset.validation) == [120]  # "val" comes before "test", which is named as left out
-    assert warnings_of(caplog) == ["left out table.csv (test): val validates: 1 rows left out"]
+    assert warnings_of(caplog) == [f"{folder / 'table.csv'}: 1 rows of split test left out: val validates"]
+    assert not dataset.unreadable and load(data_dir=folder / "table.csv", size=4, strict=True)
     assert dataset.train.names[0] == str(folder / "images, all" / "d.png")
 
 
 def test_without_split_each_class_is_divided(folder):
     rows = [("ignored", "x", f"images, all/{name}.png") for name in "ab"]
     rows += [("ignored", "y", f"images, all/{name}.png") for name in "cd"]
-    dataset = from_csv(write(folder, rows, ("other", "label", "path")), size=4, seed=3)
+    dataset = from_csv(write(folder, rows, ("other", " label", "path ")), size=4, seed=3)
     assert sorted(dataset.train.labels) == sorted(dataset.validation.labels) == [0, 1]
     assert sorted(shades(dataset.train) + shades(dataset.validation)) == sorted(SHADES.values())
     assert len(from_csv(folder / "table.csv", size=4, limit=1).train) == 2

@@ -1,6 +1,7 @@
 """Labelled images that stay encoded on disk: files, or the records of TFDS. `Stream` reads them."""
 
 import dataclasses
+import functools
 import os
 import stat
 
@@ -52,7 +53,7 @@ class Files:
     def cause(self, name):
         """Why the file `name` cannot be read."""
         try:
-            read_image(name, compiled_decoder(1))
+            read_image(name, _decoder())
         except UnreadableImageError as error:
             return str(error)
         return "cannot be decoded"
@@ -97,6 +98,12 @@ class Shards:
         return "cannot be decoded"
 
 
+@functools.cache
+def _decoder():
+    """The smallest there is, to find out what is wrong with a file."""
+    return compiled_decoder(1)
+
+
 def _shuffled_blocks(examples, order):
     """Each block in a random order of its own. (`Dataset.shuffle` would depend on TensorFlow's global seed.)"""
     key = tf.constant(order, tf.int64)
@@ -105,18 +112,16 @@ def _shuffled_blocks(examples, order):
         rows = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(block[0])[0]), tf.random.fold_in(key, number))
         return tuple(tf.gather(part, rows) for part in block)
 
-    return examples.batch(BLOCK).enumerate().map(lambda i, block: shuffle(i, block)).prefetch(1).unbatch()
+    return examples.batch(BLOCK).enumerate().map(shuffle).prefetch(1).unbatch()
 
 
 def scanned(selection, strict=False):
     """A `Dataset` of `Files`; what is no file is left out, with a warning, or, with `strict`, an error."""
-    everything = selection.train + selection.validation
-    absent = {path: cause for _, path in everything if (cause := _no_file(path))}
+    parts = selection.train, selection.validation
+    absent = {path: cause for files in parts for _, path in files if (cause := _no_file(path))}
     unreadable = selection.refused | absent
     report(unreadable, strict)
-    train, validation = (
-        [file for file in part if file[1] not in absent] for part in (selection.train, selection.validation)
-    )
+    train, validation = ([file for file in files if file[1] not in absent] for files in parts)
     validation = without_unknown(validation, train, selection)
     class_names = names_of_classes(train, selection)
     train, validation = (
@@ -133,7 +138,7 @@ def shards_of(name, validation_split=0.2, data_dir=None):
     builder = prepare(name, data_dir)
     train, held = splits_of(builder)
     if not held:
-        cut = round(100 * (1 - validation_split))
+        cut = min(max(round(100 * (1 - validation_split)), 1), 99)
         train, held = f"{train}[:{cut}%]", [f"{train}[{cut}%:]"]
     names = tuple(builder.info.features[keys_of(builder)[1]].names)
     return Dataset(builder.name, Shards(builder, train), Shards(builder, held[0]), names, flips(builder))

@@ -3,6 +3,8 @@
 import csv
 import pathlib
 
+from absl import logging
+
 from keras_effconv.data.decode import check_resize
 from keras_effconv.data.listing import TRAIN_NAMES, VALIDATION_NAMES
 from keras_effconv.data.partition import check_choices
@@ -79,7 +81,8 @@ def select_csv(path, validation_split=0.2, seed=0, limit=None):
     train = parts.get(TRAIN_NAMES[0], [])
     classes = sorted(set(class_of(train)))
     held = [part for part in VALIDATION_NAMES if part in parts]
-    refused |= {f"{path.name} ({part})": f"{held[0]} validates: {len(parts[part])} rows left out" for part in held[1:]}
+    for part in held[1:]:
+        logging.warning("%s: %d rows of split %s left out: %s validates", path, len(parts[part]), part, held[0])
     train, validation = divided(train, parts[held[0]] if held else None, validation_split, seed, limit)
     return Selection(
         name=path.stem,
@@ -98,7 +101,7 @@ def _rows(path):
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, strict=True)
-            columns = table.fieldnames or []
+            columns = table.fieldnames = [name.strip() for name in table.fieldnames or ()]
             if missing := [name for name in NEEDED if name not in columns]:
                 raise ValueError(f"expected columns path and label, found no {' nor '.join(missing)}: {columns[:5]}")
             for row in table:

@@ -36,9 +36,9 @@ class Birdsnap(tfds.core.GeneratorBasedBuilder):
         header, *species = (line.split("\t") for line in lines_of(root / "species.txt"))
         if missing := {"common", "dir"} - set(header):
             raise ValueError(f"species.txt: expected columns common and dir, found no {' nor '.join(sorted(missing))}")
-        common, folder = header.index("common"), header.index("dir")
-        self.info.features["label"].names = [row[common] for row in species]
-        folders = [_folder(root / "images", row[folder]) for row in species]
+        species = [dict(zip(header, row)) for row in species]
+        folders = [_folder(root / "images", row.get("dir", "")) for row in species]
+        self.info.features["label"].names = [row["common"] for row in species]
         held = set(lines_of(root / "test_images.txt")[1:])  # The first line names the column.
         present = {f"{path.parent.name}/{path.name}": path for folder in folders for path in sorted(folder.glob("*"))}
         if missing := held - set(present):
