@@ -263,6 +263,7 @@ def test_augmentation_in_a_traced_step(name):
     again(model)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's XLA")
 def test_what_says_that_it_can_be_compiled_can_be():
     import tensorflow as tf
