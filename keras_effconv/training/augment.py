@@ -36,7 +36,7 @@ def augmentation(recipe, size, flip, seed):
     if erasing:
         chain.append(_erasing(erasing, seed))
     for layer in chain[1:]:
-        # Keras bars layers that TensorFlow's XLA cannot compile from JAX as well, where they can be.
+        # Keras says so of what TensorFlow's XLA cannot compile, and would run the whole step uncompiled on JAX too.
         layer.supports_jit = layer.supports_jit or keras.backend.backend() != "tensorflow"
     return keras.Sequential(chain, name="augmentation")
 

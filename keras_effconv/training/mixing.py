@@ -36,6 +36,8 @@ class Mixing(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **layer_arguments})
         self.mixup, self.cutmix, self.seed = mixup, cutmix, seed
         self.generator = random.SeedGenerator(seed)
+        if mixup or cutmix:
+            self.supports_jit = keras.backend.backend() != "tensorflow"  # whose XLA draws no Beta distribution
         self._drawn = SimpleNamespace(share=None, order=None)  # of the step that is being traced
 
     def call(self, images, training=False):

@@ -20,21 +20,26 @@ class Range(NamedTuple):
 
 
 class Policy(keras.layers.Layer):
-    """Applies in training what `draw` says; subclasses draw.
+    """Applies in training what `draw` says; subclasses draw entries of their table.
 
     Each image goes through its own operations alone, in a loop over the batch: the shape of a batch must be known but
     for its first dimension.
 
     Args:
+        ranges: sequence of `Range`, the entries.
+        strengths: float, or one for each entry.
         seed: int.
     """
 
-    def __init__(self, seed=0, **layer_arguments):
+    def __init__(self, ranges, strengths, seed, **layer_arguments):
         super().__init__(**{"dtype": "float32", **layer_arguments})
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
-        # XLA, without which JAX is nothing, has the affine transform; TensorFlow's XLA has not.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
+        self.supports_jit = keras.backend.backend() != "tensorflow"  # whose XLA has no affine transform
+        self._operations = np.array([OPERATIONS.index(r.operation) for r in ranges], "int32")
+        self._starts = np.array([r.start for r in ranges], "float32")
+        self._reaches = (np.array([r.reach for r in ranges]) * strengths).astype("float32")
+        self._signed = np.array([r.signed for r in ranges])
 
     def call(self, images, training=False):
         if not training:
@@ -45,8 +50,12 @@ class Policy(keras.layers.Layer):
         """Indices in `OPERATIONS` (count, 2) and their values (count, 2)."""
         raise NotImplementedError
 
-    def signs(self, count):
-        return ops.where(random.uniform((count, 2), seed=self.generator) < 0.5, -1.0, 1.0)
+    def _read(self, entries):
+        """The operations of some entries (count, 2) and their values, each to a side drawn here."""
+        sides = ops.where(random.uniform(ops.shape(entries), seed=self.generator) < 0.5, -1.0, 1.0)
+        sides = ops.where(ops.take(self._signed, entries), sides, 1.0)
+        values = ops.take(self._starts, entries) + sides * ops.take(self._reaches, entries)
+        return ops.take(self._operations, entries), values
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -75,23 +84,18 @@ class AutoAugment(Policy):
     """
 
     def __init__(self, policy="imagenet", seed=0, **layer_arguments):
-        super().__init__(seed, **layer_arguments)
+        entries = [entry.split() for entry in POLICIES[policy].replace(",", "\n").strip().splitlines()]
+        strengths = np.array([int(magnitude) / 9 for _, _, magnitude in entries])
+        super().__init__([PAPER[name] for name, _, _ in entries], strengths, seed, **layer_arguments)
         self.policy = policy
-        rows = [[entry.split() for entry in row.split(",")] for row in POLICIES[policy].strip().splitlines()]
-        ranges = [[PAPER[name] for name, _, _ in row] for row in rows]
-        self._operations = np.array([[OPERATIONS.index(r.operation) for r in row] for row in ranges], "int32")
-        self._chances = np.array([[float(chance) for _, chance, _ in row] for row in rows], "float32")
-        self._starts = np.array([[r.start for r in row] for row in ranges], "float32")
-        strength = np.array([[int(magnitude) / 9 for _, _, magnitude in row] for row in rows])
-        self._reaches = np.array([[r.reach for r in row] for row in ranges] * strength, "float32")
-        self._signed = np.array([[r.signed for r in row] for row in ranges])
+        self._chances = np.array([float(chance) for _, chance, _ in entries], "float32")
 
     def draw(self, count):
-        row = random.randint((count,), 0, len(self._operations), seed=self.generator)
-        taken = random.uniform((count, 2), seed=self.generator) < ops.take(self._chances, row, axis=0)
-        signs = ops.where(ops.take(self._signed, row, axis=0), self.signs(count), 1.0)
-        values = ops.take(self._starts, row, axis=0) + signs * ops.take(self._reaches, row, axis=0)
-        return ops.where(taken, ops.take(self._operations, row, axis=0), 0), values
+        pair = random.randint((count, 1), 0, len(self._chances) // 2, seed=self.generator)
+        entries = 2 * pair + np.arange(2, dtype="int32")
+        operations, values = self._read(entries)
+        taken = random.uniform((count, 2), seed=self.generator) < ops.take(self._chances, entries)
+        return ops.where(taken, operations, OPERATIONS.index(image_ops.identity)), values
 
     def get_config(self):
         return {**super().get_config(), "policy": self.policy}
@@ -110,21 +114,11 @@ class RandAugment(Policy):
     """
 
     def __init__(self, magnitude=0.5, seed=0, **layer_arguments):
-        super().__init__(seed, **layer_arguments)
+        super().__init__(STRENGTHS, magnitude, seed, **layer_arguments)
         self.magnitude = magnitude
 
     def draw(self, count):
-        chosen = random.randint((count, 2), 0, len(STRENGTHS), seed=self.generator)
-        operations, starts, reaches, signed = (
-            ops.take(np.array(column), chosen)
-            for column in (
-                [OPERATIONS.index(r.operation) for r in STRENGTHS],
-                np.array([r.start for r in STRENGTHS], "float32"),
-                np.array([r.reach * self.magnitude for r in STRENGTHS], "float32"),
-                [r.signed for r in STRENGTHS],
-            )
-        )
-        return ops.cast(operations, "int32"), starts + ops.where(signed, self.signs(count), 1.0) * reaches
+        return self._read(random.randint((count, 2), 0, len(STRENGTHS), seed=self.generator))
 
     def get_config(self):
         return {**super().get_config(), "magnitude": self.magnitude}

@@ -51,7 +51,7 @@ RECIPES = {
         **{**SCRATCH, "drop_connect_rate": 0.2},
         source="arXiv:1905.11946, section 5.2 (momentum and decay 0.9, rate 0.256, x0.97 every 2.4 epochs, 1e-5, "
         "dropout and stochastic depth 0.2 for B0); the authors' repository (batch 4096, 350 epochs, 5 of warm-up, "
-        "smoothing 0.1, average 0.9999, epsilon 1e-3). Its policy is `v0`; here it is that of arXiv:1805.09501, table 9",
+        "smoothing 0.1, average 0.9999, epsilon 1e-3). Its policy is `v0`, here arXiv:1805.09501, table 9",
     ),
     "efficientnet-transfer": Recipe(
         model="EfficientNetB0",
@@ -69,8 +69,8 @@ RECIPES = {
         drop_connect_rate=0.2,
         source="arXiv:1905.11946, section 5.3, gives no numbers, and the code was not released. It follows "
         "arXiv:1805.08974, appendix: Nesterov 0.9, batch 256, 20,000 steps, cosine, crops and mirror images. `epochs` "
-        "is that for some 51,000 images: set it to 20,000 * 256 / images. Assumed: the rate and the decay (searched per "
-        "data set there), dropout, stochastic depth",
+        "is that for 51,000 images: set it to 20,000 * 256 / images. Assumed: the rate and the decay (searched for "
+        "each data set there), dropout, stochastic depth",
     ),
     "octconv-imagenet": OCTCONV,
     "octconv-mobilenet": dataclasses.replace(
