@@ -8,8 +8,10 @@ import pytest
 from keras import ops
 from networks import again, small_network
 from PIL import Image, ImageEnhance, ImageOps
+from scipy import ndimage
 
 from keras_effconv.training import losses
+from keras_effconv.training.affine import RandomAffine
 from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
 from keras_effconv.training.image_ops import OPERATIONS
@@ -406,3 +408,27 @@ def test_the_pieces_train_together(optimizer):
     assert trainer.jit_compile or keras.backend.backend() == "tensorflow"
     for old, new, shadow in zip(before, network.get_weights(), trainer.average.shadows):
         assert not np.array_equal(old, new) and not np.array_equal(to_numpy(shadow), old)
+
+
+def test_one_resampling_shifts_zooms_and_turns():
+    """Against SciPy, by the matrices that the same seed draws; each image has its own."""
+    options = {"shift": 0.1, "zoom": (-0.35, 0.1), "rotation": 0.04, "seed": 3}
+    images = np.random.default_rng(0).uniform(0, 255, (3, 20, 24, 2)).astype("float32")
+    matrices = keras.ops.convert_to_numpy(RandomAffine(**options)._matrices(images))
+    found = keras.ops.convert_to_numpy(RandomAffine(**options)(images, training=True))
+    y, x = np.mgrid[:20, :24]
+    for image, matrix, mine in zip(images, matrices, found):
+        a0, a1, a2, b0, b1, b2, *_ = matrix
+        place = np.stack([b0 * x + b1 * y + b2, a0 * x + a1 * y + a2])
+        for channel in range(2):
+            expected = ndimage.map_coordinates(image[..., channel], place, order=1, mode="reflect")
+            np.testing.assert_allclose(mine[..., channel], expected, atol=0.05)
+    assert len({tuple(matrix) for matrix in matrices}) == 3
+
+
+def test_a_quarter_turn_is_a_quarter_turn(monkeypatch):
+    image = np.random.default_rng(0).uniform(0, 255, (1, 9, 9, 1)).astype("float32")
+    draw = keras.ops.convert_to_tensor(np.array([[0], [0], [0], [1]], "float32"))
+    monkeypatch.setattr(keras.random, "uniform", lambda *_, **__: draw)
+    turned = keras.ops.convert_to_numpy(RandomAffine(rotation=0.25)(image, training=True))
+    np.testing.assert_allclose(turned[0, ..., 0], np.rot90(image[0, ..., 0]), atol=1e-3)

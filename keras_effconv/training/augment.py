@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keras_effconv.training.affine import RandomAffine
 from keras_effconv.training.policies import AutoAugment, RandAugment
 from keras_effconv.training.windows import InceptionCrop, PadCrop, Resample
 
@@ -50,15 +51,12 @@ def _none(seed, magnitude):
 
 
 def _light(seed, magnitude):
-    options = {"fill_mode": "reflect", "dtype": "float32"}
-    shift = layers.RandomTranslation(0.1, 0.1, seed=seed + 1, name="shift", **options)
-    return [shift, layers.RandomZoom((-0.35, 0.1), seed=seed + 2, name="zoom", **options)]
+    return [RandomAffine(shift=0.1, zoom=(-0.35, 0.1), seed=seed + 1, name="affine")]
 
 
 def _standard(seed, magnitude):
     return [
-        *_light(seed, magnitude),
-        layers.RandomRotation(0.04, fill_mode="reflect", seed=seed + 3, name="rotation", dtype="float32"),
+        RandomAffine(shift=0.1, zoom=(-0.35, 0.1), rotation=0.04, seed=seed + 1, name="affine"),
         layers.RandomBrightness(0.15, value_range=(0, 255), seed=seed + 4, name="brightness", dtype="float32"),
         layers.RandomContrast(0.15, value_range=(0, 255), seed=seed + 5, name="contrast", dtype="float32"),
     ]
