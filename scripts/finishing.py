@@ -82,7 +82,8 @@ def _write_pictures(result, evaluation, dataset, output):
 
     pictures.learning_curves(result, output / "learning_curves.png")
     pictures.confusion(evaluation, output / "confusion.png")
-    pictures.predictions(evaluation, dataset.validation, output / "predictions.png")
+    if hasattr(dataset.validation, "images"):  # a stream has none at hand
+        pictures.predictions(evaluation, dataset.validation, output / "predictions.png")
 
 
 def _write_card(result, recipe, dataset, summary, output, files):

@@ -53,6 +53,9 @@ def define(recipe, dataset, output):
     )
     flags.DEFINE_float("validation_split", 0.2, "Share of images to validate on where the data has no split.", 0.0, 1.0)
     flags.DEFINE_integer("limit", None, "Most images per class and split.", 1)
+    flags.DEFINE_boolean(
+        "stream", False, "Read images while training: for data that memory and disk cannot hold decoded."
+    )
     flags.DEFINE_boolean("strict", False, "Stop at files that cannot be read.")
     flags.DEFINE_string("output", output, "Folder to write to.")
     flags.DEFINE_boolean("resume", False, "Go on from the checkpoint in --output.")
@@ -151,23 +154,22 @@ def _run(begun):
 
 
 def _load(recipe, wanted, output):
+    """The data that the flags name, as the network wants its images."""
     from keras_effconv import data
+    from keras_effconv.training.feed import Streamed
 
+    limit = FLAGS.limit or (SMOKE_LIMIT if FLAGS.smoke else None)
+    split = {"validation_split": FLAGS.validation_split, "seed": recipe.seed, "limit": limit, "strict": FLAGS.strict}
+    view = {"size": wanted.size, "crop": wanted.crop, "interpolation": wanted.interpolation}
     try:
-        return data.load(
-            FLAGS.dataset,
-            FLAGS.data_dir,
-            size=wanted.size,
-            crop=wanted.crop,
-            interpolation=wanted.interpolation,
-            validation_split=FLAGS.validation_split,
-            seed=recipe.seed,
-            strict=FLAGS.strict,
-            limit=FLAGS.limit or (SMOKE_LIMIT if FLAGS.smoke else None),
-            cache_dir=output / "cache",
-        )
+        if not FLAGS.stream:
+            return data.load(FLAGS.dataset, FLAGS.data_dir, cache_dir=output / "cache", **view, **split)
+        listed = data.scan(FLAGS.dataset, FLAGS.data_dir, **split)
     except RuntimeError as error:  # a download that failed, or that must be done by hand
         raise ValueError(error) from error
+    view |= {"flip": listed.flip, "strict": FLAGS.strict}
+    parts = {part: Streamed(getattr(listed, part), **view) for part in ("train", "validation")}
+    return dataclasses.replace(listed, **parts)
 
 
 def _train(recipe, dataset, devices, told):

@@ -8,7 +8,7 @@ from keras_effconv.training.policies import AutoAugment, RandAugment
 from keras_effconv.training.windows import InceptionCrop, PadCrop, Resample
 
 
-def augmentation(recipe, size, flip, seed):
+def augmentation(recipe, size, flip, seed, cropped=False):
     """A model from images (n, h, w, 3), 0..255, to such images (n, size, size, 3); it acts in training only.
 
     Images of another size than `size` are brought to it, in evaluation too (progressive resizing): shrunk by averages.
@@ -22,6 +22,7 @@ def augmentation(recipe, size, flip, seed):
         size: int, pixels.
         flip: bool, whether a mirror image is of the same class.
         seed: int.
+        cropped: bool; whether the images are random parts already, as a stream reads them. Default `False`.
 
     Raises:
         ValueError: for another name.
@@ -30,6 +31,7 @@ def augmentation(recipe, size, flip, seed):
     if name not in RECIPES:
         raise ValueError(f"`augmentation` must be one of {', '.join(RECIPES)}. Received: augmentation={name!r}")
     window, rest = RECIPES[name]
+    window = Resample if cropped else window
     chain = [keras.Input((None, None, 3)), window(size, seed + 9, name="window")]
     if flip and name != "none":
         chain.append(layers.RandomFlip("horizontal", seed=seed, name="flip", dtype="float32"))

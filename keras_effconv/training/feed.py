@@ -1,25 +1,81 @@
 """Batches for each process of a run."""
 
+import dataclasses
+import functools
+
 import numpy as np
 
-from keras_effconv.data import Batches
+from keras_effconv.data import Batches, Split, Stream
 from keras_effconv.data.epochs import Epochs
+
+
+@dataclasses.dataclass(frozen=True)
+class Streamed:
+    """A split that stays on disk, and how its images are seen: what `Stream` needs to know.
+
+    Args:
+        source: `Files` or `Shards`, such as `data.scan("imagenet").train`.
+        size: int, pixels.
+        crop: float, the central square that is evaluated, as a share of the shorter side; `None` for the whole image.
+        interpolation: str, of `data.decode`.
+        flip: bool; whether a mirror image is of the same class.
+        strict: bool; whether an image that cannot be read is an error.
+    """
+
+    source: object
+    size: int
+    crop: float | None
+    interpolation: str
+    flip: bool
+    strict: bool = False
+
+    def __len__(self):
+        return len(self.source)
+
+    @property
+    def labels(self):
+        """int32 (n,); a TFDS split has none before it is read.
+
+        Raises:
+            ValueError: there are none.
+        """
+        labels = getattr(self.source, "labels", None)
+        if labels is None:
+            raise ValueError("expected labels that are known before reading, as of a folder or a CSV file")
+        return labels
 
 
 def feed(split, recipe, shuffle=False, shard=(0, 1)):
     """The batches of a split as a recipe wants them.
 
     Args:
-        split: `Split`.
+        split: `Split` or `Streamed`.
         recipe: `Recipe`; its `batch_size` is that of all processes together.
-        shuffle: bool; another order in each epoch, or the split's own.
+        shuffle: bool; for training: another order in each epoch, and of streamed images random parts.
         shard: (number of this process, number of processes). Default: one process.
 
     Returns:
         `Epochs`.
     """
-    batches = Batches(split, recipe.batch_size, shuffle=shuffle, seed=recipe.seed)
+    batches = batches_of(split, recipe.batch_size, shuffle, recipe.seed)
     return batches if shard[1] == 1 else Shard(batches, *shard)
+
+
+@functools.singledispatch
+def batches_of(split, batch_size, shuffle=False, seed=0):
+    """The batches of a split, whatever kind it is of."""
+    raise TypeError(f"expected a Split or a Streamed, received {type(split).__name__}")
+
+
+@batches_of.register
+def _(split: Split, batch_size, shuffle=False, seed=0):
+    return Batches(split, batch_size, shuffle=shuffle, seed=seed)
+
+
+@batches_of.register
+def _(split: Streamed, batch_size, shuffle=False, seed=0):
+    seen = {"crop": split.crop, "interpolation": split.interpolation, "flip": split.flip, "strict": split.strict}
+    return Stream(split.source, batch_size, split.size, training=shuffle, seed=seed, **seen)
 
 
 class Shard(Epochs):
@@ -35,7 +91,6 @@ class Shard(Epochs):
 
     Example:
 
-    >>> from keras_effconv.data import Split
     >>> split = Split(np.zeros((5, 8, 8, 3), "uint8"), np.arange(5, dtype="int32"), tuple("abcde"))
     >>> images, labels, weights = Shard(Batches(split, batch_size=5), 1, 2)[0]
     >>> labels.tolist(), weights.tolist()

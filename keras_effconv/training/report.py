@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from keras_effconv.data import Batches
+from keras_effconv.extras import require
+from keras_effconv.training.feed import batches_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,15 +64,20 @@ def evaluate(model, split, class_names, batch_size):
 
     Args:
         model: classifier, images 0..255 -> probabilities.
-        split: `Split`.
+        split: `Split` or `Streamed`.
         class_names: sequence of str.
         batch_size: int.
 
     Returns:
         An `Evaluation`.
     """
-    batches = Batches(split, batch_size)
-    return Evaluation(model.predict(batches, verbose=0), split.labels, tuple(class_names))
+    batches, found = batches_of(split, batch_size), []
+    for i in require("tqdm").tqdm(range(len(batches)), "evaluation", unit="batch", leave=False, dynamic_ncols=True):
+        images, labels = batches[i]
+        # A full last batch, so that no other graph is made for it.
+        full = np.resize(images, (batch_size, *images.shape[1:]))
+        found.append((model.predict_on_batch(full)[: len(images)], labels))
+    return Evaluation(*map(np.concatenate, zip(*found)), tuple(class_names))
 
 
 def table(evaluation, most=25):

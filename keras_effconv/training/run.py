@@ -12,7 +12,7 @@ from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
 from keras_effconv.training.checkpoint import BEST, Checkpoint, best_epoch, restore
 from keras_effconv.training.devices import Devices
-from keras_effconv.training.feed import feed
+from keras_effconv.training.feed import Streamed, feed
 from keras_effconv.training.head import features, fit_head
 from keras_effconv.training.losses import balanced
 from keras_effconv.training.mixing import Mixing
@@ -159,12 +159,12 @@ class Run:
             trained = unfreeze(self.network, stage.blocks, recipe.freeze_norm)
             shown = f"{len(trained)} blocks" if stage.blocks >= 0 else "all blocks"
             print(f"epochs {stage.first + 1} to {stage.last}: {shown} and the head, {stage.size} pixels")
-            seed = recipe.seed + 1000 * number
+            seed, streamed = recipe.seed + 1000 * number, isinstance(self.dataset.train, Streamed)
             labels = len(self.dataset.class_names)
             self.trainer = Trainer(
                 self.network,
                 recipe,
-                augmentation(recipe, stage.size, self.dataset.flip, seed),
+                augmentation(recipe, stage.size, self.dataset.flip and not streamed, seed, streamed),
                 Mixing(recipe.mixup, recipe.cutmix, seed),
                 at_size(self.network, stage.size),
                 self.average,
