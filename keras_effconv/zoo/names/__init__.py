@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from keras_effconv.zoo.names import efficientnet, mobilenet, octaves, resnet, vgg
-from keras_effconv.zoo.names.octaves import check_bands, in_bands, join
+from keras_effconv.zoo.names.bands import check_bands, in_bands, join
 from keras_effconv.zoo.names.producer import Producer, rename
 
 __all__ = [

@@ -68,8 +68,8 @@ def tags(model):
 def find(design, tag, include_top=True, size=None):
     """The record of a weight set for a network.
 
-    Among the sets of that tag that fit the network's options, one with the top as wanted is taken, then the one for
-    the nearest image size.
+    Among the sets of that tag that fit the network's options, those that name the most of them are meant; of these one
+    with the top as wanted is taken, then the one for the nearest image size.
 
     Args:
         design: `Design` of the network: its name and options.
@@ -94,4 +94,8 @@ def find(design, tag, include_top=True, size=None):
     if not fitting:
         ways = dict.fromkeys(design.differences(r.options) for r in named)
         raise ValueError(f"`weights={tag!r}` of {design.name} are for {' or '.join(ways)}")
-    return min(fitting, key=lambda r: (r.include_top != include_top, abs(r.preprocessing.size - (size or 0))))
+
+    def rank(record):
+        return -len(record.options), record.include_top != include_top, abs(record.preprocessing.size - (size or 0))
+
+    return min(fitting, key=rank)
