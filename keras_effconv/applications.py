@@ -11,6 +11,7 @@ from keras import layers
 from keras_effconv import kinds, zoo
 from keras_effconv.layers.base import positive
 from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.suggestions import did_you_mean
 
 MIN_SIZE = 32
 MODELS = {}
@@ -151,7 +152,8 @@ def get(name):
     """
     names = {known.lower(): known for known in MODELS}
     if str(name).lower() not in names:
-        raise ValueError(f"`model` must be one of {', '.join(MODELS)}. Received: model={name!r}")
+        hint = did_you_mean(name, MODELS)
+        raise ValueError(f"`model` must be one of {', '.join(MODELS)}. Received: model={name!r}{hint}")
     return MODELS[names[name.lower()]]
 
 

@@ -1,7 +1,5 @@
 """Any image classification data set of TensorFlow Datasets (TFDS), by name."""
 
-import difflib
-
 import numpy as np
 import tensorflow as tf
 
@@ -10,6 +8,7 @@ from keras_effconv.data.decode import check_resize, decode
 from keras_effconv.data.partition import check_choices, limited, stratified
 from keras_effconv.data.storage import MEMORY_LIMIT, allocate
 from keras_effconv.extras import require
+from keras_effconv.suggestions import did_you_mean
 
 # Where publications do not train on "train" alone.
 PUBLISHED_SPLITS = {"oxford_flowers102": ("train+validation", "test")}
@@ -107,8 +106,7 @@ def _builder(name, data_dir):
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
-        near = difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(name, tfds.list_builders(with_community_datasets=False))
         raise ValueError(f"expected the name of a TensorFlow data set, received {name!r}{hint}") from error
     except Exception as error:  # Each malformed name, configuration and version has its own type there.
         cause = str(error).partition("\n")[0]

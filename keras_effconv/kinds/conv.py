@@ -7,6 +7,7 @@ from keras import layers
 
 from keras_effconv.feature_maps import lift
 from keras_effconv.layers import GroupConv2D
+from keras_effconv.suggestions import did_you_mean
 
 KINDS = {}
 
@@ -175,5 +176,7 @@ def get(kind):
         return KINDS[function](*(ast.literal_eval(a) for a in arguments.args) if arguments else (), **keywords)
     except (AttributeError, SyntaxError, KeyError, TypeError, ValueError) as error:
         reason = f" ({error})" if isinstance(error, (TypeError, ValueError)) and isinstance(kind, str) else ""
+        hint = did_you_mean(error.args[0], KINDS) if isinstance(error, KeyError) else ""
         known = ", ".join(repr(k()) for k in KINDS.values())
-        raise ValueError(f"`conv` must be a kind like {known}, or its repr. Received: conv={kind!r}{reason}") from None
+        received = f"Received: conv={kind!r}{reason}{hint}"
+        raise ValueError(f"`conv` must be a kind like {known}, or its repr. {received}") from None

@@ -8,6 +8,7 @@ import json
 from importlib import resources
 
 from keras_effconv.preprocessing import CAFFE, GLUON, SYMBOL, TORCH, UNIT, Preprocessing
+from keras_effconv.suggestions import did_you_mean
 from keras_effconv.zoo.records.record import Download, Package, Record
 
 __all__ = ["RECORDS", "Download", "Package", "Record", "find", "tags"]
@@ -88,7 +89,7 @@ def find(design, tag, include_top=True, size=None):
         )
         raise ValueError(
             f"`weights` must be `None`, the path of a file that exists, or a tag; {design.name} has {known}. "
-            f"Received: weights={tag!r}"
+            f"Received: weights={tag!r}{did_you_mean(tag, tags(design.name))}"
         )
     fitting = [r for r in named if not design.differences(r.options)]
     if not fitting:
