@@ -392,6 +392,13 @@ def test_a_set_for_other_options_is_refused(build, message):
         build()
 
 
+def test_what_all_sets_of_a_tag_want_is_said_once():
+    with pytest.raises(ValueError, match=r"or groups=32 .*, conv='OctConv\(alpha=0.25\)'") as caught:
+        ke.ResNet50V2(weights="octconv", strides_last=False)
+    assert str(caught.value).count("more_norms=True (received False)") == 1
+    assert "strides_last" not in str(caught.value)
+
+
 def test_every_hash_and_address_is_there_once():
     hashes = [record.hash for record in RECORDS if record.hash]
     assert len(set(hashes)) == len(hashes)

@@ -66,6 +66,14 @@ def tags(model):
     return tuple(dict.fromkeys(record.tag for record in RECORDS if record.model == model))
 
 
+def _wanted(design, sets):
+    """The options that a network lacks: those that all sets want, and what one of them wants besides."""
+    ways = [design.differences(record.options) for record in sets]
+    common = [text for text in ways[0] if all(text in way for way in ways)]
+    rest = dict.fromkeys(", ".join(text for text in way if text not in common) for way in ways)
+    return ", ".join([*common, *([] if "" in rest else [" or ".join(rest)])])
+
+
 def find(design, tag, include_top=True, size=None):
     """The record of a weight set for a network.
 
@@ -93,8 +101,7 @@ def find(design, tag, include_top=True, size=None):
         )
     fitting = [r for r in named if not design.differences(r.options)]
     if not fitting:
-        ways = dict.fromkeys(design.differences(r.options) for r in named)
-        raise ValueError(f"`weights={tag!r}` of {design.name} are for {' or '.join(ways)}")
+        raise ValueError(f"`weights={tag!r}` of {design.name} are for {_wanted(design, named)}")
 
     def rank(record):
         return -len(record.options), record.include_top != include_top, abs(record.preprocessing.size - (size or 0))
