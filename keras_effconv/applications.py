@@ -11,6 +11,7 @@ from keras import layers
 from keras_effconv import kinds, zoo
 from keras_effconv.layers.base import positive
 from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.suggestions import did_you_mean
 
 MIN_SIZE = 32
 MODELS = {}
@@ -74,14 +75,14 @@ class Design(NamedTuple):
     settings: tuple[str, ...]
 
     def differences(self, wanted):
-        """The options that are other than wanted, as text; a setting that `wanted` does not name is the default.
+        """The options that are other than wanted, as texts; a setting that `wanted` does not name is the default.
 
         >>> Design("Net", {"padding": "same"}, {"padding": "symmetric"}, ("padding",)).differences({})
-        "padding='symmetric' (received 'same')"
+        ["padding='symmetric' (received 'same')"]
         """
         wanted = {**{key: self.defaults[key] for key in self.settings}, **wanted}
         other = [key for key, value in wanted.items() if self.options.get(key) != value]
-        return ", ".join(f"{key}={wanted[key]!r} (received {self.options.get(key)!r})" for key in other)
+        return [f"{key}={wanted[key]!r} (received {self.options.get(key)!r})" for key in other]
 
 
 def publish(name, design, summary, variant, order=tuple(USUAL)[:-1], defaults=None):
@@ -151,7 +152,8 @@ def get(name):
     """
     names = {known.lower(): known for known in MODELS}
     if str(name).lower() not in names:
-        raise ValueError(f"`model` must be one of {', '.join(MODELS)}. Received: model={name!r}")
+        hint = did_you_mean(name, MODELS)
+        raise ValueError(f"`model` must be one of {', '.join(MODELS)}. Received: model={name!r}{hint}")
     return MODELS[names[name.lower()]]
 
 

@@ -62,6 +62,22 @@ def pad_layer(mode, kernel_size, stride, name):
     return layers.ZeroPadding2D(kernel_size // 2, name=name)
 
 
+def before_stride(downsampling, stride, name, pad=None):
+    """The layer before a convolution that may stride: its padding, or the pooling that strides in its place.
+
+    Args:
+        downsampling: `"stride"`, or `"pool"` for average pooling, then a convolution with stride 1, as octave
+            convolutions have it by themselves. Weights trained with one give other numbers with the other.
+        stride: int; where it is 1, nothing is pooled.
+        name: str, of the pooling.
+        pad: the padding layer of the strided convolution, or `None`.
+    """
+    one_of("downsampling", downsampling, ("stride", "pool"))
+    if downsampling == "stride" or stride == 1:
+        return pad
+    return layers.AveragePooling2D(stride, padding="same", name=name)
+
+
 def max_pool(x, name):
     """2 x 2 max pooling."""
     return OctMaxPooling2D(name=name)(x) if isinstance(x, dict) else layers.MaxPooling2D(2, 2, name=name)(x)

@@ -8,7 +8,7 @@ from keras import layers
 from keras.applications.mobilenet import preprocess_input
 
 from keras_effconv.applications import USUAL, Architecture, publish
-from keras_effconv.blocks import lift, merge, norm, pad_layer
+from keras_effconv.blocks import before_stride, lift, merge, norm, pad_layer
 from keras_effconv.kinds import Conv
 from keras_effconv.layers.base import one_of
 from keras_effconv.preprocessing import UNIT
@@ -33,13 +33,14 @@ ROWS = (
     Row(filters=1024, repeats=2, stride=2),
 )
 # fmt: on
+MAXIMA = {"relu6": 6.0, "relu": None}  # of each activation's values
 ORDER = ("input_shape", "alpha", "depth_multiplier", "dropout")
 ORDER += tuple(key for key in USUAL if key not in ("input_shape", "conv"))
 
 
-def finish(x, name):
-    """Normalisation and ReLU6: `{name}_bn`, `{name}_relu`."""
-    return lift(layers.ReLU, norm(x, f"{name}_bn"), name=f"{name}_relu", max_value=6.0)
+def finish(x, name, max_value):
+    """Normalisation and a ReLU, up to a value if it is not `None`: `{name}_bn`, `{name}_relu`."""
+    return lift(layers.ReLU, norm(x, f"{name}_bn"), name=f"{name}_relu", max_value=max_value)
 
 
 def strided_padding(padding, name):
@@ -55,21 +56,23 @@ def blocks_of(depth):
             yield row.filters, row.stride if j == 0 else 1
 
 
-def body(x, kind, alpha, depth_multiplier, depth, padding):
+def body(x, kind, alpha, depth_multiplier, depth, padding, activation, downsampling):
     """Image -> the last feature map, 32 times smaller."""
+    done = functools.partial(finish, max_value=MAXIMA[activation])
     pad = pad_layer(padding, 3, 2, "conv1_pad") if padding == "symmetric" else None
-    x = finish(Conv().conv(x, int(32 * alpha), 3, 2, pad, name="conv1", use_bias=False), "conv1")
+    x = done(Conv().conv(x, int(32 * alpha), 3, 2, pad, name="conv1", use_bias=False), "conv1")
     blocks, stride, maps = [*blocks_of(depth), (None, 1)], 2, {2: x}
     for i, ((filters, step), (_, next_step)) in enumerate(itertools.pairwise(blocks), 1):
         stride *= step
         pad = strided_padding(padding, f"conv_pad_{i}") if step > 1 else None
+        pad = before_stride(downsampling, step, f"conv_avg_{i}", pad)
         x = maps[stride] = kind.at(stride).separable(
             x,
             int(filters * alpha),
             3,
             step,
             pad,
-            finish,
+            done,
             names=(f"conv_dw_{i}", f"conv_pw_{i}"),
             into=kind.at(stride * next_step),
             depth_multiplier=depth_multiplier,
@@ -96,6 +99,8 @@ def design(
     depth=1.0,
     resolution=1.0,
     padding="end",
+    activation="relu6",
+    downsampling="stride",
 ):
     """The network of a width.
 
@@ -109,19 +114,24 @@ def design(
         resolution: float, multiplies the default size of the image. Default 1.
         padding: of strided convolutions: `"end"`, as Keras pads (a row at the end, whatever the size), `"same"`, as
             TensorFlow does (which differs at odd sizes), or `"symmetric"`, as torch does. Default `"end"`.
+        activation: `"relu6"`, as Keras has it, or `"relu"`, as the OctConv authors have it. Default `"relu6"`.
+        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling before each depthwise convolution that would
+            stride, as the OctConv authors have it also in layers of one band. Default `"stride"`.
     """
+    one_of("activation", activation, tuple(MAXIMA))
     size = pixels(224, resolution)
     total = alpha * width
+    shared = {"padding": padding, "activation": activation, "downsampling": downsampling}
     pool_names = ("global_average_pooling2d", "global_max_pooling2d")
     return Architecture(
         variant,
         size,
         UNIT.at(size),
-        functools.partial(body, alpha=total, depth_multiplier=depth_multiplier, depth=depth, padding=padding),
+        functools.partial(body, alpha=total, depth_multiplier=depth_multiplier, depth=depth, **shared),
         functools.partial(top, dropout=dropout),
         pool_names,
         f"mobilenet_{total:.2f}_{{rows}}",
-        settings=("padding", "depth_multiplier"),
+        settings=("padding", "depth_multiplier", "activation", "downsampling"),
     )
 
 

@@ -7,7 +7,7 @@ from keras import layers
 from keras.applications.mobilenet_v2 import preprocess_input
 
 from keras_effconv.applications import USUAL, Architecture, publish
-from keras_effconv.blocks import Stage, add, entering, lift, norm, pad_layer, trunk
+from keras_effconv.blocks import Stage, add, before_stride, entering, lift, norm, pad_layer, trunk
 from keras_effconv.feature_maps import shapes
 from keras_effconv.kinds import Conv
 from keras_effconv.layers.base import positive
@@ -54,12 +54,13 @@ def finish(x, name):
     return relu6(batch_norm(x, f"{name}_BN"), f"{name}_relu")
 
 
-def inverted_residual(kind, x, filters, stride, name, expand, padding):
+def inverted_residual(kind, x, filters, stride, name, expand, padding, downsampling):
     """Expand, depthwise, project: (n, h, w, c) -> (n, h / stride, w / stride, filters).
 
     Only the expanded map is in bands, as the OctConv authors have it: what comes in and goes out is one map.
     """
     pad = pad_layer(padding, 3, stride, f"{name}pad") if stride > 1 else None
+    pad = before_stride(downsampling, stride, f"{name}avg", pad)
     if expand:
         names = (f"{name}expand", f"{name}depthwise")
         config = {"names": names, "kernel_initializer": "glorot_uniform"}
@@ -70,7 +71,7 @@ def inverted_residual(kind, x, filters, stride, name, expand, padding):
     return add(x, y, f"{name}add") if stride == 1 and shapes(x) == shapes(y) else y
 
 
-def stages(alpha, depth, divisor, expand_first, padding):
+def stages(alpha, depth, divisor, expand_first, **config):
     """The table at a width and a depth."""
     expansions = [row.expand if row.expand > 1 else int(expand_first) for row in ROWS]
     return [
@@ -78,18 +79,18 @@ def stages(alpha, depth, divisor, expand_first, padding):
             inverted_residual,
             divisible(int(row.filters * alpha), divisor),
             entering(row.stride, deeper(row.repeats, depth)),
-            {"expand": expand, "padding": padding},
+            {"expand": expand, **config},
         )
         for row, expand in zip(ROWS, expansions)
     ]
 
 
-def body(x, kind, alpha, depth, divisor, expand_first, padding):
+def body(x, kind, alpha, depth, divisor, expand_first, padding, downsampling):
     """Image -> the last feature map, 32 times smaller."""
     pad = pad_layer(padding, 3, 2, "Conv1_pad") if padding == "symmetric" else None
     x = Conv().conv(x, divisible(32 * alpha, divisor), 3, 2, pad, name="Conv1", use_bias=False)
     x = relu6(batch_norm(x, "bn_Conv1"), "Conv1_relu")
-    rows = stages(alpha, depth, divisor, expand_first, padding)
+    rows = stages(alpha, depth, divisor, expand_first, padding=padding, downsampling=downsampling)
     names = (f"block_{i}_" if i else "expanded_conv_" for i in range(sum(len(row.strides) for row in rows)))
     x, maps = trunk(x, rows, kind, stride=2, label=lambda *_: next(names))
     x = Conv().conv(x, divisible(1280 * max(alpha, 1.0), divisor), 1, name="Conv_1", use_bias=False)
@@ -111,6 +112,7 @@ def design(
     divisor=8,
     expand_first=False,
     padding="same",
+    downsampling="stride",
 ):
     """The network of a width.
 
@@ -124,6 +126,8 @@ def design(
         expand_first: bool; a 1 x 1 convolution in the first block too, as in the OctConv authors' networks. Default
             `False`.
         padding: of strided convolutions: `"same"`, as Keras pads, or `"symmetric"`, as torch does. Default `"same"`.
+        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling before each depthwise convolution that would
+            stride, as the OctConv authors have it also in layers of one band. Default `"stride"`.
     """
     size, total = pixels(224, resolution), alpha * width
     features = functools.partial(
@@ -133,6 +137,7 @@ def design(
         divisor=positive("divisor", divisor),
         expand_first=expand_first,
         padding=padding,
+        downsampling=downsampling,
     )
     return Architecture(
         variant,
@@ -142,7 +147,7 @@ def design(
         top,
         ("global_average_pooling2d", "global_max_pooling2d"),
         f"mobilenetv2_{total:.2f}_{{rows}}",
-        settings=("padding",),
+        settings=("padding", "downsampling"),
     )
 
 

@@ -9,17 +9,15 @@ from keras import layers
 from keras.applications.resnet import preprocess_input
 
 from keras_effconv.applications import Architecture, publish
-from keras_effconv.blocks import Stage, act, add, entering, norm, pad_layer, rebanded, squeeze_excite, trunk
-from keras_effconv.feature_maps import channels
+from keras_effconv.blocks import Stage, entering, pad_layer, trunk
 from keras_effconv.kinds import Conv
 from keras_effconv.layers.base import one_of, positive
 from keras_effconv.preprocessing import CAFFE
+from keras_effconv.resnet_blocks import POSITIONS, Options, basic, bottleneck, conv_norm
 from keras_effconv.scaling import deeper, pixels
 from keras_effconv.zoo import decode_predictions
 
 FILTERS = (64, 128, 256, 512)
-EPSILON = 1.001e-5
-POSITIONS = ("first", "middle", "last")
 
 
 class StemConv(NamedTuple):
@@ -45,17 +43,6 @@ STEMS = {
 }
 
 
-class Options(NamedTuple):
-    """What all blocks of a network share."""
-
-    position: str = "first"  # the convolution of a block that strides
-    padding: str = "symmetric"
-    use_bias: bool = True
-    se: bool = False
-    groups: int = 1
-    group_width: int = 64
-
-
 class Variant(NamedTuple):
     """A row: blocks of each stage, and where the defaults of a network differ from Keras' ResNet50."""
 
@@ -63,42 +50,6 @@ class Variant(NamedTuple):
     blocks: tuple[int, ...]
     block: Callable
     defaults: dict[str, object] = types.MappingProxyType({})
-
-
-def conv_norm(kind, x, filters, kernel_size, stride, name, options, groups=1, activation="relu"):
-    """A convolution, normalisation and, but for `activation=None`, an activation: `{name}_conv`, `_bn`, `_relu`."""
-    pad = pad_layer(options.padding, kernel_size, stride, f"{name}_pad") if stride > 1 and kernel_size > 1 else None
-    x = kind.conv(x, filters, kernel_size, stride, pad, name=f"{name}_conv", groups=groups, use_bias=options.use_bias)
-    x = norm(x, f"{name}_bn", epsilon=EPSILON)
-    return act(x, activation, f"{name}_relu") if activation else x
-
-
-def residual(kind, x, y, stride, name, options):
-    """The block's branch y, gated if wanted, plus x, projected where the shapes ask for it; then ReLU."""
-    if options.se:
-        y = squeeze_excite(y, channels(y) // 16, f"{name}_se_", activation="relu")
-    if stride > 1 or channels(x) != channels(y):
-        x = conv_norm(kind, x, channels(y), 1, stride, f"{name}_0", options, activation=None)
-    else:
-        x = rebanded(x, y, f"{name}_0")
-    return act(add(x, y, f"{name}_add"), "relu", f"{name}_out")
-
-
-def bottleneck(kind, x, filters, stride, name, options, expansion=4):
-    """1 x 1, 3 x 3, 1 x 1: (n, h, w, c) -> (n, h / stride, w / stride, expansion * filters)."""
-    middle = filters * options.group_width // 64 * options.groups
-    first, second, third = (stride if options.position == p else 1 for p in POSITIONS)
-    y = conv_norm(kind, x, middle, 1, first, f"{name}_1", options)
-    y = conv_norm(kind, y, middle, 3, second, f"{name}_2", options, groups=options.groups)
-    y = conv_norm(kind, y, expansion * filters, 1, third, f"{name}_3", options, activation=None)
-    return residual(kind, x, y, stride, name, options)
-
-
-def basic(kind, x, filters, stride, name, options):
-    """3 x 3, 3 x 3: (n, h, w, c) -> (n, h / stride, w / stride, filters)."""
-    y = conv_norm(kind, x, filters, 3, stride, f"{name}_1", options)
-    y = conv_norm(kind, y, filters, 3, 1, f"{name}_2", options, activation=None)
-    return residual(kind, x, y, stride, name, options)
 
 
 def stem(x, convolutions, scale, options, last_norm=True):
@@ -117,8 +68,7 @@ def stem(x, convolutions, scale, options, last_norm=True):
 def pool(x, is_residual, scale, options):
     """The second halving: 3 x 3 max pooling, or a bottleneck block of 32 filters ("Big-Little Net", 1807.03848)."""
     if is_residual:
-        plain = options._replace(position="middle", se=False, groups=1, group_width=64)
-        return bottleneck(Conv(), x, scale(32), 2, "pool1", plain, expansion=2)
+        return bottleneck(Conv(), x, scale(32), 2, "pool1", options, expansion=2)
     x = pad_layer(options.padding, 3, 2, "pool1_pad")(x)
     return layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
 
@@ -145,9 +95,9 @@ def body(x, kind, variant, stem_name, options, width, depth):
     """Image -> the last feature map, 32 times smaller."""
     scale = widened(width)
     chosen = STEMS[stem_name]
-    x = stem(x, chosen.convolutions, scale, options)
+    x = stem(x, chosen.convolutions, scale, options.ahead())
     maps = {2: x}
-    x = pool(x, chosen.residual, scale, options)
+    x = pool(x, chosen.residual, scale, options.ahead())
     rows = zip(FILTERS, variant.blocks, (1, 2, 2, 2))
     stages = [
         Stage(variant.block, scale(filters), entering(stride, deeper(count, depth)), {"options": options})
@@ -172,6 +122,8 @@ def design(
     se=False,
     groups=1,
     group_width=64,
+    more_norms=False,
+    downsampling="stride",
     width=1.0,
     depth=1.0,
     resolution=1.0,
@@ -190,18 +142,22 @@ def design(
         se: bool; squeeze-and-excite with reduction 16 in each block. Default `False`.
         groups: int, of the 3 x 3 of bottleneck blocks. Default {groups}.
         group_width: int, filters of a group in the first stage. Default {group_width}.
+        more_norms: bool; normalisation without scale and offset of what a block's branch and projection read, as in the
+            OctConv authors' SE-ResNet-152. Default `False`.
+        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling before each convolution of a block that would
+            stride, as the OctConv authors have it also in layers of one band. Default `"stride"`.
         width: float, multiplies the filters: 64 cut to a whole number, its multiples. Default 1.
         depth: float, multiplies the blocks of each stage (rounded up). Default 1.
         resolution: float, multiplies the default size of the image. Default 1.
     """
     one_of("stride_position", stride_position, POSITIONS)
     one_of("stem", stem, tuple(STEMS))
-    options = Options(
-        stride_position, padding, use_bias, se, positive("groups", groups), positive("group_width", group_width)
-    )
+    groups, group_width = positive("groups", groups), positive("group_width", group_width)
+    options = Options(stride_position, padding, use_bias, se, groups, group_width, more_norms, downsampling)
     features = functools.partial(body, variant=variant, stem_name=stem, options=options, width=width, depth=depth)
     size = pixels(224, resolution)
-    return Architecture(variant.name, size, CAFFE.at(size), features, top, settings=("stride_position", "padding"))
+    settings = ("stride_position", "padding", "downsampling")
+    return Architecture(variant.name, size, CAFFE.at(size), features, top, settings=settings)
 
 
 V1_5 = {"stride_position": "middle", "use_bias": False}

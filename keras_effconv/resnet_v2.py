@@ -9,10 +9,12 @@ from keras import layers
 from keras.applications.resnet_v2 import preprocess_input
 
 from keras_effconv.applications import Architecture, publish
-from keras_effconv.blocks import Stage, act, add, entering, norm, pad_layer, rebanded, trunk
+from keras_effconv.blocks import Stage, act, add, before_stride, entering, norm, pad_layer, rebanded, trunk
 from keras_effconv.feature_maps import channels, lift
+from keras_effconv.layers.base import positive
 from keras_effconv.preprocessing import UNIT
-from keras_effconv.resnet import EPSILON, FILTERS, STEMS, Options, label, pool, stem, top, widened
+from keras_effconv.resnet import FILTERS, STEMS, label, pool, stem, top, widened
+from keras_effconv.resnet_blocks import EPSILON, Options, gated
 from keras_effconv.scaling import deeper, pixels
 from keras_effconv.zoo import decode_predictions
 
@@ -23,15 +25,6 @@ class Variant(NamedTuple):
     name: str
     blocks: tuple[int, ...]
     defaults: Mapping[str, Any] = types.MappingProxyType({})
-
-
-class Arrangement(NamedTuple):
-    """What the authors' networks and Keras' do differently: see `design`."""
-
-    padding: str
-    strides_last: bool
-    use_bias: bool
-    more_norms: bool
 
 
 PAPER = {"strides_last": False, "use_bias": False}
@@ -49,17 +42,21 @@ def norm_relu(x, name):
     return act(norm(x, f"{name}_bn", epsilon=EPSILON), "relu", f"{name}_relu")
 
 
-def bottleneck(kind, x, filters, stride, name, arrangement, pool_name):
+def bottleneck(kind, x, filters, stride, name, options, pool_name):
     """Pre-activated 1 x 1, 3 x 3, 1 x 1: (n, h, w, c) -> (n, h / stride, w / stride, 4 * filters)."""
     active = entry = norm_relu(x, f"{name}_preact")
-    pad = pad_layer(arrangement.padding, 3, stride, f"{name}_2_pad")
-    y = kind.conv(active, filters, 1, name=f"{name}_1_conv", use_bias=False)
-    y = kind.conv(norm_relu(y, f"{name}_1"), filters, 3, stride, pad, name=f"{name}_2_conv", use_bias=False)
-    y = kind.conv(norm_relu(y, f"{name}_2"), 4 * filters, 1, name=f"{name}_3_conv", use_bias=arrangement.use_bias)
+    middle, config = options.inner(filters), {"use_bias": False, "groups": options.groups}
+    y = kind.conv(active, middle, 1, name=f"{name}_1_conv", use_bias=False)
+    pad = pad_layer(options.padding, 3, stride, f"{name}_2_pad")
+    pad = before_stride(options.downsampling, stride, f"{name}_2_avg", pad)
+    y = kind.conv(norm_relu(y, f"{name}_1"), middle, 3, stride, pad, name=f"{name}_2_conv", **config)
+    y = kind.conv(norm_relu(y, f"{name}_2"), 4 * filters, 1, name=f"{name}_3_conv", use_bias=options.use_bias)
+    y = gated(y, name, options)
     if channels(x) != channels(y):
-        if arrangement.more_norms:
+        if options.more_norms:
             entry = norm_relu(x, f"{name}_0_preact")
-        x = kind.conv(entry, 4 * filters, 1, stride, name=f"{name}_0_conv", use_bias=arrangement.use_bias)
+        pad = before_stride(options.downsampling, stride, f"{name}_0_avg")
+        x = kind.conv(entry, 4 * filters, 1, stride, pad, name=f"{name}_0_conv", use_bias=options.use_bias)
     else:
         x = rebanded(x, y, f"{name}_0")
         if stride > 1:
@@ -78,18 +75,17 @@ def strides_of(count, stage, strides_last):
     return entering(1 if stage == 0 else 2, count)
 
 
-def body(x, kind, blocks, arrangement, width, depth):
+def body(x, kind, blocks, options, strides_last, width, depth):
     """Image -> the last feature map, 32 times smaller."""
     scale = widened(width)
-    options = Options(padding=arrangement.padding, use_bias=arrangement.use_bias)
-    x = stem(x, STEMS["7x7"].convolutions, scale, options, last_norm=arrangement.more_norms)
+    x = stem(x, STEMS["7x7"].convolutions, scale, options.ahead(), last_norm=options.more_norms)
     maps = {2: x}
-    x = pool(x, False, scale, options)
+    x = pool(x, False, scale, options.ahead())
     stages = []
     for i, (filters, count) in enumerate(zip(FILTERS, blocks)):
         pool_name = f"max_pooling2d_{i}" if i else "max_pooling2d"
-        strides = strides_of(deeper(count, depth), i, arrangement.strides_last)
-        stages.append(Stage(bottleneck, scale(filters), strides, {"arrangement": arrangement, "pool_name": pool_name}))
+        strides = strides_of(deeper(count, depth), i, strides_last)
+        stages.append(Stage(bottleneck, scale(filters), strides, {"options": options, "pool_name": pool_name}))
     x, more = trunk(x, stages, kind, stride=4, label=label)
     x = norm_relu(x, "post")
     return x, {**maps, **more, 32: x}
@@ -100,7 +96,11 @@ def design(
     padding="symmetric",
     strides_last=True,
     use_bias=True,
+    se=False,
+    groups=1,
+    group_width=64,
     more_norms=False,
+    downsampling="stride",
     width=1.0,
     depth=1.0,
     resolution=1.0,
@@ -114,16 +114,24 @@ def design(
         strides_last: bool; whether a stage strides in its last block, as Keras has it, or in its first, as the papers
             have it. Default `{strides_last}`.
         use_bias: bool; of the convolutions that no normalisation follows. Default `{use_bias}`.
+        se: bool; squeeze-and-excite with reduction 16 in each block. Default `False`.
+        groups: int, of the 3 x 3 of blocks; 32 with a `group_width` of 4 is ResNeXt's. Default 1.
+        group_width: int, filters of a group in the first stage. Default 64.
         more_norms: bool; normalisation and ReLU after the first convolution, and others before a projecting shortcut
             than before the branch, as in the OctConv authors' published weights. Default `False`.
+        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling before each convolution of a block that would
+            stride, as the OctConv authors have it also in layers of one band. Default `"stride"`.
         width: float, multiplies the filters: 64 cut to a whole number, its multiples. Default 1.
         depth: float, multiplies the blocks of each stage (rounded up). Default 1.
         resolution: float, multiplies the default size of the image. Default 1.
     """
     size = pixels(224, resolution)
-    arrangement = Arrangement(padding, strides_last, use_bias, more_norms)
-    features = functools.partial(body, blocks=variant.blocks, arrangement=arrangement, width=width, depth=depth)
-    return Architecture(variant.name, size, UNIT.at(size), features, top, settings=("padding", "strides_last"))
+    groups, group_width = positive("groups", groups), positive("group_width", group_width)
+    options = Options("middle", padding, use_bias, se, groups, group_width, more_norms, downsampling)
+    shared = {"options": options, "strides_last": strides_last, "width": width, "depth": depth}
+    features = functools.partial(body, blocks=variant.blocks, **shared)
+    settings = ("padding", "strides_last", "downsampling")
+    return Architecture(variant.name, size, UNIT.at(size), features, top, settings=settings)
 
 
 def _publish(variant):

@@ -23,6 +23,7 @@ flags.DEFINE_list(
 flags.DEFINE_list(
     "kinds", ["HetConv(parts=2)", "HetConv(parts=4)", "OctConv(alpha=0.25)", "OctConv(alpha=0.5)"], "Kinds."
 )
+flags.DEFINE_list("rules", ["center", "sum", "correlated", "fit"], "What HetConv's 1 x 1 are made by.")
 flags.DEFINE_integer("fit_images", 512, "Training images for the least-squares fit and for batch statistics.", 1)
 flags.DEFINE_integer("limit", 1000, "Most test images per class.", 1)
 flags.DEFINE_boolean("write", True, "Write the table to docs/zoo.md.")
@@ -68,7 +69,7 @@ def rows():
 
         yield line(teacher.name, "Conv()", "", top1(teacher), None)
         for kind in FLAGS.kinds:
-            for rule in ("center", "sum", "correlated", "fit") if kind.startswith("HetConv") else ("",):
+            for rule in FLAGS.rules if kind.startswith("HetConv") else ("",):
                 model = build(weights=None, conv=kind)
                 ke.load_weights(model, path, pointwise="correlated" if rule in ("", "fit") else rule)
                 if rule == "fit":

@@ -37,7 +37,8 @@ def octave(place, name, ours, size, read, written, depthwise=False, groups=1):
                 shapes[f"{source}2{target}"] = (read[source], 1, size, size)
             elif not depthwise and read[source] and written[target]:
                 shapes[f"{source}2{target}"] = (written[target], read[source] // groups, size, size)
-    arrays = {(path, "weight"): values(f"{place}.{name}.{path}", shape) for path, shape in shapes.items()}
+    # Two paths are added, and branches: a small gain keeps gates between 0 and 1.
+    arrays = {(path, "weight"): values(f"{place}.{name}.{path}", shape, gain=0.5) for path, shape in shapes.items()}
     return Module(place, name, ours, arrays)
 
 
@@ -66,9 +67,11 @@ def classifier(width, classes, ours):
     yield plain("classifer", "classifier", ours, weight=(classes, width, 1, 1), bias=(classes,))
 
 
-def resnet(alpha, blocks, se=False, big=False, groups=1, classes=7):
-    """`resnetv1.py`: no low band in the last stage; `big` has a deep stem and a block in place of the max pooling."""
-    yield from big_stem() if big else stem(64, 7, ("conv1_conv", "conv1_bn"))
+def resnet(alpha, blocks, stem_widths=(64,), se=False, more_norms=False, groups=1, classes=7):
+    """`resnetv1.py`: no low band in the last stage; a stem that begins with 8 ends in a block in place of pooling."""
+    yield from deep_stem(stem_widths) if len(stem_widths) > 1 else stem(64, 7, ("conv1_conv", "conv1_bn"))
+    if stem_widths[0] == 8:
+        yield from pooling_block()
     read = share(64, 0)
     for stage, (count, middle) in enumerate(zip(blocks, (64, 128, 256, 512)), 1):
         ratio = alpha if stage < 4 else 0
@@ -78,6 +81,8 @@ def resnet(alpha, blocks, se=False, big=False, groups=1, classes=7):
             for n, size, before, after in convolutions[: 4 if i == 0 else 3]:
                 ours = f"conv{stage + 1}_block{i + 1}_{0 if n == 4 else n}"
                 sets = groups if n == 2 else 1
+                if more_norms and n in (1, 4):
+                    yield norm_alone(f"L{stage}_B{i}", f"bn{n}a", f"{ours.removesuffix('_1')}_pre_bn", before)
                 yield octave(f"L{stage}_B{i}", f"conv{n}", f"{ours}_conv", size, before, after, groups=sets)
                 yield norm(f"L{stage}_B{i}", f"bn{n}", f"{ours}_bn", after)
             if se:
@@ -86,12 +91,23 @@ def resnet(alpha, blocks, se=False, big=False, groups=1, classes=7):
     yield from classifier(2048, classes, "predictions")
 
 
-def big_stem():
-    """Three convolutions, then a bottleneck block of their own names; in the old style these have prefixes."""
-    for i, (width, read) in enumerate(((8, 3), (32, 8), (64, 32))):
+def norm_alone(place, name, ours, widths):
+    """A normalisation that is neither scaled nor shifted: Gluon keeps ones and zeros for it."""
+    module = norm(place, name, ours, widths)
+    constants = {"gamma": np.ones_like, "beta": np.zeros_like}
+    return module._replace(arrays={key: constants.get(key[1], np.copy)(value) for key, value in module.arrays.items()})
+
+
+def deep_stem(widths):
+    """Three convolutions; in the old style they have prefixes."""
+    for i, (width, read) in enumerate(zip(widths, (3, *widths))):
         name = f"conv1_{i + 1}"
         yield plain(f"conv1.{3 * i}", f"stem_conv{i + 1}", f"{name}_conv", weight=(width, read, 3, 3))
         yield plain(f"conv1.{3 * i + 1}", f"stem_bn{i + 1}", f"{name}_bn", **dict.fromkeys(STATISTICS, (width,)))
+
+
+def pooling_block():
+    """A bottleneck block with names of its own."""
     for n, width, read, size in ((1, 32, 64, 1), (2, 32, 32, 3), (3, 64, 32, 1), (4, 64, 64, 1)):
         name = f"pool1_{0 if n == 4 else n}"
         yield plain(f"conv2.conv{n}", f"stem2_conv{n}", f"{name}_conv", weight=(width, read, size, size))
@@ -109,6 +125,19 @@ def squeeze(place, ours, widths):
                 key = f"{place}.se.{conv}.{band}"
                 arrays[f"se{band or '1'}", "weight"] = values(f"{key}.weight", (filters, channels, 1, 1))
                 arrays[f"se{band or '1'}", "bias"] = values(f"{key}.bias", (filters,))
+        yield Module(place, f"se_{name}", f"{ours}{suffix}", arrays)
+
+
+def squeeze_by_paths(place, ours, widths):
+    """Squeeze-and-excite of the first code base: layers that are matrices, with the paths of a convolution."""
+    total = sum(widths.values())
+    for name, suffix, read, written in (
+        ("se_fc1", "reduce", widths, share(total // 16, 0)),
+        ("se_fc2", "expand", share(total // 16, 0), widths),
+    ):
+        arrays = octave(place, name, "", 1, read, written).arrays
+        arrays = {key: value[:, :, 0, 0] for key, value in arrays.items()}
+        arrays |= {(f"h2{b}", "bias"): values(f"{place}.{name}.{b}.bias", (written[b],)) for b in BANDS if written[b]}
         yield Module(place, name, f"{ours}{suffix}", arrays)
 
 
@@ -153,21 +182,24 @@ def mobilenet_v2(alpha, classes=7):
     yield from classifier(1280, classes, "predictions")
 
 
-def resnet26(alpha, classes=7):
-    """The pre-activated ResNet-26 of `symbol_resnetv2.py`: each convolution has its normalisation before it."""
+def preactivated(alpha, blocks=(2, 2, 2, 2), se=False, groups=1, classes=7):
+    """`symbol_resnetv2.py`: each convolution has its normalisation before it."""
     yield plain("conv1", "conv1_conv", "conv1_conv", weight=(64, 3, 7, 7))
     yield plain("conv1", "conv1_bn", "conv1_bn", **dict.fromkeys(STATISTICS, (64,)))
     read = share(64, 0)
-    for stage, middle in enumerate((64, 128, 256, 512), 2):
+    for stage, (count, middle) in enumerate(zip(blocks, (64, 128, 256, 512)), 2):
         ratio = alpha if stage < 5 else 0
-        mid, out = share(middle, ratio), share(4 * middle, ratio)
-        for i in (1, 2):
+        mid, out = share(middle * (2 if groups > 1 else 1), ratio), share(4 * middle, ratio)
+        for i in range(1, count + 1):
             ours, place = f"conv{stage}_block{i}", f"L{stage}_B{i:02d}"
             rows = [(1, 1, read, mid, "preact"), (2, 3, mid, mid, "1"), (3, 1, mid, out, "2")]
             rows += [(4, 1, read, out, "0_preact")] if i == 1 else []
             for n, size, before, after, bn in rows:
                 yield norm(place, f"conv{n}_bn", f"{ours}_{bn}_bn", before)
-                yield octave(place, f"conv{n}_conv", f"{ours}_{n % 4}_conv", size, before, after)
+                sets = groups if n == 2 else 1
+                yield octave(place, f"conv{n}_conv", f"{ours}_{n % 4}_conv", size, before, after, groups=sets)
+            if se:
+                yield from squeeze_by_paths(place, f"{ours}_se_", out)
             read = out
     yield plain("tail", "tail_bn", "post_bn", **dict.fromkeys(STATISTICS, (2048,)))
     yield plain("classifier", "classifier", "predictions", weight=(classes, 2048), bias=(classes,))
@@ -202,16 +234,34 @@ def symbol(module):
 
 
 def torch(module):
-    """d-li14's: torch's names; a convolution and its normalisation are one module."""
+    """d-li14's ResNets: torch's names; a convolution and its normalisation are one module."""
+
+    def inside(stage, block, number):
+        return f"layer{stage}.{block}." + ("downsample.0" if number == 4 else f"conv{number}")
+
+    return torch_modules(module, inside, {"conv1.0": "conv1", "conv1.1": "bn1", "classifer": "fc"})
+
+
+def torch_mobilenet(module):
+    """d-li14's MobileNet: a list of blocks, each of two modules."""
+    before = {1: 0, 2: 2, 3: 4, 4: 6, 5: 12}
+
+    def inside(stage, block, number):
+        return f"features.{before[stage] + block}.{number - 1}"
+
+    return torch_modules(module, inside, {"conv1.0": "features.0.0", "conv1.1": "features.0.1", "classifer": "fc"})
+
+
+def torch_modules(module, inside, outside):
     called = {"gamma": "weight", "beta": "bias"}
     for (path, variable), value in module.arrays.items():
         variable = called.get(variable, variable)
         if not path:
-            where = {"conv1.0": "conv1", "conv1.1": "bn1", "classifer": "fc"}[module.place]
+            where = outside[module.place]
             yield f"{where}.{variable}", value.reshape(value.shape[:2]) if where == "fc" else value
             continue
-        stage, block, number = module.place[1], module.place.split("_B")[1], module.name[-1]
-        where = f"layer{stage}.{block}." + ("downsample.0" if number == "4" else f"conv{number}")
+        stage, block = module.place[1:].split("_B")
+        where = inside(int(stage), int(block), int(module.name[-1]))
         yield f"{where}.{'bn' if len(path) == 1 else 'conv.conv'}_{path}.{variable}", value
         if variable == "running_var":
             yield f"{where}.bn_{path}.num_batches_tracked", np.array(3)
@@ -231,9 +281,13 @@ def expected(module, shift=0.0):
         kernel = np.concatenate([x.transpose(2, 3, 1, 0) for x in parts["weight"]], -1)
         return {f"{module.ours}/kernel": kernel, f"{module.ours}/bias": np.concatenate(parts["bias"])}
     if any(len(path) == 3 for path in banded):
-        return {f"{module.ours}/kernel": whole({path: value for (path, _), value in module.arrays.items()})}
-    found = {}
+        found = {v: {path: x for (path, name), x in module.arrays.items() if name == v} for v in ("weight", "bias")}
+        biases = {f"{module.ours}/bias": np.concatenate(list(found["bias"].values()))} if found["bias"] else {}
+        return {f"{module.ours}/kernel": whole(found["weight"]), **biases}
+    found, alone = {}, module.name in ("bn1a", "bn4a")
     for (path, variable), value in module.arrays.items():
+        if alone and variable in ("gamma", "beta"):
+            continue
         value = value + np.float32(shift) if variable == "running_var" else value
         suffix = {"h": "_high", "l": "_low", "": ""}[path] if len(banded) > 1 else ""
         if variable == "weight":
@@ -245,6 +299,7 @@ def expected(module, shift=0.0):
 
 def whole(paths):
     """The kernel (k, k, C, N) that has each path's part, high first; (k, k, C, 1) of a depthwise convolution."""
+    paths = {path: value if value.ndim == 4 else value[:, :, None, None] for path, value in paths.items()}
     size = next(iter(paths.values())).shape[-1]
     if all(value.shape[1] == 1 for value in paths.values()):
         return np.concatenate([paths[p].transpose(2, 3, 0, 1) for p in ("h2h", "l2l") if p in paths], 2)

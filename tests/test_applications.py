@@ -15,6 +15,7 @@ from reference import xla_in
 import keras_effconv as ke
 from keras_effconv import blocks
 from keras_effconv.applications import MODELS
+from keras_effconv.layers import HetConv2D
 
 QUICK = [
     ("EfficientNetB0", {}),
@@ -254,8 +255,8 @@ def test_channels_first_is_refused():
 
 def test_models_by_name():
     assert ke.applications.get("efficientnetb3") is ke.EfficientNetB3
-    with pytest.raises(ValueError, match="`model` must be one of EfficientNetB0, "):
-        ke.applications.get("ResNeXt9000")
+    with pytest.raises(ValueError, match=r"`model` must be one of EfficientNetB0, .*; did you mean ResNeXt50 or "):
+        ke.applications.get("resnext5000")
 
 
 def test_config_is_json():
@@ -295,6 +296,21 @@ def test_symmetric_padding_is_torch_s():
         kernel[position] = 1
         model.get_layer("Conv1").kernel.assign(kernel)
         assert run(first, x)[0, 0, 0, 0] == 3
+
+
+POOLING = [n for n in NETWORKS if n.name in ("MobileNet", "MobileNetV2", "ResNet50", "ResNet18", "ResNet50V2")]
+
+
+@pytest.mark.parametrize("network", POOLING, ids=lambda n: n.name)
+@pytest.mark.parametrize("kind", [ke.HetConv(parts=2), ke.OctConv(alpha=0.5)], ids=repr)
+def test_with_pooling_only_the_stem_strides(network, kind):
+    default, model = network.build(conv=kind), network.build(conv=kind, downsampling="pool")
+    assert [(v.path, v.shape) for v in model.weights] == [(v.path, v.shape) for v in default.weights]
+    plain = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, HetConv2D)
+    strided = {layer.name for layer in model.layers if isinstance(layer, plain) and max(layer.strides) > 1}
+    assert len(strided) == 1 and strided <= {"conv1", "Conv1", "conv1_conv"}
+    ends = [m.stride_ends[32].shape for m in (default, model)]
+    assert ends[0] == ends[1]
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.name)

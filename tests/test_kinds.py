@@ -43,6 +43,11 @@ def test_what_is_no_kind_is_one_clear_line(wrong):
     assert "\n" not in str(caught.value)
 
 
+def test_a_wrong_name_is_told_from_a_near_one():
+    with pytest.raises(ValueError, match=r"Received: conv='OctConv2D\(alpha=0.5\)'; did you mean OctConv"):
+        kinds.get("OctConv2D(alpha=0.5)")
+
+
 def test_a_kind_of_ones_own_is_known_by_name():
     @dataclasses.dataclass(frozen=True, repr=False)
     class TestOnlyConv(ke.Conv):

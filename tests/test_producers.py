@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import weight_files
-from reference import numpy, shrink, upsample
+from reference import numpy
 from safetensors.numpy import save_file
 
 import keras_effconv as ke
@@ -26,6 +26,7 @@ from keras_effconv.training.network import backbone
 FIXTURES = Path(__file__).parent / "fixtures"
 sys.path.append(str(FIXTURES))
 import octave_files  # noqa: E402
+import octave_reference  # noqa: E402
 from deterministic import images, values  # noqa: E402
 
 
@@ -198,7 +199,7 @@ def test_a_checkpoint_of_the_tpu_repository_is_its_averages_in_keras_network(nam
 
 def write_octaves(style, modules, path):
     content = {name: value for module in modules for name, value in getattr(octave_files, style)(module)}
-    if style == "torch":
+    if style.startswith("torch"):
         weight_files.write_torch(path, content)
     elif style == "symbol":
         path.write_bytes(weight_files.symbol_tar(content))
@@ -218,21 +219,48 @@ class Octaves(NamedTuple):
 
 
 SHORT = {"depth": 0.3}  # of each stage, so many of its blocks, rounded up
-V2 = {**SYMMETRIC, "expand_first": True}
-FULL, FEW = (3, 4, 6, 3), (1, 2, 2, 1)
-BIG = {"stride_position": "last", "stem": "deep bL", "depth": 1 / 36}
+POOL = {"downsampling": "pool"}
+V1 = {**SYMMETRIC, **POOL, "activation": "relu"}
+V2 = {**SYMMETRIC, **POOL, "expand_first": True}
+SYMBOL = {**POOL, "more_norms": True, "strides_last": False, "use_bias": False}
+FULL, FEW, ONE = (3, 4, 6, 3), (1, 2, 2, 1), (1, 1, 1, 1)
+LAST = {**POOL, "stride_position": "last", "depth": 1 / 36}
+GATED = {"se": True, "more_norms": True}
 GLUON = {
-    "ResNet-50": Octaves("ResNet50", MIDDLE, partial(octave_files.resnet, blocks=FULL)),
-    "short ResNet-50": Octaves("ResNet50", {**MIDDLE, **SHORT}, partial(octave_files.resnet, blocks=FEW)),
+    "ResNet-50": Octaves("ResNet50", {**MIDDLE, **POOL}, partial(octave_files.resnet, blocks=FULL)),
+    "short ResNet-50": Octaves("ResNet50", {**MIDDLE, **POOL, **SHORT}, partial(octave_files.resnet, blocks=FEW)),
     "short SE-ResNet-50": Octaves(
-        "ResNet50", {**MIDDLE, **SHORT, "se": True}, partial(octave_files.resnet, blocks=FEW, se=True)
+        "ResNet50", {**MIDDLE, **POOL, **SHORT, "se": True}, partial(octave_files.resnet, blocks=FEW, se=True)
     ),
-    "short ResNeXt-50": Octaves("ResNeXt50", SHORT, partial(octave_files.resnet, blocks=FEW, groups=32)),
-    "short ResNet-152": Octaves("ResNet152", BIG, partial(octave_files.resnet, blocks=(1, 1, 1, 1), big=True)),
-    "MobileNet": Octaves("MobileNet", SYMMETRIC, octave_files.mobilenet_v1, ours=1e-3),
+    "short ResNeXt-50": Octaves("ResNeXt50", {**POOL, **SHORT}, partial(octave_files.resnet, blocks=FEW, groups=32)),
+    "short ResNet-152": Octaves(
+        "ResNet152",
+        {**LAST, "stem": "deep bL"},
+        partial(octave_files.resnet, blocks=ONE, stem_widths=(8, 32, 64)),
+    ),
+    "short SE-ResNet-152": Octaves(
+        "ResNet152",
+        {**LAST, **GATED, "stem": "deep"},
+        partial(octave_files.resnet, blocks=ONE, stem_widths=(32, 32, 64), **GATED),
+    ),
+    "MobileNet": Octaves("MobileNet", V1, octave_files.mobilenet_v1, ours=1e-3),
     "MobileNetV2": Octaves("MobileNetV2", V2, octave_files.mobilenet_v2, ours=1e-3),
 }
-PREACTIVATED = Octaves("ResNet26", {"more_norms": True}, octave_files.resnet26, theirs=1e-4)
+PREACTIVATED = {
+    "ResNet-26": Octaves("ResNet26", SYMBOL, octave_files.preactivated, theirs=1e-4),
+    "short SE-ResNet-50": Octaves(
+        "ResNet50V2",
+        {**SYMBOL, **SHORT, "se": True},
+        partial(octave_files.preactivated, blocks=FEW, se=True),
+        theirs=1e-4,
+    ),
+    "one-block ResNeXt-50": Octaves(
+        "ResNet50V2",
+        {**SYMBOL, "depth": 0.1, "groups": 32, "group_width": 4},
+        partial(octave_files.preactivated, blocks=ONE, groups=32),
+        theirs=1e-4,
+    ),
+}
 FILES = {
     "Gluon ResNet-50 0.25": (GLUON["ResNet-50"], "structured", 0.25),
     **{
@@ -240,9 +268,10 @@ FILES = {
         for key in list(GLUON)[1:]
         for style, alpha in (("structured", 0.5), ("prefixed", 0.25))
     },
-    "Symbol ResNet-26 0.25": (PREACTIVATED, "symbol", 0.25),
-    "Symbol ResNet-26 0.125": (PREACTIVATED, "symbol", 0.125),
-    "d-li14 ResNet-50 0.5": (GLUON["ResNet-50"], "torch", 0.5),
+    "Symbol ResNet-26 0.125": (PREACTIVATED["ResNet-26"], "symbol", 0.125),
+    **{f"Symbol {key} 0.25": (PREACTIVATED[key], "symbol", 0.25) for key in list(PREACTIVATED)[1:]},
+    "d-li14 short ResNet-50 0.5": (GLUON["short ResNet-50"], "torch", 0.5),
+    "d-li14 MobileNet 0.5": (GLUON["MobileNet"], "torch_mobilenet", 0.5),
 }
 
 
@@ -275,22 +304,6 @@ def check_variables(network, modules, model):
         np.testing.assert_allclose(found[key], value.astype("float32"), rtol=1e-6, err_msg=key)
 
 
-def by_paths(x, paths, stride):
-    """The sum of the paths of an octave convolution, each a convolution of its own: both bands of its output."""
-    high, low = (shrink(x[band], stride - 1) if band in x else None for band in ("high", "low"))
-    inputs = {"h2h": high, "h2l": None if high is None else shrink(high, 1), "l2l": low, "l2h": x.get("low")}
-    sums = {}
-    for path, kernel in paths.items():
-        depthwise = kernel.shape[1] == 1
-        conv, axes = (keras.ops.depthwise_conv, (2, 3, 0, 1)) if depthwise else (keras.ops.conv, (2, 3, 1, 0))
-        y = numpy(conv(inputs[path].astype("f4"), kernel.transpose(axes).astype("f4"), padding="same"))
-        if path == "l2h" and stride == 1:
-            y = upsample(y, *(2 * side for side in y.shape[1:3]))
-        band = {"h": "high", "l": "low"}[path[2]]
-        sums[band] = sums.get(band, 0) + y
-    return sums
-
-
 def check_layers(modules, model):
     """Octave convolutions of the network compute the sums of the file's paths."""
     rng, checked = np.random.default_rng(0), set()
@@ -304,7 +317,8 @@ def check_layers(modules, model):
         checked.add(signature)
         sides = {"high": 8, "low": 4}
         x = {band: rng.normal(size=(1, sides[band], sides[band], c)).astype("f4") for band, c in layer.read.items()}
-        ours, theirs = bands(layer(x)), by_paths(x, paths, layer.strides[0])
+        ours = {band[0]: value for band, value in bands(layer(x)).items()}
+        theirs = octave_reference.by_paths({band[0]: value for band, value in x.items()}, paths, layer.strides[0])
         assert set(ours) == set(theirs)
         for band, value in theirs.items():
             close(numpy(ours[band]), value, 1e-5)
@@ -319,6 +333,24 @@ def test_a_file_of_an_octave_network_is_that_network(network, style, alpha, tmp_
     check_layers(modules, model)
     assert not model.load_report.approximate
     assert not model.load_report.skipped
+
+
+COMPUTED = {
+    "Gluon ResNet-50": (GLUON["short ResNet-50"], "structured", partial(octave_reference.resnet, position=2)),
+    "Gluon SE-ResNet-152": (GLUON["short SE-ResNet-152"], "prefixed", partial(octave_reference.resnet, position=3)),
+    "Gluon MobileNet": (GLUON["MobileNet"], "structured", octave_reference.mobilenet),
+    "Symbol SE-ResNet-50": (PREACTIVATED["short SE-ResNet-50"], "symbol", octave_reference.preactivated),
+    "Symbol ResNeXt-50": (PREACTIVATED["one-block ResNeXt-50"], "symbol", octave_reference.preactivated),
+}
+
+
+@pytest.mark.parametrize(("network", "style", "theirs"), list(COMPUTED.values()), ids=list(COMPUTED))
+def test_a_network_of_the_authors_computes_here_what_their_code_says(network, style, theirs, tmp_path):
+    modules, path = write_modules(network, style, 0.25, tmp_path / "model.params")
+    x = (images(64, count=1) - 127.5) / 64
+    options = {"input_shape": (64, 64, 3), "classifier_activation": None}
+    model = octave_network(network._replace(options={**network.options, **options}), path, "OctConv(alpha=0.25)")
+    close(numpy(model(x)), theirs(modules, x), 1e-4)
 
 
 @pytest.mark.parametrize("key", ["short ResNet-50", "MobileNet", "MobileNetV2"])
@@ -348,15 +380,22 @@ def test_a_file_of_the_authors_plain_networks_is_a_warm_start_of_an_octave_netwo
     assert octave_network(GLUON[key], path, conv).load_report.approximate is approximate
 
 
-@pytest.mark.parametrize(
-    ("network", "style"), [("short ResNet-50", "structured"), ("short ResNet-152", "prefixed"), ("ResNet-50", "torch")]
-)
-def test_a_file_of_networks_that_stride_elsewhere_is_refused(network, style, tmp_path):
+REFUSED = [
+    ("short ResNet-50", "structured", "stride_position", "first"),
+    ("short ResNet-152", "prefixed", "stride_position", "first"),
+    ("short ResNet-50", "torch", "stride_position", "first"),
+    ("short SE-ResNet-152", "structured", "downsampling", "stride"),
+    ("MobileNet", "torch_mobilenet", "activation", "relu6"),
+    ("MobileNetV2", "prefixed", "downsampling", "stride"),
+]
+
+
+@pytest.mark.parametrize(("network", "style", "option", "wrong"), REFUSED)
+def test_a_file_of_networks_that_compute_otherwise_is_refused(network, style, option, wrong, tmp_path):
     row = GLUON[network]
     _, path = write_modules(row, style, 0.5, tmp_path / "model.params")
-    right = row.options["stride_position"]
-    with pytest.raises(ValueError, match=rf"stride_position='{right}' \(received 'first'\)"):
-        octave_network(row._replace(options={**row.options, "stride_position": "first"}), path, "OctConv(alpha=0.5)")
+    with pytest.raises(ValueError, match=rf"{option}='{row.options[option]}' \(received '{wrong}'\)"):
+        octave_network(row._replace(options={**row.options, option: wrong}), path, "OctConv(alpha=0.5)")
 
 
 # --- Keras' own networks, from all that Keras writes -----------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Weights: the reader, the renames, the strict pour, and the published numbers."""
 
 import collections
+import inspect
 import json
 import pickle
 import re
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from paths import SHARED, needs
 
 import keras_effconv as ke
+from keras_effconv.applications import Design
 from keras_effconv.zoo import RECORDS, names, pour, records, sources
 from keras_effconv.zoo.dense import set_normalization, to_dense
 from keras_effconv.zoo.readers import torch_legacy
@@ -302,14 +304,17 @@ def test_the_variance_that_keras_files_mean_is_put_right():
 
 
 def networks():
-    """One record of each network; those that take long, and unusual sizes, in `make test-all`."""
-    rows = {}
+    """One record of each network; those that take long, unusual sizes, and of alphas all but one in `make test-all`."""
+    rows, seen = {}, set()
     for r in RECORDS:
-        options = {key: value for key, value in r.options.items() if key != "padding"}
+        options = {key: value for key, value in r.options.items() if key not in ("padding", "downsampling")}
         rows.setdefault(f"{r.model}-{r.preprocessing.size}-{options}", r)
     for name, record in rows.items():
         usual = ke.applications.get(record.model).preprocessing.size
         slow = re.search("B[4-7]|10[012]|110|15[12]|200", name) or record.preprocessing.size != usual
+        but_alpha = re.sub(r"OctConv\(.*?\)", "OctConv", name)
+        slow = slow or but_alpha in seen
+        seen.add(but_alpha)
         yield pytest.param(record, id=name, marks=[pytest.mark.slow] if slow else [])
 
 
@@ -318,6 +323,15 @@ def test_the_numbers_of_a_record_are_those_of_its_network(record):
     size = record.preprocessing.size
     counts = ke.count(ke.applications.get(record.model)(weights=None, input_shape=(size, size, 3), **record.options))
     assert (counts.trainable_params, counts.macs) == (record.params, record.macs)
+
+
+def test_a_tag_and_the_options_of_a_set_find_that_set():
+    """Sets of one tag are told apart by what they name: of plain and gated networks, say, those for `se=True`."""
+    for record in RECORDS:
+        signature = inspect.signature(ke.applications.get(record.model))
+        defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+        design = Design(record.model, {**defaults, "conv": "Conv()", **record.options}, defaults, ())
+        assert records.find(design, record.tag, record.include_top, record.preprocessing.size) is record
 
 
 def test_every_producer_of_a_record_is_known():
@@ -352,6 +366,8 @@ def test_a_missing_package_names_the_extra(monkeypatch):
 def test_a_tag_that_is_not_there_lists_those_that_are():
     with pytest.raises(ValueError, match=r"Lite4 has 'timm/tf_in1k', 'imagenet'\. Received: weights='octconv'"):
         ke.EfficientNetLite4(weights="octconv")
+    with pytest.raises(ValueError, match=r"weights='torch-vision'; did you mean torchvision or torchvision-v2\?"):
+        ke.ResNet50(weights="torch-vision")
     with pytest.raises(ValueError, match=r"VGG16CIFAR has none \('imagenet' is there for EfficientNetLite0, "):
         ke.VGG16CIFAR(weights="imagenet")
 
@@ -365,12 +381,22 @@ def test_a_tag_that_is_not_there_lists_those_that_are():
         (lambda: ke.MobileNet(depth_multiplier=2), r"depth_multiplier=1"),
         (lambda: ke.ResNet50(weights="torchvision"), r"stride_position='middle' \(received 'first'\)"),
         (lambda: ke.ResNet26(weights="octconv", more_norms=True), r"conv='OctConv\(alpha=0.125\)'"),
+        (lambda: ke.ResNet50(downsampling="pool"), r"downsampling='stride' \(received 'pool'\)"),
+        (lambda: ke.MobileNet(activation="relu"), r"activation='relu6' \(received 'relu'\)"),
+        (lambda: ke.MobileNetV2(weights="octconv"), r"downsampling='pool' \(received 'stride'\)"),
     ],
-    ids=["padding", "stride", "alpha", "depth multiplier", "torchvision", "octconv"],
+    ids=["padding", "stride", "alpha", "depth", "torchvision", "octconv", "pooling", "activation", "octconv pooling"],
 )
 def test_a_set_for_other_options_is_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_what_all_sets_of_a_tag_want_is_said_once():
+    with pytest.raises(ValueError, match=r"or groups=32 .*, conv='OctConv\(alpha=0.25\)'") as caught:
+        ke.ResNet50V2(weights="octconv", strides_last=False)
+    assert str(caught.value).count("more_norms=True (received False)") == 1
+    assert "strides_last" not in str(caught.value)
 
 
 def test_every_hash_and_address_is_there_once():

@@ -1,7 +1,5 @@
 """Any image classification data set of TensorFlow Datasets (TFDS), or of `catalog`, by name."""
 
-import difflib
-
 import numpy as np
 import tensorflow as tf
 
@@ -11,6 +9,7 @@ from keras_effconv.data.decode import check_resize, decode
 from keras_effconv.data.partition import check_choices, limited, stratified
 from keras_effconv.data.storage import MEMORY_LIMIT, allocate
 from keras_effconv.extras import require
+from keras_effconv.suggestions import did_you_mean
 
 # Digits and letters: mirrored, they are another one, or none.
 NO_FLIP = frozenset(
@@ -139,9 +138,7 @@ def builder_of(name, data_dir=None):
     try:
         return tfds.builder(wanted, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
-        known = {*tfds.list_builders(with_community_datasets=False), *BY_NAME}
-        near = difflib.get_close_matches(name, sorted(known), n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(name, {*tfds.list_builders(with_community_datasets=False), *BY_NAME})
         raise ValueError(f"expected the name of a TensorFlow data set, received {name!r}{hint}") from error
     except Exception as error:  # Each malformed name, configuration and version has its own type there.
         cause = str(error).partition("\n")[0]

@@ -7,6 +7,7 @@ from keras import layers
 
 from keras_effconv.feature_maps import lift
 from keras_effconv.layers import GroupConv2D
+from keras_effconv.suggestions import did_you_mean
 
 KINDS = {}
 
@@ -48,21 +49,22 @@ class Conv:
             filters: as in `keras.layers.Conv2D`.
             kernel_size: as in `keras.layers.Conv2D`.
             strides: as in `keras.layers.Conv2D`; padding is "same".
-            pad: a padding layer that comes first where Keras' own graph has one (the convolution is "valid" then).
+            pad: a layer that comes first: padding, where Keras' own graph has one (the convolution is "valid" then), or
+                a pooling that strides in place of the convolution. Octave convolutions pool by themselves.
             name: str, of the layer.
             groups: as in `keras.layers.Conv2D`.
             **config: further arguments of the layer.
         """
-        x, padding = padded(x, pad)
-        config = dict(filters=filters, kernel_size=kernel_size, strides=strides, padding=padding, **config)
+        x, left = behind(x, pad, strides)
+        config = dict(filters=filters, kernel_size=kernel_size, **left, **config)
         if groups > 1:
             return lift(GroupConv2D, x, name=name, groups=groups, **config)
         return lift(layers.Conv2D, x, name=name, **config)
 
     def depthwise(self, x, kernel_size, strides=1, pad=None, *, name, **config):
         """A depthwise convolution; the arguments are those of `conv`."""
-        x, padding = padded(x, pad)
-        config = dict(kernel_size=kernel_size, strides=strides, padding=padding, **config)
+        x, left = behind(x, pad, strides)
+        config = dict(kernel_size=kernel_size, **left, **config)
         return lift(layers.DepthwiseConv2D, x, name=name, **config)
 
     def separable(self, x, filters, kernel_size, strides, pad, finish, *, names, into, depth_multiplier=1):
@@ -103,9 +105,13 @@ class Conv:
         return finish(self.depthwise(x, kernel_size, strides, pad, name=names[1], **config), names[1])
 
 
-def padded(x, pad):
-    """The feature map behind its padding layer, if it has one, and the padding left to the convolution."""
-    return (x, "same") if pad is None else (pad(x), "valid")
+def behind(x, pad, strides):
+    """The feature map behind the layer that comes first, if one does, and the strides and padding that are left."""
+    if pad is None:
+        return x, {"strides": strides, "padding": "same"}
+    if isinstance(pad, layers.AveragePooling2D):
+        return pad(x), {"strides": 1, "padding": "same"}
+    return pad(x), {"strides": strides, "padding": "valid"}
 
 
 def scheduled(name, value, check):
@@ -170,5 +176,7 @@ def get(kind):
         return KINDS[function](*(ast.literal_eval(a) for a in arguments.args) if arguments else (), **keywords)
     except (AttributeError, SyntaxError, KeyError, TypeError, ValueError) as error:
         reason = f" ({error})" if isinstance(error, (TypeError, ValueError)) and isinstance(kind, str) else ""
+        hint = did_you_mean(error.args[0], KINDS) if isinstance(error, KeyError) else ""
         known = ", ".join(repr(k()) for k in KINDS.values())
-        raise ValueError(f"`conv` must be a kind like {known}, or its repr. Received: conv={kind!r}{reason}") from None
+        received = f"Received: conv={kind!r}{reason}{hint}"
+        raise ValueError(f"`conv` must be a kind like {known}, or its repr. {received}") from None

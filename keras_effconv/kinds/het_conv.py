@@ -4,7 +4,7 @@ import dataclasses
 import functools
 
 from keras_effconv.feature_maps import channels
-from keras_effconv.kinds.conv import Conv, entry_at, padded, scheduled
+from keras_effconv.kinds.conv import Conv, behind, entry_at, scheduled
 from keras_effconv.layers import HetConv2D
 from keras_effconv.layers.base import one_of, positive
 
@@ -46,8 +46,8 @@ class HetConv(Conv):
     def conv(self, x, filters, kernel_size, strides=1, pad=None, *, name, groups=1, **config):
         if self._parts(x) == 1 or kernel_size in (1, (1, 1)) or groups > 1:
             return super().conv(x, filters, kernel_size, strides, pad, name=name, groups=groups, **config)
-        parts, (x, padding) = self._parts(x), padded(x, pad)
-        return HetConv2D(filters, kernel_size, strides, padding, parts, self.layout, name=name, **config)(x)
+        parts, (x, left) = self._parts(x), behind(x, pad, strides)
+        return HetConv2D(filters, kernel_size, parts=parts, layout=self.layout, name=name, **left, **config)(x)
 
     def separable(self, x, filters, kernel_size, strides, pad, finish, *, names, **config):
         if self._parts(x) == 1:

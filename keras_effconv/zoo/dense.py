@@ -8,7 +8,10 @@ import numpy as np
 from keras_effconv.zoo.names import check_bands, family, join, rename
 
 DEPTHWISE = re.compile(r"(.*dwconv|conv_dw_\d+|.*_depthwise)/kernel(@.*)?")
-IGNORED = re.compile(r".*num_batches_tracked(@[hl])?|.*/seed_generator_state|normalization/count")
+# The OctConv authors write the scale of 1 and the offset of 0 of normalisation that has neither.
+IGNORED = re.compile(
+    r".*num_batches_tracked(@[hl])?|.*/seed_generator_state|normalization/count|.*_pre_bn/(gamma|beta)@[hl]"
+)
 
 
 def to_dense(variables, layout, producer, model):

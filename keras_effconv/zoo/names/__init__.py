@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from keras_effconv.zoo.names import efficientnet, mobilenet, octaves, resnet, vgg
-from keras_effconv.zoo.names.octaves import check_bands, in_bands, join
+from keras_effconv.zoo.names.bands import check_bands, in_bands, join
 from keras_effconv.zoo.names.producer import Producer, rename
 
 __all__ = [
@@ -75,6 +75,6 @@ def recognise(model, names):
         raise ValueError(f"expected weights of {design.name} as {known} name them, received {shown}, ...")
     fitting = [p for p in marked if p.options is None or not design.differences(p.options)]
     if not fitting:
-        ways = " or ".join(f"{p.name}, {design.differences(p.options)}" for p in marked)
+        ways = " or ".join(f"{p.name}, {', '.join(design.differences(p.options))}" for p in marked)
         raise ValueError(f"expected a {design.name} as trained by {ways}")
     return fitting[0]

@@ -1,8 +1,4 @@
-"""How networks of octave convolutions are named: the authors' two code bases, and d-li14's. Four kernels become one."""
-
-import re
-
-import numpy as np
+"""How networks of octave convolutions are named: the authors' two code bases, and d-li14's."""
 
 from keras_effconv.preprocessing import GLUON as GLUON_IMAGES
 from keras_effconv.preprocessing import SYMBOL as SYMBOL_IMAGES
@@ -11,9 +7,6 @@ from keras_effconv.zoo.names.mobilenet import as_convolution, prefix_v2
 from keras_effconv.zoo.names.producer import TORCH, Producer
 from keras_effconv.zoo.names.resnet import prefix
 
-PATH = re.compile(r"(.*/kernel)@([hl])2([hl])")
-BAND = re.compile(r"(.*/\w+)@([hl])")
-LOW = re.compile(r"[-_]l2[hl][._]")  # a path from the low band, as all of these authors name it
 GLUON = (  # Dots in structured names, dashes in those with prefixes.
     (r"[.-](?:conv_)?([hl]2[hl])[._]weight$", r"/kernel@\1"),
     (r"[.-](?:bn_|conv2[_-])?([hl])[._](weight|bias|gamma|beta|running_mean|running_var)$", r"/\2@\1"),
@@ -22,84 +15,6 @@ GLUON = (  # Dots in structured names, dashes in those with prefixes.
     (r"/running_mean", "/moving_mean"),
     (r"/running_var", "/moving_variance"),
 )
-
-
-def join(dense):
-    """One kernel for the paths of an octave convolution, one variable for the bands of a normalisation: high first.
-
-    Args:
-        dense: dict of name -> array; paths are named `layer/kernel@h2l`, from high to low, bands `layer/gamma@h`.
-
-    Returns:
-        The dict with `layer/kernel`, shape (k, k, C, N), and `layer/gamma`. A depthwise convolution has no path
-        between the bands; a path that is missing elsewhere, where a band is, is filled with zeros.
-
-    Example:
-
-    >>> ones = np.ones((1, 1, 2, 3))
-    >>> join({"c/kernel@h2h": ones, "c/kernel@l2h": 2 * ones})["c/kernel"].shape
-    (1, 1, 4, 3)
-    """
-    paths, bands, joined = {}, {}, {}
-    for name, value in dense.items():
-        if found := PATH.fullmatch(name):
-            paths.setdefault(found[1], {})[found[2], found[3]] = value
-        elif found := BAND.fullmatch(name):
-            bands.setdefault(found[1], {})[found[2]] = value
-        else:
-            joined[name] = value
-    joined.update({name: np.concatenate([parts[b] for b in "hl" if b in parts], -1) for name, parts in bands.items()})
-    joined.update({name: _assembled(parts) for name, parts in paths.items()})
-    return joined
-
-
-def in_bands(names):
-    """Whether a file's network has a low band, by the names of its variables.
-
-    >>> in_bands(["L1_B0.conv1.conv_h2h.weight"]), in_bands(["L2_B01_conv2_conv-l2l_weight"])
-    (False, True)
-    """
-    return any(LOW.search(name) for name in names)
-
-
-def check_bands(dense, model):
-    """Raise a `ValueError` where a file's convolutions read other bands than the model's: shapes do not tell.
-
-    Args:
-        dense: dict of name -> array, before `join`.
-        model: the model that the variables are for; any, where the file has no low band.
-    """
-    paths = {name: PATH.fullmatch(name) for name in dense}
-    low = {found[1].split("/")[0]: dense[name].shape[2] for name, found in paths.items() if found and found[2] == "l"}
-    for layer in model.layers if low else ():
-        theirs = low.get(layer.name, 0) * getattr(layer, "groups", 1)
-        ours = getattr(layer, "read", {}).get("low", 0)
-        if theirs != ours:
-            raise ValueError(
-                f"expected the bands of the file, in which {layer.name} reads {theirs} channels at half the "
-                f"resolution, received a model in which it reads {ours}: `conv` is {model.kind!r}"
-            )
-
-
-def _assembled(parts):
-    if not {("h", "l"), ("l", "h")} & set(parts) and all(value.shape[3] == 1 for value in parts.values()):
-        return np.concatenate([parts[b, b] for b in "hl" if (b, b) in parts], axis=2)
-    rows = {source: value.shape[2] for (source, _), value in parts.items()}
-    columns = {target: value.shape[3] for (_, target), value in parts.items()}
-    size = next(iter(parts.values())).shape[:2]
-
-    def path(source, target):
-        empty = np.zeros((*size, rows[source], columns[target]), "float32")
-        return parts.get((source, target), empty)
-
-    return np.concatenate(
-        [
-            np.concatenate([path(source, target) for target in "hl" if target in columns], axis=3)
-            for source in "hl"
-            if source in rows
-        ],
-        axis=2,
-    )
 
 
 def stem(position, convolution, normalisation):
@@ -117,6 +32,7 @@ def resnet(labels):
     return (
         (r"^\w*?L(\d)_B(\d+)[._]", prefix),
         (r"^(conv\d_block\d+_)(conv|bn)(\d)(?=[.-])", lambda m: f"{m[1]}{int(m[3]) % 4}_{m[2]}"),
+        (r"^(conv\d_block\d+_)bn([14])a(?=[.-])", lambda m: f"{m[1]}{'0_' if m[2] == '4' else ''}pre_bn"),
         (r"^(conv\d_block\d+_)(?:se_block|se)[.-]conv1[._]", r"\1se_reduce."),
         (r"^(conv\d_block\d+_)(?:se_block|se)[.-](?=conv2)", r"\1se_expand."),
         *(row for i, label in enumerate(stems) for row in stem(i, f"{label}conv", f"{label}bn")),
@@ -138,10 +54,12 @@ def symbol(labels):
         (r"^L(\d)_B(\d+)_", block),
         (r"^(conv\d_block\d+_)conv(\d)_bn", lambda m: m[1] + before[m[2]]),
         (r"^(conv\d_block\d+_)conv(\d)_conv", lambda m: f"{m[1]}{int(m[2]) % 4}_conv"),
-        (r"^(conv\d_block\d+_)se_fc1-h2h_", r"\1se_reduce_"),
+        (r"^(conv\d_block\d+_)se_fc1", r"\1se_reduce"),
+        (r"^(conv\d_block\d+_)se_fc2", r"\1se_expand"),
         (r"^tail_bn", "post_bn"),
         (r"^classifier_", "predictions_"),
         (r"-([hl]2[hl])_weight$", r"/kernel@\1"),
+        (r"-[hl]2([hl])_bias$", r"/bias@\1"),
         (r"-([hl])_(gamma|beta|moving_mean|moving_var)$", r"/\2@\1"),
         (r"_(weight|bias|gamma|beta|moving_mean|moving_var)$", r"/\1"),
         (r"/weight", "/kernel"),
@@ -188,16 +106,25 @@ def mobilenet_v2(labels):
     )
 
 
+VARIABLES = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+
+
+def modules(suffix):
+    """Rows of d-li14's modules: an octave convolution, which we call after the module and a suffix, and its bands."""
+    return (
+        (r"\.conv\.conv_([hl]2[hl])\.weight$", rf"{suffix}/kernel@\1"),
+        (r"\.bn_([hl])\.(\w+)$", lambda m: f"_bn/{VARIABLES.get(m[2], m[2])}@{m[1]}"),
+    )
+
+
 def octconv_pytorch(labels):
-    """d-li14's: torch's names, and a convolution with its normalisation as one module."""
+    """d-li14's ResNets: torch's names, and modules."""
     del labels
     return (
         (r"^layer(\d)\.(\d+)\.", prefix),
         (r"^(conv\d_block\d+_)downsample\.0\.", r"\g<1>0."),
         (r"^(conv\d_block\d+_)conv(\d)\.", r"\1\2."),
-        (r"^(conv\d_block\d+_\d)\.conv\.conv_([hl]2[hl])\.weight$", r"\1_conv/kernel@\2"),
-        (r"^(conv\d_block\d+_\d)\.bn_([hl])\.", r"\1_bn@\2."),
-        (r"^(conv\d_block\d+_\d)_bn@([hl])\.(\w+)$", lambda m: f"{m[1]}_bn/{VARIABLES.get(m[3], m[3])}@{m[2]}"),
+        *modules("_conv"),
         (r"^conv1\.", "conv1_conv."),
         (r"^bn1\.", "conv1_bn."),
         (r"^fc\.", "predictions."),
@@ -205,7 +132,20 @@ def octconv_pytorch(labels):
     )
 
 
-VARIABLES = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+def octconv_pytorch_mobilenet(labels):
+    """d-li14's MobileNet: blocks by position, of two modules each."""
+    del labels
+    return (
+        (r"^features\.0\.0\.", "conv1."),
+        (r"^features\.0\.1\.", "conv1_bn."),
+        (r"^features\.(\d+)\.0\.", r"conv_dw_\1."),
+        (r"^features\.(\d+)\.1\.", r"conv_pw_\1."),
+        *modules(""),
+        (r"^fc\.", "conv_preds."),
+        *TORCH,
+    )
+
+
 GLUON_MARK = r"(^|_)L1_B[01][._]conv1[.-](conv_)?h2h"
 
 
@@ -215,9 +155,11 @@ def as_dense(name, value, model):
     return value[0, 0] if name == "predictions/kernel" and value.ndim == 4 else value
 
 
-SYMMETRIC = {"padding": "symmetric"}
-MORE = {**SYMMETRIC, "more_norms": True}
-MIDDLE = {**SYMMETRIC, "stride_position": "middle"}
+# All of these authors pool before every convolution of a block that strides, also where there is one band.
+POOLED = {"padding": "symmetric", "downsampling": "pool"}
+MORE = {**POOLED, "more_norms": True, "strides_last": False}
+MIDDLE = {**POOLED, "stride_position": "middle"}
+RELU = {**POOLED, "activation": "relu"}
 DEEP_MARK = r"^conv1\.6\.weight$|(^|_)stem_conv3_weight$"
 
 
@@ -227,7 +169,7 @@ def _gluon(mark, options):
 
 # The letters behind the authors' v1: b strides in the middle, e and f, which have deep stems, in the last convolution.
 RESNET = (
-    _gluon(DEEP_MARK, {**SYMMETRIC, "stride_position": "last"}),
+    _gluon(DEEP_MARK, {**POOLED, "stride_position": "last"}),
     _gluon(GLUON_MARK, {**MIDDLE, "stem": "7x7"}),
     Producer(
         "octconv.pytorch",
@@ -240,5 +182,16 @@ RESNET = (
     ),
 )
 RESNET_V2 = (Producer("symbol", r"^L2_B01_conv1_conv", symbol, SYMBOL_IMAGES, 1e-4, MORE, bias=False),)
-MOBILENET = (Producer("gluon", GLUON_MARK, mobilenet, GLUON_IMAGES, 1e-5, SYMMETRIC, convert=as_convolution),)
-MOBILENET_V2 = (Producer("gluon", GLUON_MARK, mobilenet_v2, GLUON_IMAGES, 1e-5, SYMMETRIC, convert=as_dense),)
+MOBILENET = (
+    Producer("gluon", GLUON_MARK, mobilenet, GLUON_IMAGES, 1e-5, RELU, convert=as_convolution),
+    Producer(
+        "octconv.pytorch",
+        r"^features\.1\.0\.conv\.conv_h2h\.weight$",
+        octconv_pytorch_mobilenet,
+        TORCH_IMAGES,
+        1e-5,
+        RELU,
+        convert=as_convolution,
+    ),
+)
+MOBILENET_V2 = (Producer("gluon", GLUON_MARK, mobilenet_v2, GLUON_IMAGES, 1e-5, POOLED, convert=as_dense),)

@@ -8,6 +8,7 @@ import json
 from importlib import resources
 
 from keras_effconv.preprocessing import CAFFE, GLUON, SYMBOL, TORCH, UNIT, Preprocessing
+from keras_effconv.suggestions import did_you_mean
 from keras_effconv.zoo.records.record import Download, Package, Record
 
 __all__ = ["RECORDS", "Download", "Package", "Record", "find", "tags"]
@@ -65,11 +66,19 @@ def tags(model):
     return tuple(dict.fromkeys(record.tag for record in RECORDS if record.model == model))
 
 
+def _wanted(design, sets):
+    """The options that a network lacks: those that all sets want, and what one of them wants besides."""
+    ways = [design.differences(record.options) for record in sets]
+    common = [text for text in ways[0] if all(text in way for way in ways)]
+    rest = dict.fromkeys(", ".join(text for text in way if text not in common) for way in ways)
+    return ", ".join([*common, *([] if "" in rest else [" or ".join(rest)])])
+
+
 def find(design, tag, include_top=True, size=None):
     """The record of a weight set for a network.
 
-    Among the sets of that tag that fit the network's options, one with the top as wanted is taken, then the one for
-    the nearest image size.
+    Among the sets of that tag that fit the network's options, those that name the most of them are meant; of these one
+    with the top as wanted is taken, then the one for the nearest image size.
 
     Args:
         design: `Design` of the network: its name and options.
@@ -88,10 +97,13 @@ def find(design, tag, include_top=True, size=None):
         )
         raise ValueError(
             f"`weights` must be `None`, the path of a file that exists, or a tag; {design.name} has {known}. "
-            f"Received: weights={tag!r}"
+            f"Received: weights={tag!r}{did_you_mean(tag, tags(design.name))}"
         )
     fitting = [r for r in named if not design.differences(r.options)]
     if not fitting:
-        ways = dict.fromkeys(design.differences(r.options) for r in named)
-        raise ValueError(f"`weights={tag!r}` of {design.name} are for {' or '.join(ways)}")
-    return min(fitting, key=lambda r: (r.include_top != include_top, abs(r.preprocessing.size - (size or 0))))
+        raise ValueError(f"`weights={tag!r}` of {design.name} are for {_wanted(design, named)}")
+
+    def rank(record):
+        return -len(record.options), record.include_top != include_top, abs(record.preprocessing.size - (size or 0))
+
+    return min(fitting, key=rank)
