@@ -1,0 +1,6 @@
+"""Models for inference only: folded, fused, or in fewer bits."""
+
+from keras_effconv.inference.deploy import deploy
+from keras_effconv.inference.report import DeployReport
+
+__all__ = ["DeployReport", "deploy"]
