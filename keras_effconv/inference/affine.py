@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from keras_effconv.inference.kernels import array
 
@@ -55,6 +55,38 @@ AFFINES = {
     layers.Normalization: _normalization,
     layers.Rescaling: _rescaling,
 }
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class Shift(keras.layers.Layer):
+    """Adds a number to each channel: what is left of a normalisation whose scale went into a convolution.
+
+    Args:
+        offset: list of floats, one for each channel.
+
+    Example:
+
+    >>> keras.ops.convert_to_numpy(Shift([1.0, -1.0])(keras.ops.zeros((1, 2)))).tolist()
+    [[1.0, -1.0]]
+    """
+
+    def __init__(self, offset, **arguments):
+        super().__init__(**arguments)
+        self.offset = tuple(offset)
+
+    def call(self, inputs):
+        return ops.add(ops.cast(inputs, self.compute_dtype), ops.cast(self.offset, self.compute_dtype))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "offset": list(self.offset)}
+
+
+def as_shift(step, offset):
+    """Make a step a `Shift`."""
+    step.become(Shift, {"name": step.name, "dtype": step.config["dtype"], "offset": offset.tolist()})
 
 
 def as_rescaling(step, scale, offset):

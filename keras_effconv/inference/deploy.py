@@ -1,9 +1,11 @@
 """The model that computes the same, with less."""
 
+import keras
+
 from keras_effconv.inference.compare import difference
 from keras_effconv.inference.graph import Graph
 from keras_effconv.inference.report import DeployReport
-from keras_effconv.inference.rules import RULES, TARGETS, execute_het_convolutions, reads_pixels
+from keras_effconv.inference.rules import RULES, TARGETS, choose_forms, reads_pixels
 from keras_effconv.layers.base import one_of
 
 
@@ -20,9 +22,9 @@ def deploy(model, target="auto", tolerance=1e-4):
 
     Args:
         model: a built functional or sequential `keras.Model`.
-        target: what will run it, which decides the form of `HetConv2D`: `"auto"` (chosen where it runs),
-            `"tensorflow"`, `"jax"`, or `"dense"`: plain convolutions, with the zeros, for runtimes whose small or
-            grouped convolutions are slow. Default `"auto"`.
+        target: what will run it, which decides the form of `HetConv2D`: `"tensorflow"`, `"jax"`, `"auto"` (the backend
+            of this process), or `"dense"`: plain convolutions, with the zeros, for runtimes whose grouped convolutions
+            are slow. Default `"auto"`.
         tolerance: float, the largest difference that is accepted, relative to the largest output. A model that
             computes in half precision needs about 0.05. Default 1e-4.
 
@@ -42,11 +44,11 @@ def deploy(model, target="auto", tolerance=1e-4):
     >>> len(model.layers), len(fast.layers), fast.deploy_report.max_difference < 1e-4
     (239, 131, True)
     """
-    one_of("target", target, tuple(TARGETS))
+    one_of("target", target, ("auto", *TARGETS))
     graph = Graph(model)
     before, pixels = len(graph.steps), reads_pixels(graph)
     done = {name: tuple(line for rule in rules for line in rule(graph)) for name, rules in RULES.items()}
-    forms = tuple(execute_het_convolutions(graph, target))
+    forms = tuple(choose_forms(graph, keras.backend.backend() if target == "auto" else target))
     deployed = graph.build()
     if hasattr(model, "preprocessing"):
         deployed.preprocessing = model.preprocessing

@@ -40,8 +40,8 @@ class Step:
         return {**self._config, **self.changes}
 
     def become(self, kind, config):
-        """Be a layer of another class."""
-        self.kind, self._config, self.changes = kind, config, {}
+        """Be a layer of another class, called in inference mode with the inputs alone."""
+        self.kind, self._config, self.changes, self.kwargs = kind, config, {}, {}
 
     def layer(self, name):
         """The layer that it will be, under a name; one that cannot be copied by its configuration is shared."""

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import layers
 
-from keras_effconv.inference.affine import affine_of, as_rescaling
+from keras_effconv.inference.affine import affine_of, as_rescaling, as_shift
 from keras_effconv.inference.kernels import FORMS, scale_channels, scale_filters
 from keras_effconv.layers import GroupConv2D, HetConv2D, SamePadding2D
 from keras_effconv.layers.padding import same_padding
@@ -149,7 +149,7 @@ def fold_forward(graph):
             offset = offset / scale
         else:
             continue
-        as_rescaling(step, np.ones_like(scale), offset)
+        as_shift(step, offset)
         if not np.any(offset) and step.inputs[0].dtype == step.outputs[0].dtype:
             graph.bypass(step)
         folded.append(f"{step.name} -> {reader.name}")
@@ -196,31 +196,28 @@ def _activation_of(step):
     return None
 
 
-def execute_het_convolutions(graph, target):
+def choose_forms(graph, target):
     """Each `HetConv2D` in the form that is fastest on a target, see `TARGETS`."""
-    chosen = []
+    choose, chosen = TARGETS.get(target, TARGETS["tensorflow"]), []
     for step in graph.steps:
-        if step.kind is HetConv2D and graph.is_plain(step):
-            execution = TARGETS[target](step.config)
-            if execution == "dense":
-                config = {k: v for k, v in step.config.items() if k not in ("parts", "layout", "execution")}
-                step.become(layers.Conv2D, config)
-            step.changes.update({} if execution == "dense" else {"execution": execution})
-            chosen.append(f"{step.name}: {execution}")
+        if step.kind is not HetConv2D or not graph.is_plain(step):
+            continue
+        execution = choose(step.config["parts"])
+        if execution == "dense":
+            config = step.config
+            step.become(layers.Conv2D, {key: config[key] for key in config.keys() - {"parts", "layout", "execution"}})
+        else:
+            step.changes["execution"] = execution
+        chosen.append(f"{step.name}: {execution}")
     return chosen
 
 
-def split_up_to(parts):
-    """The rule that takes the split form up to so many parts, else the grouped one."""
-    return lambda config: "split" if config["parts"] <= parts else "grouped"
-
-
-# As `scripts/benchmark.py` measured it, see docs/layers.md.
+# Form by the number of parts. TensorFlow computes a grouped convolution, the sum with the pointwise one, bias and ReLU
+# as two operations on a CPU; JAX is slow with groups there.
 TARGETS = {
-    "auto": lambda config: "auto",
-    "dense": lambda config: "dense",
-    "tensorflow": split_up_to(0),
-    "jax": split_up_to(64),
+    "tensorflow": lambda parts: "grouped",
+    "jax": lambda parts: "split" if parts <= 64 else "grouped",
+    "dense": lambda parts: "dense",
 }
 
 RULES = {

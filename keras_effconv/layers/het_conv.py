@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_effconv.layers.base import ConvolutionBase, one_of, positive
-from keras_effconv.layers.grouped import conv, grouped_conv, grouped_is_native, most_split_parts, split_conv
+from keras_effconv.layers.grouped import add, conv, grouped_conv, grouped_is_native, most_split_parts, split_conv
 from keras_effconv.layers.het_parts import (
     cut,
     pack,
@@ -194,7 +194,7 @@ class HetConv2D(ConvolutionBase):
         if self.use_bias:
             # Before the sum: TensorFlow then computes convolution, bias, sum and activation as one operation.
             narrow = ops.add(narrow, _take(ops.convert_to_tensor(self.bias), self._filter_order, axis=0))
-        return self.activation(_take(ops.add(narrow, outputs), _inverse(self._filter_order), axis=-1))
+        return self.activation(_take(add(narrow, outputs), _inverse(self._filter_order), axis=-1))
 
     def _fastest(self):
         """Many parts are faster as one grouped convolution, few as separate ones: see docs/layers.md."""
