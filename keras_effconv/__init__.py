@@ -19,6 +19,7 @@ from keras_effconv.efficientnet import (
     EfficientNetLite4,
 )
 from keras_effconv.features import features
+from keras_effconv.inference import deploy, quantize
 from keras_effconv.kinds import DWCPWC, GWCPWC, PC, Conv, HetConv, OctConv
 from keras_effconv.mobilenet import MobileNet
 from keras_effconv.mobilenet_v2 import MobileNetV2
@@ -82,9 +83,11 @@ __all__ = [
     "compound",
     "count",
     "decode_predictions",
+    "deploy",
     "features",
     "layers",
     "load_weights",
     "preprocessing_for",
+    "quantize",
     "zoo",
 ]

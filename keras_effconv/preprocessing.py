@@ -74,7 +74,8 @@ class ImagePreprocessing(keras.layers.Layer):
         x = ops.cast(x, self.compute_dtype)
         if wanted.inside:
             return x
-        x = (x - ops.cast(wanted.mean, x.dtype)) / ops.cast(wanted.std, x.dtype)
+        if any(wanted.mean) or set(wanted.std) != {1.0}:
+            x = (x - ops.cast(wanted.mean, x.dtype)) / ops.cast(wanted.std, x.dtype)
         return x[..., ::-1] if wanted.bgr else x
 
     def _resized(self, x):

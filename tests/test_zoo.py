@@ -2,7 +2,6 @@
 
 import collections
 import inspect
-import json
 import pickle
 import re
 import struct
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import SHARED, needs
+from photos import FOLDER, photos_for
 
 import keras_effconv as ke
 from keras_effconv.applications import Design
@@ -148,18 +148,11 @@ def lite0():
 
 
 @pytest.mark.parametrize("record", LITE, ids=lambda r: r.model)
-@needs("data", "photos")
+@needs(*FOLDER)
 def test_all_photos_are_right(record):
     model = ke.applications.get(record.model)()
-    layer = ke.preprocessing_for(model)
-    from keras_effconv.data.reading import compiled_decoder, read_image
-
-    wanted = layer.preprocessing
-    decoder = compiled_decoder(wanted.size, wanted.crop, wanted.interpolation)
-    folder = SHARED / "data" / "photos"
-    labels = json.loads((folder / "labels.json").read_text())
-    photos = np.stack([read_image(folder / photo["file"], decoder) for photo in labels])
-    scores = model.predict(numpy(layer(photos)), verbose=0)
+    photos, labels = photos_for(model)
+    scores = model.predict(photos, verbose=0)
     wrong = [photo["file"] for photo, row in zip(labels, scores) if int(row.argmax()) not in photo["accept"]]
     assert len(labels) == 9
     assert wrong == []

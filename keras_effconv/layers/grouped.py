@@ -1,4 +1,4 @@
-"""Grouped convolution without an XLA island: the one place where the backend is asked for."""
+"""Grouped convolution without an XLA island, and a sum that is fused: the one place where the backend is asked for."""
 
 import functools
 
@@ -43,6 +43,19 @@ def conv_in_groups(x, kernel, groups, strides=(1, 1), padding="same", dilation_r
     if grouped_is_native(max(dilation_rate) > 1):
         return grouped_conv(x, kernel, *options)
     return split_conv(x, kernel, groups, *options)
+
+
+def add(x, y):
+    """The sum of two maps of one shape.
+
+    On TensorFlow as `AddN`: a convolution with a bias, an `AddN` and a ReLU become one operation on a CPU, and with
+    the `AddV2` of `keras.ops.add` they do not.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.add(x, y)
+    import tensorflow as tf
+
+    return tf.add_n([x, y])
 
 
 def most_split_parts():

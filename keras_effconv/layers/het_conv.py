@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_effconv.layers.base import ConvolutionBase, one_of, positive
-from keras_effconv.layers.grouped import conv, grouped_conv, grouped_is_native, most_split_parts, split_conv
+from keras_effconv.layers.grouped import add, conv, grouped_conv, grouped_is_native, most_split_parts, split_conv
 from keras_effconv.layers.het_parts import (
     cut,
     pack,
@@ -188,9 +188,13 @@ class HetConv2D(ConvolutionBase):
             return self.finish(conv(inputs, self.dense_kernel(), self.strides, self.padding, self.dilation_rate))
         padded, padding = self._padded(_take(inputs, self._channel_order, axis=-1))
         outputs = self._wide(padded, padding, execution)
-        if self.pointwise_kernel is not None:
-            outputs = outputs + conv(self._centers(padded, padding), self._narrow_kernel()[None, None], self.strides)
-        return self.finish(_take(outputs, _inverse(self._filter_order), axis=-1))
+        if self.pointwise_kernel is None:
+            return self.finish(_take(outputs, _inverse(self._filter_order), axis=-1))
+        narrow = conv(self._centers(padded, padding), self._narrow_kernel()[None, None], self.strides)
+        if self.use_bias:
+            # Before the sum: TensorFlow then computes convolution, bias, sum and activation as one operation.
+            narrow = ops.add(narrow, _take(ops.convert_to_tensor(self.bias), self._filter_order, axis=0))
+        return self.activation(_take(add(narrow, outputs), _inverse(self._filter_order), axis=-1))
 
     def _fastest(self):
         """Many parts are faster as one grouped convolution, few as separate ones: see docs/layers.md."""

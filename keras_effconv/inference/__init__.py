@@ -1,0 +1,7 @@
+"""Models for inference only: folded, fused, or in fewer bits."""
+
+from keras_effconv.inference.deploy import deploy
+from keras_effconv.inference.quantize import QuantizeReport, quantize
+from keras_effconv.inference.report import DeployReport
+
+__all__ = ["DeployReport", "QuantizeReport", "deploy", "quantize"]

@@ -1,0 +1,96 @@
+"""What layers that only scale and shift channels do, as numbers: batch normalisation, rescaling, normalisation."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_effconv.inference.kernels import array
+
+
+def affine_of(step):
+    """The (scale, offset) of each channel, a pair of float64 arrays, that a step computes; `None` if it is no such.
+
+    Args:
+        step: `Step`.
+    """
+    rule = AFFINES.get(step.kind)
+    if rule is None or not hasattr(step.inputs[0], "shape"):
+        return None
+    try:
+        channels = step.inputs[0].shape[-1:]
+        pair = rule(step, len(step.inputs[0].shape))
+        return pair and tuple(np.array(np.broadcast_to(np.asarray(x, "float64"), channels)) for x in pair)
+    except (TypeError, ValueError):  # a scale that does not go along the channels
+        return None
+
+
+def _batch_norm(step, rank):
+    layer = step.operation
+    if step.config["axis"] not in (-1, rank - 1):
+        return None
+    mean, variance = array(layer.moving_mean), array(layer.moving_variance)
+    scale = 1 / np.sqrt(variance + layer.epsilon)
+    if layer.scale:
+        scale = scale * array(layer.gamma)
+    return scale, (array(layer.beta) if layer.center else 0) - mean * scale
+
+
+def _rescaling(step, rank):
+    del rank
+    read = keras.saving.deserialize_keras_object
+    return read(step.config["scale"]), read(step.config["offset"])
+
+
+def _normalization(step, rank):
+    layer = step.operation
+    axes = step.config["axis"]
+    if layer.invert or axes not in (-1, rank - 1, (-1,), [-1], (rank - 1,), [rank - 1]):
+        return None
+    scale = 1 / np.maximum(np.sqrt(array(layer.variance).ravel()), keras.backend.epsilon())
+    return scale, -array(layer.mean).ravel() * scale
+
+
+AFFINES = {
+    layers.BatchNormalization: _batch_norm,
+    layers.Normalization: _normalization,
+    layers.Rescaling: _rescaling,
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class Shift(keras.layers.Layer):
+    """Adds a number to each channel: what is left of a normalisation whose scale went into a convolution.
+
+    Args:
+        offset: list of floats, one for each channel.
+
+    Example:
+
+    >>> keras.ops.convert_to_numpy(Shift([1.0, -1.0])(keras.ops.zeros((1, 2)))).tolist()
+    [[1.0, -1.0]]
+    """
+
+    def __init__(self, offset, **arguments):
+        super().__init__(**arguments)
+        self.offset = tuple(offset)
+
+    def call(self, inputs):
+        return ops.add(ops.cast(inputs, self.compute_dtype), ops.cast(self.offset, self.compute_dtype))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "offset": list(self.offset)}
+
+
+def as_shift(step, offset):
+    """Make a step a `Shift`."""
+    step.become(Shift, {"name": step.name, "dtype": step.config["dtype"], "offset": offset.tolist()})
+
+
+def as_rescaling(step, scale, offset):
+    """Make a step a `Rescaling` layer of those numbers."""
+    scale, offset = (float(x[0]) if np.ptp(x) == 0 else x.tolist() for x in (scale, offset))
+    config = {"name": step.name, "dtype": step.config["dtype"], "scale": scale, "offset": offset}
+    step.become(layers.Rescaling, config)

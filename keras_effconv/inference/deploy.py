@@ -1,0 +1,65 @@
+"""The model that computes the same, with less."""
+
+import keras
+
+from keras_effconv.inference.compare import difference
+from keras_effconv.inference.graph import Graph
+from keras_effconv.inference.report import DeployReport
+from keras_effconv.inference.rules import RULES, TARGETS, choose_forms, reads_pixels
+from keras_effconv.layers.base import one_of
+
+
+def deploy(model, target="auto", tolerance=1e-4):
+    """An equivalent, faster model for inference: a new one, the given one stays as it is.
+
+    Batch normalisation and other scales and shifts go into the kernels and biases of the convolutions and dense layers
+    beside them, activations and padding into the convolutions; dropout and stochastic depth are left out. Nested
+    models become part of one graph. A layer without a rule is copied as it is. Each step is exact in real numbers; the
+    result is compared with the model on random inputs.
+
+    Not folded: a normalisation that does not stand next to a convolution (before the activation of a pre-activation
+    ResNet, behind a sum or a concatenation), that something else reads too, or whose layer is used more than once.
+
+    Args:
+        model: a built functional or sequential `keras.Model`.
+        target: what will run it, which decides the form of `HetConv2D`: `"tensorflow"`, `"jax"`, `"auto"` (the backend
+            of this process), or `"dense"`: plain convolutions, with the zeros, for runtimes whose grouped convolutions
+            are slow. Default `"auto"`.
+        tolerance: float, the largest difference that is accepted, relative to the largest output. A model that
+            computes in half precision needs about 0.05. Default 1e-4.
+
+    Returns:
+        A `keras.Model` that is saved, exported and counted as any other. Its `deploy_report` (a `DeployReport`) says
+        what was done; the report is not saved.
+
+    Raises:
+        ValueError: for a model that is Python code only, or when the outputs differ by more than the tolerance, as
+            those of a model with random numbers at inference do.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> model = keras_effconv.EfficientNetB0(weights=None, input_shape=(32, 32, 3))
+    >>> fast = deploy(model)
+    >>> len(model.layers), len(fast.layers), fast.deploy_report.max_difference < 1e-4
+    (239, 131, True)
+    """
+    one_of("target", target, ("auto", *TARGETS))
+    graph = Graph(model)
+    before, pixels = len(graph.steps), reads_pixels(graph)
+    done = {name: tuple(line for rule in rules for line in rule(graph)) for name, rules in RULES.items()}
+    forms = tuple(choose_forms(graph, keras.backend.backend() if target == "auto" else target))
+    deployed = graph.build()
+    if hasattr(model, "preprocessing"):
+        deployed.preprocessing = model.preprocessing
+    error = difference(model, deployed, pixels)
+    if not error <= tolerance:
+        raise ValueError(
+            f"`model` must compute the same once deployed, up to tolerance={tolerance:g} of its largest output. "
+            f"Received: {model.name!r}, whose outputs differ by {error:.2g}"
+        )
+    params = (model.count_params(), deployed.count_params())
+    deployed.deploy_report = DeployReport(
+        **done, forms=forms, layers=(before, len(graph.steps)), params=params, max_difference=error
+    )
+    return deployed

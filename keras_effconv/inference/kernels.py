@@ -1,0 +1,116 @@
+"""How each class of convolution holds its kernel, so that a scale of filters or of channels can be multiplied in."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D
+
+
+class Form(NamedTuple):
+    """A kernel as an array whose last axis is the filters, in the order of the output's channels.
+
+    Attributes:
+        read: callable (layer) -> array.
+        write: callable (built layer, array).
+        along_rows: callable (vector over the input's channels, array) -> what to multiply the array with to scale its
+            input channels; `None` where there is no such thing.
+    """
+
+    read: Callable
+    write: Callable
+    along_rows: Callable | None = None
+
+
+def array(variable):
+    """A variable as a float64 array."""
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")), "float64")
+
+
+def bias_of(layer, filters):
+    """A layer's bias as an array, zeros where it has none."""
+    return np.zeros(filters) if layer.bias is None else array(layer.bias)
+
+
+def rows(vector, kernel):
+    """(..., M, N): a row for each channel."""
+    del kernel
+    return vector[:, None]
+
+
+def repeated(vector, kernel):
+    """(k, k, C * m): m columns for each channel."""
+    return np.repeat(vector, kernel.shape[-1] // len(vector))
+
+
+def _flat(kernel):
+    return kernel.reshape(*kernel.shape[:-2], -1)
+
+
+def _write_het(layer, dense):
+    wide, narrow = layer.cut(dense)
+    layer.kernel.assign(wide)
+    if layer.pointwise_kernel is not None:
+        layer.pointwise_kernel.assign(narrow)
+
+
+DENSE = Form(lambda layer: array(layer.kernel), lambda layer, kernel: layer.kernel.assign(kernel), rows)
+GROUPED = DENSE._replace(along_rows=None)
+DEPTHWISE = Form(
+    lambda layer: _flat(array(layer.kernel)),
+    lambda layer, kernel: layer.kernel.assign(kernel.reshape(layer.kernel.shape)),
+    repeated,
+)
+TRANSPOSED = Form(
+    lambda layer: np.swapaxes(array(layer.kernel), -1, -2),
+    lambda layer, kernel: layer.kernel.assign(np.swapaxes(kernel, -1, -2)),
+)
+SEPARABLE = Form(
+    lambda layer: array(layer.pointwise_kernel), lambda layer, kernel: layer.pointwise_kernel.assign(kernel)
+)
+HET = Form(lambda layer: array(layer.dense_kernel()), _write_het, rows)
+
+# By exact class: a subclass may compute something else.
+FORMS = {
+    layers.Dense: DENSE,
+    layers.Conv1D: DENSE,
+    layers.Conv2D: DENSE,
+    layers.Conv3D: DENSE,
+    layers.DepthwiseConv1D: DEPTHWISE,
+    layers.DepthwiseConv2D: DEPTHWISE,
+    layers.SeparableConv1D: SEPARABLE,
+    layers.SeparableConv2D: SEPARABLE,
+    layers.Conv1DTranspose: TRANSPOSED,
+    layers.Conv2DTranspose: TRANSPOSED,
+    layers.Conv3DTranspose: TRANSPOSED,
+    GroupConv2D: GROUPED,
+    HetConv2D: HET,
+    OctConv2D: GROUPED,
+    OctDepthwiseConv2D: DEPTHWISE._replace(along_rows=None),
+}
+
+
+def scale_filters(scale, offset, first=0):
+    """The edit that multiplies filters `first`, `first + 1`, ... and adds to their outputs."""
+    columns = slice(first, first + len(scale))
+
+    def edit(kernel, bias):
+        kernel[..., columns] *= scale
+        bias[columns] = bias[columns] * scale + offset
+        return kernel, bias
+
+    return edit
+
+
+def scale_channels(scale, offset, along_rows):
+    """The edit that multiplies input channels and adds to them; an offset needs a convolution without padding."""
+
+    def edit(kernel, bias):
+        shift = kernel * along_rows(offset, kernel)
+        kernel = kernel * along_rows(scale, kernel)
+        return kernel, bias + shift.reshape(-1, shift.shape[-1]).sum(0)
+
+    return edit

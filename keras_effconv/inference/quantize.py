@@ -1,0 +1,119 @@
+"""Models in fewer bits, as far as Keras itself computes in them."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_effconv.inference.graph import Graph
+from keras_effconv.layers.base import one_of
+
+DTYPES = ("int8", "bfloat16", "mixed_bfloat16")
+QUANTIZABLE = (layers.Dense, layers.EinsumDense, layers.Embedding)
+
+
+class QuantizeReport(NamedTuple):
+    """What `quantize` did.
+
+    Attributes:
+        dtype: str.
+        layers: tuple of names, what computes in it.
+        megabytes: pair of floats, the variables before and after.
+        agreement: float, the share of the images whose most likely class is the same; `None` without images.
+        accuracy: pair of floats, before and after; `None` without labels.
+    """
+
+    dtype: str
+    layers: tuple[str, ...]
+    megabytes: tuple[float, float]
+    agreement: float | None = None
+    accuracy: tuple[float, float] | None = None
+
+    def __str__(self):
+        lines = [f"{self.dtype}: {len(self.layers)} layers, {self.megabytes[0]:.1f} -> {self.megabytes[1]:.1f} MB"]
+        if self.agreement is not None:
+            lines.append(f"same class for {self.agreement:.1%} of the images")
+        if self.accuracy is not None:
+            lines.append(f"accuracy {self.accuracy[0]:.1%} -> {self.accuracy[1]:.1%}")
+        return ", ".join(lines)
+
+
+def quantize(model, dtype="int8", images=None, labels=None, batch_size=32):
+    """A copy of a model in fewer bits, in Keras; the given one stays as it is.
+
+    `"int8"` is Keras' own post-training quantisation: dense and embedding layers hold 8-bit kernels and quantise what
+    they read as they run. Convolutions stay as they are, since Keras has none in 8 bits: for them, export to a runtime
+    that has. `"bfloat16"` holds and computes in bfloat16, with batch normalisation computed in float32 by Keras;
+    `"mixed_bfloat16"` computes likewise and holds float32. The layers that write the outputs stay as they are.
+    `deploy` a model first: what is folded is not rounded a second time.
+
+    Args:
+        model: a built functional or sequential `keras.Model` in float32.
+        dtype: `"int8"`, `"bfloat16"` or `"mixed_bfloat16"`. Default `"int8"`.
+        images: array (n, h, w, c) of inputs as the model takes them, to report how many keep their class. Default
+            `None`.
+        labels: array (n,) of the right classes, to report accuracies. Needs images. Default `None`.
+        batch_size: int, for the images. Default 32.
+
+    Returns:
+        A `keras.Model`; its `quantize_report` (a `QuantizeReport`) says what was done.
+
+    Raises:
+        ValueError: for another dtype, a model that is Python code only, one without a layer that Keras can quantise,
+            or labels that do not go with the images.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> model = keras_effconv.VGG16CIFAR(weights=None)
+    >>> print(quantize(model).quantize_report)
+    int8: 2 layers, 60.0 -> 59.2 MB
+    """
+    one_of("dtype", dtype, DTYPES)
+    if labels is not None and (images is None or np.shape(labels) != (len(images),)):
+        wanted = "images beside them" if images is None else f"shape ({len(images)},)"
+        raise ValueError(f"`labels` must have {wanted}. Received: labels of shape {np.shape(labels)}")
+    graph = Graph(model)
+    if dtype != "int8":
+        _compute_in(graph, dtype)
+    quantized = graph.build()
+    if dtype == "int8":
+        _to_int8(quantized)
+    chosen = tuple(layer.name for layer in quantized.layers if _bits(layer) == dtype)
+    report = QuantizeReport(dtype, chosen, tuple(map(_megabytes, (model, quantized))))
+    if images is not None:
+        before, after = (each.predict(images, batch_size, verbose=0).argmax(-1) for each in (model, quantized))
+        report = report._replace(agreement=float((before == after).mean()))
+        if labels is not None:
+            report = report._replace(accuracy=tuple(float((x == labels).mean()) for x in (before, after)))
+    quantized.quantize_report = report
+    if hasattr(model, "preprocessing"):
+        quantized.preprocessing = model.preprocessing
+    return quantized
+
+
+def _to_int8(model):
+    if not any(isinstance(layer, QUANTIZABLE) for layer in model.layers):
+        raise ValueError(
+            "`model` must have dense or embedding layers for int8: Keras has no convolutions in 8 bits, export to a "
+            f"runtime that has. Received: {model.name!r}"
+        )
+    model.quantize("int8", filters=lambda layer: isinstance(layer, QUANTIZABLE))
+
+
+def _compute_in(graph, dtype):
+    """Give every layer another type, but for those that write the outputs."""
+    last = {id(graph.writer(value)) for value in keras.tree.flatten(graph.outputs)}
+    for step in graph.steps:
+        if isinstance(step.operation, layers.Layer) and id(step) not in last:
+            step.changes["dtype"] = dtype
+
+
+def _bits(layer):
+    return getattr(layer, "quantization_mode", None) or layer.dtype_policy.name
+
+
+def _megabytes(model):
+    sizes = (np.prod(v.shape) * np.dtype(v.dtype).itemsize for v in model.variables)
+    return float(sum(sizes)) / 1e6

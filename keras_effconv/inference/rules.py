@@ -1,0 +1,229 @@
+"""The rewrites of a graph, each exact in real numbers. A rule changes a graph and says which layers it has met."""
+
+import numpy as np
+from keras import layers
+
+from keras_effconv.inference.affine import affine_of, as_rescaling, as_shift
+from keras_effconv.inference.kernels import FORMS, scale_channels, scale_filters
+from keras_effconv.layers import GroupConv2D, HetConv2D, SamePadding2D
+from keras_effconv.layers.padding import same_padding
+from keras_effconv.preprocessing import ImagePreprocessing
+
+IDENTITIES = (
+    layers.ActivityRegularization,
+    layers.AlphaDropout,
+    layers.Dropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.Identity,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+)
+PADDED = (layers.Conv2D, layers.DepthwiseConv2D, GroupConv2D, HetConv2D)
+
+
+def reads_pixels(graph):
+    """Whether a model begins by scaling: then it wants what the scale is for, pixels."""
+    scales = (ImagePreprocessing, layers.Rescaling, layers.Normalization)
+    return any(step.kind in scales for value in graph.inputs for step in graph.readers(value))
+
+
+def drop_identities(graph):
+    """Dropout, stochastic depth, linear activations: nothing at inference."""
+    dropped = []
+    for step in list(graph.steps):
+        idle = step.kind in IDENTITIES or (step.kind is layers.Activation and step.config["activation"] == "linear")
+        if idle and graph.is_plain(step) and step.inputs[0].dtype == step.outputs[0].dtype:
+            graph.bypass(step)
+            dropped.append(step.name)
+    return dropped
+
+
+def split_preprocessing(graph):
+    """`ImagePreprocessing` of images of the right size: its arithmetic becomes a `Rescaling` for the other rules."""
+    split = []
+    for step in list(graph.steps):
+        if step.kind is not ImagePreprocessing or not graph.is_plain(step):
+            continue
+        wanted = step.operation.preprocessing
+        if wanted.inside or step.inputs[0].shape[1:] != (wanted.size, wanted.size, 3):
+            continue
+        mean, std = (np.array(x)[:: -1 if wanted.bgr else 1] for x in (wanted.mean, wanted.std))
+        step.changes.update({"mean": (0.0,) * 3, "std": (1.0,) * 3, "inside": not wanted.bgr})
+        operation = layers.Rescaling(1.0, name=f"{step.name}_rescaling", dtype=step.operation.dtype_policy)
+        new = graph.insert_after(step, operation)
+        as_rescaling(new, 1 / std, -mean / std)
+        split.append(f"{step.name} -> {new.name}")
+    return split
+
+
+def merge_padding(graph):
+    """A padding layer and a "valid" convolution that together are a "same" one at the size that is known."""
+    merged = []
+    for step in list(graph.steps):
+        if step.kind not in PADDED or not graph.is_plain(step) or step.config["padding"] != "valid":
+            continue
+        pad = graph.only_writer(step)
+        if pad is not None and graph.is_plain(pad) and _pads_as_same(pad, step.config):
+            step.changes["padding"] = "same"
+            graph.bypass(pad)
+            merged.append(f"{pad.name} -> {step.name}")
+    return merged
+
+
+def _pads_as_same(pad, config):
+    window = [tuple(config[key]) for key in ("kernel_size", "strides", "dilation_rate")]
+    if pad.kind is SamePadding2D:
+        return [pad.operation.kernel_size, pad.operation.strides, (1, 1)] == window
+    if pad.kind is not layers.ZeroPadding2D or pad.config["data_format"] != "channels_last":
+        return False
+    sizes = pad.inputs[0].shape[1:3]
+    same = None not in sizes and tuple(map(same_padding, sizes, *window))
+    return same == tuple(map(tuple, pad.config["padding"]))
+
+
+def fold_backward(graph):
+    """A scale and shift of what a convolution alone writes goes into its kernel and bias."""
+    folded = []
+    for step in list(graph.steps):
+        affine = affine_of(step) if graph.is_plain(step) else None
+        writer = affine and graph.only_writer(step)
+        if not writer or not _is_foldable(graph, writer) or not _is_of_one_type(step, writer):
+            continue
+        index = [id(value) for value in writer.outputs].index(id(step.inputs[0]))
+        first = sum(value.shape[-1] for value in writer.outputs[:index])
+        writer.changes["use_bias"] = True
+        writer.edits.append(scale_filters(*affine, first))
+        graph.absorb(step, writer)
+        folded.append(f"{step.name} -> {writer.name}")
+    return folded
+
+
+def _is_foldable(graph, step):
+    """Whether a step is a convolution, its own, without an activation and not quantised."""
+    layer = step.operation
+    if step.kind not in FORMS or not graph.is_plain(step):
+        return False
+    adapted = getattr(layer, "quantization_mode", None) is not None or getattr(layer, "lora_enabled", False)
+    last = step.config.get("data_format", "channels_last") == "channels_last"
+    return step.config["activation"] == "linear" and last and not adapted
+
+
+def _is_of_one_type(step, other):
+    """Whether two layers compute in one type."""
+    return step.config["dtype"] == other.config["dtype"]
+
+
+def merge_affines(graph):
+    """Scales and shifts in a row are one."""
+    merged = []
+    for step in list(graph.steps):
+        second = affine_of(step) if graph.is_plain(step) else None
+        writer = second and graph.only_writer(step)
+        first = affine_of(writer) if writer and graph.is_plain(writer) else None
+        if first and _is_of_one_type(step, writer):
+            as_rescaling(writer, first[0] * second[0], first[1] * second[0] + second[1])
+            graph.absorb(step, writer)
+            merged.append(f"{step.name} -> {writer.name}")
+    return merged
+
+
+def fold_forward(graph):
+    """The scale of what a convolution alone reads goes into its kernel; the shift too, where no zeros are padded."""
+    folded = []
+    for step in list(graph.steps):
+        affine = affine_of(step) if graph.is_plain(step) else None
+        reader = affine and graph.only_reader(step.outputs[0])
+        padded = reader and reader.kind in (layers.ZeroPadding2D, SamePadding2D) and graph.is_plain(reader)
+        reader = graph.only_reader(reader.outputs[0]) if padded else reader
+        if not reader or not _is_open(graph, reader) or not _is_of_one_type(step, reader):
+            continue
+        scale, offset = affine
+        if not padded and _reads_no_border(reader.config):
+            reader.edits.append(scale_channels(scale, offset, FORMS[reader.kind].along_rows))
+            reader.changes["use_bias"] = True
+            offset = np.zeros_like(offset)
+        elif np.all(scale) and np.any(scale != 1):
+            reader.edits.append(scale_channels(scale, np.zeros_like(offset), FORMS[reader.kind].along_rows))
+            offset = offset / scale
+        else:
+            continue
+        as_shift(step, offset)
+        if not np.any(offset) and step.inputs[0].dtype == step.outputs[0].dtype:
+            graph.bypass(step)
+        folded.append(f"{step.name} -> {reader.name}")
+    return folded
+
+
+def _is_open(graph, step):
+    """Whether a step is a convolution over all channels, so that its input channels can be scaled."""
+    if step.kind not in FORMS or FORMS[step.kind].along_rows is None or not graph.is_plain(step):
+        return False
+    layer, config = step.operation, step.config
+    adapted = getattr(layer, "quantization_mode", None) is not None or getattr(layer, "lora_enabled", False)
+    last = config.get("data_format", "channels_last") == "channels_last"
+    return last and config.get("groups", 1) == 1 and not adapted
+
+
+def _reads_no_border(config):
+    """Whether a layer never reads zeros of its own padding."""
+    return config.get("padding", "valid") == "valid" or max(config["kernel_size"]) == 1
+
+
+def fuse_activations(graph):
+    """An activation of what a convolution alone writes becomes the convolution's own."""
+    fused = []
+    for step in list(graph.steps):
+        activation = _activation_of(step) if graph.is_plain(step) else None
+        writer = activation and graph.only_writer(step)
+        if not writer or len(writer.outputs) > 1:
+            continue
+        if _is_foldable(graph, writer) and _is_of_one_type(step, writer):
+            writer.changes["activation"] = activation
+            graph.absorb(step, writer)
+            fused.append(f"{step.name} -> {writer.name}")
+    return fused
+
+
+def _activation_of(step):
+    """The activation that a layer is, as a convolution's configuration has it; `None` for another layer."""
+    if step.kind is layers.Activation:
+        return step.config["activation"]
+    if step.kind is layers.ReLU:
+        values = tuple(step.config[key] for key in ("max_value", "negative_slope", "threshold"))
+        return {(None, 0, 0): "relu", (6, 0, 0): "relu6"}.get(values)
+    return None
+
+
+def choose_forms(graph, target):
+    """Each `HetConv2D` in the form that is fastest on a target, see `TARGETS`."""
+    choose, chosen = TARGETS.get(target, TARGETS["tensorflow"]), []
+    for step in graph.steps:
+        if step.kind is not HetConv2D or not graph.is_plain(step):
+            continue
+        execution = choose(step.config["parts"])
+        if execution == "dense":
+            config = step.config
+            step.become(layers.Conv2D, {key: config[key] for key in config.keys() - {"parts", "layout", "execution"}})
+        else:
+            step.changes["execution"] = execution
+        chosen.append(f"{step.name}: {execution}")
+    return chosen
+
+
+# Form by the number of parts. TensorFlow computes a grouped convolution, the sum with the pointwise one, bias and ReLU
+# as two operations on a CPU; JAX is slow with groups there.
+TARGETS = {
+    "tensorflow": lambda parts: "grouped",
+    "jax": lambda parts: "split" if parts <= 64 else "grouped",
+    "dense": lambda parts: "dense",
+}
+
+RULES = {
+    "removed": (drop_identities,),
+    "padding": (merge_padding,),
+    "folded": (fold_backward,),
+    "merged": (split_preprocessing, merge_affines, fold_forward),
+    "fused": (fuse_activations,),
+}
