@@ -140,7 +140,7 @@ def check_resume(path, told):
 
 def finish(result, recipe, dataset, output, begun):
     """Evaluate, write all files and print the report."""
-    from keras_effconv.export import export_serving
+    from keras_effconv import export
     from keras_effconv.files import replacing, write_json, write_lines
     from keras_effconv.training import evaluate, pictures, report
 
@@ -150,7 +150,7 @@ def finish(result, recipe, dataset, output, begun):
     write_lines(output / "labels.txt", dataset.class_names)
     pictures.learning_curves(result, output / "learning_curves.png")
     pictures.predictions(evaluation, dataset.validation, output / "predictions.png")
-    export_serving(result.model, output / "serving" / "1", dataset.class_names)
+    export(result.model, output / "serving", labels=dataset.class_names, version=1)
     summary = {
         "model": recipe.model,
         "conv": recipe.conv,
