@@ -2,7 +2,7 @@
 
     python scripts/export.py --model=outputs/finetune/model.keras --output=serving/flowers
     python scripts/export.py --model=EfficientNetLite0 --format=onnx --output=outputs/lite0-onnx
-    python scripts/export.py --model=model.keras --format=litert --precision=int8 --calibration_dir=flowers --output=lite
+    python scripts/export.py --model=model.keras --format=litert --precision=int8 --calibration_dir=photos --output=lite
 
 --model is a model.keras that scripts/finetune.py wrote (labels.txt beside it names the classes), or the name of a
 network. What is written is read back, and compared with the model, before it appears in --output.
@@ -31,8 +31,6 @@ flags.DEFINE_integer("calibration_images", 100, "int8: how many of them to use."
 flags.DEFINE_integer("version", None, "saved_model: version; default the next free one.", 1)
 flags.DEFINE_integer("top", 5, "saved_model: labels in an answer.", 1)
 
-IMAGES = {".jpg", ".jpeg", ".png", ".gif", ".bmp"}
-
 
 def main(argv):
     if len(argv) > 1:
@@ -53,9 +51,7 @@ def run():
     model, labels = load()
     if FLAGS.calibration_dir is not None:
         given["calibration"] = calibration(model)
-    folder = exporting.export(
-        model, FLAGS.output, FLAGS.format, labels=labels, precision=FLAGS.precision, **given
-    )
+    folder = exporting.export(model, FLAGS.output, FLAGS.format, labels=labels, precision=FLAGS.precision, **given)
     told = json.loads((folder / "export.json").read_text(encoding="utf-8"))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     measure = "moved probability" if FLAGS.precision == "int8" else "largest difference"
@@ -86,9 +82,10 @@ def calibration(model):
     import numpy as np
 
     from keras_effconv import preprocessing_for
+    from keras_effconv.data.listing import IMAGE_EXTENSIONS
     from keras_effconv.data.reading import UnreadableImageError, compiled_decoder, read_image
 
-    paths = sorted(path for path in Path(FLAGS.calibration_dir).rglob("*") if path.suffix.lower() in IMAGES)
+    paths = sorted(path for path in Path(FLAGS.calibration_dir).rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
     wanted = preprocessing_for(model).preprocessing
     decoder, images = compiled_decoder(wanted.size, wanted.crop, wanted.interpolation), []
     for i in np.unique(np.linspace(0, len(paths) - 1, min(FLAGS.calibration_images, len(paths))).astype(int)):

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_effconv.data.decode import decode
+from keras_effconv.data.gif import first_frame
 
 UNKNOWN = "expected a JPEG, PNG, GIF or BMP file"
 CORRUPT = "the image is corrupt or of a kind that cannot be read"
@@ -33,7 +34,8 @@ def decode_each(files, size, crop=0.875, interpolation="bicubic", max_pixels=64_
     """
 
     def read(index, data):
-        pixels = declared_pixels(data)
+        is_gif = tf.equal(tf.strings.substr(tf.strings.join([data, b"\0" * 4]), 0, 4), b"GIF8")
+        data, pixels = tf.cond(is_gif, lambda: first_frame(data), lambda: (data, declared_pixels(data)))
         blank = tf.zeros((size, size, 3), tf.uint8)
         image, error = tf.case(
             [
@@ -70,7 +72,7 @@ def declared_pixels(data):
         data: Scalar string tensor, the content of a file.
 
     Returns:
-        int64 scalar; -1 when the format is not JPEG, PNG, GIF or BMP.
+        int64 scalar; -1 when the format is not JPEG, PNG or BMP; of a GIF, `first_frame` tells.
 
     Raises:
         tf.errors.InvalidArgumentError: A JPEG without a valid header.
@@ -98,7 +100,6 @@ def declared_pixels(data):
     readers = {
         b"\xff\xd8\xff": jpeg,
         b"\x89PNG": lambda: tf.stack([big_endian(16), big_endian(20)]),
-        b"GIF8": lambda: tf.stack([little_endian(6), little_endian(8)]),
         b"BM": lambda: tf.stack([signed(18), signed(22)]),
     }
     cases = [(tf.equal(tf.strings.substr(start, 0, len(magic)), magic), read) for magic, read in readers.items()]

@@ -31,8 +31,8 @@ np.savez(
 def verify(program, folder, timeout=600):
     """The largest difference between a SavedModel and the Keras model it was made of.
 
-    It is read by plain TensorFlow in a fresh process. All signatures are compared, on float images and on files, the last
-    of which is no image.
+    It is read by plain TensorFlow in a fresh process. All signatures are compared, on float images and on files, the
+    last of which is no image.
 
     Raises:
         ValueError: the process failed, or the bad file was not told from the others.

@@ -32,7 +32,7 @@ class Program(NamedTuple):
         return {"size": wanted.size, "crop": wanted.crop, "interpolation": wanted.interpolation, "labels": self.labels}
 
     def predict(self, images):
-        """Probabilities and features of images, as arrays; without compiling, which would take longer for few images."""
+        """Probabilities and features of images, as arrays; not compiled, which would take longer for few images."""
         batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
         outputs = [self.model(batch, training=False) for batch in batches]
         return [np.concatenate([ops.convert_to_numpy(part) for part in parts]) for parts in zip(*outputs)]
@@ -127,5 +127,17 @@ def frozen(model):
         return {"probabilities": tf.identity(probabilities, name="probabilities")}
 
     concrete = function.get_concrete_function(tf.TensorSpec(model.input_shape, tf.float32, name="images"))
-    graph = tf.compat.v1.graph_util.extract_sub_graph(concrete.graph.as_graph_def(), ["probabilities"])
-    return concrete, graph
+    return concrete, _needed(concrete.graph.as_graph_def(), "probabilities")
+
+
+def _needed(graph, output):
+    """A `GraphDef` without the nodes that an output does not need: some converters take their ends for outputs."""
+    nodes, names, wanted = {node.name: node for node in graph.node}, set(), [output]
+    while wanted:
+        name = wanted.pop().lstrip("^").split(":")[0]
+        if name not in names:
+            names.add(name)
+            wanted += nodes[name].input
+    kept = type(graph)(library=graph.library, versions=graph.versions)
+    kept.node.extend(node for node in graph.node if node.name in names)
+    return kept

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_effconv.exporting.writing import FORMATS
 from keras_effconv.exporting.format import METADATA
 from keras_effconv.exporting.places import versions
+from keras_effconv.exporting.writing import FORMATS
 from keras_effconv.layers.base import one_of, positive
 from keras_effconv.preprocessing import Preprocessing
 

@@ -1,7 +1,7 @@
 """Requests that TensorFlow Serving runs when it loads a model, so that no user waits for the first one.
 
-The file is a TFRecord of `PredictionLog` messages. Few of their fields are needed, so they are encoded here: who exports
-need not install tensorflow-serving-api, which reads them in the tests.
+The file is a TFRecord of `PredictionLog` messages. Few of their fields are needed, so they are encoded here: who
+exports need not install tensorflow-serving-api, which reads them in the tests.
 """
 
 FILE = "tf_serving_warmup_requests"
