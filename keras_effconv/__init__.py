@@ -1,6 +1,6 @@
 """Efficient convolutional networks for Keras 3, with the convolution as an argument."""
 
-from keras_effconv import applications, layers, zoo
+from keras_effconv import applications, exporting, layers, zoo
 from keras_effconv.counting import count
 from keras_effconv.efficientnet import (
     EfficientNet,
@@ -18,6 +18,7 @@ from keras_effconv.efficientnet import (
     EfficientNetLite3,
     EfficientNetLite4,
 )
+from keras_effconv.exporting import export
 from keras_effconv.features import features
 from keras_effconv.inference import deploy, quantize
 from keras_effconv.kinds import DWCPWC, GWCPWC, PC, Conv, HetConv, OctConv
@@ -84,6 +85,8 @@ __all__ = [
     "count",
     "decode_predictions",
     "deploy",
+    "export",
+    "exporting",
     "features",
     "layers",
     "load_weights",

@@ -62,7 +62,17 @@ class ImagePreprocessing(keras.layers.Layer):
     1.0
     """
 
-    def __init__(self, size, crop=0.875, interpolation="bicubic", mean=0.0, std=1.0, bgr=False, inside=False, **kwargs):
+    def __init__(
+        self,
+        size,
+        crop=0.875,
+        interpolation="bicubic",
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        bgr=False,
+        inside=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.preprocessing = Preprocessing(size, crop, interpolation, tuple(mean), tuple(std), bgr, inside)
 

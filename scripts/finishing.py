@@ -97,9 +97,9 @@ def _write_card(result, recipe, dataset, summary, output, files):
 def _export(result, dataset, output):
     import keras
 
-    from keras_effconv.export import export_serving
+    from keras_effconv import export
 
     if keras.backend.backend() != "tensorflow":
         print("no SavedModel: it is exported with KERAS_BACKEND=tensorflow (scripts/export.py)")
         return
-    export_serving(result.model, output / "serving" / "1", dataset.class_names)
+    export(result.model, output / "serving", labels=dataset.class_names, version=1)

@@ -30,7 +30,9 @@ def add_up_sampled(high, low):
         height, width = ops.shape(high)[1:3]
         return high + up_sample(low)[:, :height, :width]
     pairs = ops.reshape(high, (-1, height // 2, 2, width // 2, 2, count))
-    return ops.reshape(pairs + low[:, :, None, :, None, :], (-1, height, width, count))
+    # `low[:, :, None, :, None]` would be a slice of six dimensions, of which LiteRT knows five.
+    low = ops.expand_dims(low, (2, 4))
+    return ops.reshape(pairs + low, (-1, height, width, count))
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")

@@ -1,0 +1,71 @@
+"""LiteRT (TensorFlow Lite): `model.tflite`, of built-in operations only."""
+
+import json
+import threading
+import warnings
+import zipfile
+
+import numpy as np
+
+from keras_effconv.exporting.format import LABELS, METADATA, Format
+from keras_effconv.exporting.places import alone
+from keras_effconv.exporting.program import frozen
+from keras_effconv.extras import require
+
+FILE = "model.tflite"
+
+
+def write(program, folder, precision, settings):
+    """By TensorFlow's converter. What is beside the file is also in it, as an archive at its end that `unzip` reads."""
+    import tensorflow as tf
+
+    concrete, _ = frozen(program.model)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    PRECISIONS[precision](converter, tf, settings)
+    with warnings.catch_warnings():  # statistics of quantized inputs, which these are not
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs")
+        (folder / FILE).write_bytes(converter.convert())
+    with zipfile.ZipFile(folder / FILE, "a") as archive:
+        archive.writestr(LABELS, "".join(f"{label}\n" for label in program.labels))
+        archive.writestr(METADATA, json.dumps(program.metadata()))
+
+
+def _float16(converter, tf, settings):
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _int8(converter, tf, settings):
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.representative_dataset = lambda: ([image[None]] for image in settings.calibration)
+
+
+# The input and the output stay float32 in all of them.
+PRECISIONS = {"float32": lambda *_: None, "float16": _float16, "int8": _int8}
+
+
+def load(folder, precision, threads):
+    """An interpreter, one call at a time."""
+    runtime = require("ai_edge_litert.interpreter", "export")
+    interpreter = runtime.Interpreter(model_path=str(folder / FILE), num_threads=threads)
+    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    one, ready = threading.Lock(), None
+
+    def run(images):
+        nonlocal ready
+        with one:
+            if len(images) != ready:
+                interpreter.resize_tensor_input(source["index"], images.shape)
+                interpreter.allocate_tensors()
+                ready = len(images)
+            interpreter.set_tensor(source["index"], np.ascontiguousarray(images))
+            interpreter.invoke()
+            return interpreter.get_tensor(target["index"])
+
+    return run
+
+
+FORMAT = Format(
+    "litert", write, load, ("ai_edge_litert.interpreter",), alone, tuple(PRECISIONS), settings=("calibration",)
+)

@@ -1,0 +1,143 @@
+"""What every format is made of: images 0..255 in, probabilities out, and the names of the classes."""
+
+import functools
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_effconv.preprocessing import Preprocessing, preprocessing_for
+
+BATCH = 16
+
+
+class Program(NamedTuple):
+    """A classifier as it is exported.
+
+    Attributes:
+        model: `keras.Model`, float32 images (n, size, size, 3), RGB, 0..255 -> a list of the probabilities (n, classes)
+            and of what the classifier reads of the images, (n, c), float32; the preprocessing's arithmetic is inside.
+        preprocessing: `Preprocessing`, how an image of another size is cropped and resized.
+        labels: tuple of str, in the order of the probabilities.
+    """
+
+    model: keras.Model
+    preprocessing: Preprocessing
+    labels: tuple[str, ...]
+
+    def metadata(self):
+        """What travels in the file and beside it, as a dict for JSON."""
+        wanted = self.preprocessing
+        return {"size": wanted.size, "crop": wanted.crop, "interpolation": wanted.interpolation, "labels": self.labels}
+
+    def predict(self, images):
+        """Probabilities and features of images, as arrays; not compiled, which would take longer for few images."""
+        batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
+        outputs = [self.model(batch, training=False) for batch in batches]
+        return [np.concatenate([ops.convert_to_numpy(part) for part in parts]) for parts in zip(*outputs)]
+
+    def images(self, count=3, seed=0):
+        """Images (count, size, size, 3) to compare on: float32 noise, each of another brightness and contrast."""
+        rng, size = np.random.default_rng(seed), self.preprocessing.size
+        levels, spread = rng.uniform(0, 255, (count, 1, 1, 3)), rng.uniform(10, 100, (count, 1, 1, 1))
+        noise = rng.normal(0, 1, (count, size, size, 3))
+        return np.clip(levels + spread * noise, 0, 255).astype("float32")
+
+
+def program(model, labels=None, preprocessing=None):
+    """Check that a model is a classifier of RGB images, and put its preprocessing in front of it.
+
+    Args:
+        model: `keras.Model`, images (n, size, size, 3) -> (n, classes).
+        labels: sequence of str; default `"class 0"`, `"class 1"`, ...
+        preprocessing: `Preprocessing`; default what the model says it wants.
+
+    Raises:
+        ValueError: for another model, or a wrong number of labels.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"expected KERAS_BACKEND=tensorflow to export, received {keras.backend.backend()!r}")
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`model` must be a keras.Model. Received: model={type(model).__name__}")
+    size, classes = _size_and_classes(model)
+    wanted = (preprocessing or preprocessing_for(model).preprocessing).at(size)
+    labels = _labels(labels, classes)
+    images = keras.Input((size, size, 3), name="images")
+    both = keras.Model(model.inputs, [model.output, embedding(model)])(wanted.layer()(images), training=False)
+    outputs = [ops.cast(each, "float32") for each in both]
+    return Program(keras.Model(images, outputs, name=model.name), wanted, labels)
+
+
+def _size_and_classes(model):
+    shapes = model.input_shape, model.output_shape
+    single = all(isinstance(shape, tuple) and all(n is None or isinstance(n, int) for n in shape) for shape in shapes)
+    images, outputs = shapes
+    if not single or len(images) != 4 or images[1] is None or images[1:] != (images[1], images[1], 3):
+        raise ValueError(f"`model` must read square RGB images (n, size, size, 3). Received: input of shape {images}")
+    if len(outputs) != 2 or outputs[1] is None:
+        raise ValueError(f"`model` must give (n, classes): include_top=True. Received: output of shape {outputs}")
+    return images[1], outputs[1]
+
+
+def _labels(labels, classes):
+    if labels is None:
+        return tuple(f"class {i}" for i in range(classes))
+    labels = tuple(map(str, labels))
+    if len(labels) != classes:
+        raise ValueError(f"`labels` must be {classes} names, one a class. Received: {len(labels)} names")
+    wrong = [label for label in labels if not label.strip() or len(label.splitlines()) != 1]
+    if wrong:
+        raise ValueError(f"`labels` must be names of one line. Received: {wrong[0]!r}")
+    return labels
+
+
+def embedding(model):
+    """What the classifier of a model reads, as a tensor (n, c): in most networks the output of the global pooling.
+
+    That is the input of the last convolution or dense layer where it sees no more than one position, and the output of
+    a model that ends without a classifier.
+    """
+    weighted = [layer for layer in model.layers if layer.weights]
+    if weighted and isinstance(weighted[-1], (layers.Dense, layers.Conv2D)):
+        read = weighted[-1].input
+        if isinstance(read, keras.KerasTensor) and set(read.shape[1:-1]) <= {1}:
+            return layers.Flatten(name=f"{model.name}_embedding")(read)
+    return model.output
+
+
+def frozen(model):
+    """The probabilities of a `Program`'s model as a graph with its weights as constants, and nothing else in it.
+
+    The converters of other runtimes take Keras' variables and the constants of its `Normalization` for inputs; so they
+    get a graph that has neither.
+
+    Returns:
+        A concrete function of TensorFlow, and a `GraphDef` of its nodes `images` and `probabilities` and what lies
+        between.
+    """
+    import tensorflow as tf
+
+    trainable, other = ([v.numpy() for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables))
+
+    @functools.partial(tf.function, autograph=False)
+    def function(images):
+        constants = [[tf.constant(value) for value in values] for values in (trainable, other)]
+        (probabilities, _), _ = model.stateless_call(*constants, images, training=False)
+        return {"probabilities": tf.identity(probabilities, name="probabilities")}
+
+    concrete = function.get_concrete_function(tf.TensorSpec(model.input_shape, tf.float32, name="images"))
+    return concrete, _needed(concrete.graph.as_graph_def(), "probabilities")
+
+
+def _needed(graph, output):
+    """A `GraphDef` without the nodes that an output does not need: some converters take their ends for outputs."""
+    nodes, names, wanted = {node.name: node for node in graph.node}, set(), [output]
+    while wanted:
+        name = wanted.pop().lstrip("^").split(":")[0]
+        if name not in names:
+            names.add(name)
+            wanted += nodes[name].input
+    kept = type(graph)(library=graph.library, versions=graph.versions)
+    kept.node.extend(node for node in graph.node if node.name in names)
+    return kept

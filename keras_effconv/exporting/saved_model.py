@@ -1,0 +1,109 @@
+"""A TensorFlow SavedModel for TensorFlow Serving: image files in, labels and scores out."""
+
+import keras
+
+from keras_effconv.exporting import warmup
+from keras_effconv.exporting.format import LABELS, Format
+from keras_effconv.exporting.fresh import verify
+from keras_effconv.exporting.places import versioned
+from keras_effconv.files import write_lines
+
+
+def write(program, folder, precision, settings):
+    """Three signatures of one set of variables, with the labels as an asset and requests to warm up with."""
+    import tensorflow as tf
+
+    write_lines(folder / LABELS, program.labels)
+    initializer = tf.lookup.TextFileInitializer(
+        str(folder / LABELS),
+        *(tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER),
+        *(tf.string, tf.lookup.TextFileIndex.WHOLE_LINE),
+    )
+    table = tf.lookup.StaticHashTable(initializer, "")
+    archive = keras.export.ExportArchive()
+    archive.track(program.model)
+    archive.track(table)
+    for name, (function, spec) in signatures(program, table, settings).items():
+        archive.add_endpoint(name, function, input_signature=[spec])
+    archive.write_out(str(folder), verbose=False)
+    warmup.write(folder, program)
+
+
+def signatures(program, table, settings):
+    """Name -> (function from a tensor to a dict of tensors, `TensorSpec` of its argument)."""
+    import tensorflow as tf
+
+    from keras_effconv.data.tolerant import decode_each
+
+    wanted, top = program.preprocessing, min(settings.top, len(program.labels))
+    images = tf.TensorSpec(program.model.input_shape, tf.float32, name="images")
+    files = tf.TensorSpec([None], tf.string, name="image_bytes")
+
+    @tf.function(input_signature=[images], autograph=False)
+    def network(images):  # one function that all signatures call
+        return program.model(images, training=False)
+
+    def read(image_bytes):
+        images, error = decode_each(
+            image_bytes, wanted.size, wanted.crop, wanted.interpolation, max_pixels=settings.max_pixels
+        )
+        return tf.cast(images, tf.float32), error
+
+    def best(probabilities):
+        scores, index = tf.math.top_k(probabilities, top)
+        return {"labels": table.lookup(tf.cast(index, tf.int64)), "scores": scores, "probabilities": probabilities}
+
+    def only(good, outputs):
+        """Zeros and empty strings in the rows without an image."""
+        return {name: tf.where(good[:, None], rows, tf.zeros_like(rows)) for name, rows in outputs.items()}
+
+    def serving_default(image_bytes):
+        images, error = read(image_bytes)
+        return {**only(tf.equal(error, ""), best(network(images)[0])), "error": error}
+
+    def float_images(images):
+        return best(network(images)[0])
+
+    def features(image_bytes):
+        images, error = read(image_bytes)
+        outputs = {"features": network(images)[1]}
+        return {**only(tf.equal(error, ""), outputs), "error": error}
+
+    return {
+        "serving_default": (serving_default, files),
+        "float_images": (float_images, images),
+        "features": (features, files),
+    }
+
+
+def load(folder, precision, threads):
+    """The signature `float_images`; the number of threads is TensorFlow's, for the whole process."""
+    import tensorflow as tf
+
+    if threads:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+        except RuntimeError:
+            raise ValueError(
+                "`threads` of a SavedModel must be set before TensorFlow computes anything: TF_NUM_INTRAOP_THREADS. "
+                f"Received: threads={threads}"
+            ) from None
+    loaded = tf.saved_model.load(str(folder))
+    serve = loaded.signatures["float_images"]
+
+    def run(images):
+        return serve(images=tf.constant(images))["probabilities"].numpy()
+
+    run.keep = loaded  # its variables go when it does
+    return run
+
+
+FORMAT = Format(
+    "saved_model",
+    write,
+    load,
+    ("tensorflow",),
+    versioned,
+    settings=("version", "top", "max_pixels"),
+    verify=verify,
+)
