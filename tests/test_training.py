@@ -197,7 +197,7 @@ from keras_effconv.training import train
 from keras_effconv.training.devices import find_devices
 from test_training import SMALL
 devices = find_devices(mode, *place[:1], *map(int, place[1:]))
-recipe = replace(SMALL, sizes=(), augmentation="none", mixup=0.0, epochs=2, dropout=0.0)
+recipe = replace(SMALL, sizes=(), augmentation="none", mixup=0.0, epochs=2, dropout=0.0, batch_size=10)
 result = train(recipe, data.digits(32, limit=5), folder, devices=devices)
 print("CURVES", json.dumps(result.curves), os.path.exists(os.path.join(folder, "checkpoint.npz")))
 """

@@ -45,12 +45,20 @@ class Devices:
 
     def place(self, network):
         """The network with variables that live on the devices: itself where there is one device."""
-        if not self.several:
-            return network
-        values = [keras.ops.convert_to_numpy(v) for v in network.weights]
-        placed = keras.models.clone_model(network)
-        placed.set_weights(values)
-        return placed
+        return _copy(network) if self.several else network
+
+    def gather(self, network):
+        """The network with variables of this process alone, so that one process can evaluate and save it."""
+        if self.distribution is not None:
+            keras.distribution.set_distribution(None)
+        return _copy(network) if self.several else network
+
+
+def _copy(network):
+    values = [keras.ops.convert_to_numpy(v) for v in network.weights]
+    copy = keras.models.clone_model(network)
+    copy.set_weights(values)
+    return copy
 
 
 def find_devices(distribute="auto", coordinator=None, processes=None, process=None):

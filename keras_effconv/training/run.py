@@ -80,11 +80,12 @@ def train(recipe, dataset, folder, resume=False, callbacks=(), devices=None, che
         keeper = Checkpoint(place, run.variables, run.network, run.average, progress, *size, checkpoint_seconds)
         speed = Speed(len(dataset.train))
         run.go(progress, keeper, [keeper, speed, Patience(recipe.patience, keeper), *callbacks])
+    model = run.devices.gather(run.network)
     if (Path(folder) / BEST).is_file():
-        run.network.load_weights(Path(folder) / BEST)
+        model.load_weights(Path(folder) / BEST)
     curves, head = keeper.curves, keeper.head
     accuracy = head["val_accuracy"][-1] if head else None
-    return Result(run.network, report, accuracy, head, curves, best_epoch(curves, head), speed.images_per_second)
+    return Result(model, report, accuracy, head, curves, best_epoch(curves, head), speed.images_per_second)
 
 
 @contextlib.contextmanager
