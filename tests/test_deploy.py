@@ -66,10 +66,10 @@ def test_a_deployed_model_is_saved_and_deployed_again(network, kind, tmp_path):
     model = random_weights(network.build(conv=kind))
     model.save(tmp_path / "model.keras")
     fast = ke.deploy(keras.models.load_model(tmp_path / "model.keras"))
-    assert difference(model, fast, draws=1) < 1e-4
+    assert difference(model, fast) < 1e-4
     fast.save(tmp_path / "fast.keras")
     loaded = keras.models.load_model(tmp_path / "fast.keras")
-    assert difference(fast, loaded, draws=1) == 0
+    assert difference(fast, loaded) == 0
     assert not ke.deploy(loaded).deploy_report.folded
 
 
@@ -85,8 +85,7 @@ def test_the_given_model_stays_as_it_is():
     assert fast.get_layer("conv1").use_bias and not model.get_layer("conv1").use_bias
 
 
-@pytest.mark.parametrize("target", ["tensorflow", "jax", "dense"])
-@pytest.mark.parametrize("layout", ["grouped", "shifted"])
+@pytest.mark.parametrize(("target", "layout"), [("tensorflow", "shifted"), ("jax", "grouped"), ("dense", "shifted")])
 def test_targets_are_forms_of_one_network(target, layout):
     model = random_weights(NETWORKS[8].build(conv=ke.HetConv(4, layout), classifier_activation=None))
     fast = ke.deploy(model, target=target)
@@ -113,8 +112,12 @@ def test_one_map_with_two_readers_and_a_layer_with_two_uses_are_not_folded():
 class Noise(layers.Layer):
     """Random numbers at inference too."""
 
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.seed = keras.random.SeedGenerator()
+
     def call(self, inputs):
-        return inputs + keras.random.normal(keras.ops.shape(inputs))
+        return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.seed)
 
 
 class Forgetful(layers.Layer):
@@ -286,16 +289,16 @@ def test_trained_weights_keep_their_predictions():
 # Fewer bits.
 
 
-@pytest.mark.parametrize("dtype", ["int8", "bfloat16", "mixed_bfloat16"])
+@pytest.mark.parametrize("dtype", ["int8", "bfloat16"])
 def test_quantized_models_are_near_and_come_back(dtype, tmp_path):
     model = ke.deploy(random_weights(NETWORKS[8].build(conv="OctConv(alpha=0.5)", classifier_activation=None)))
     quantized = ke.quantize(model, dtype)
-    assert 0 < difference(model, quantized, draws=1) < 0.1
+    assert 0 < difference(model, quantized) < 0.1
     assert quantized.quantize_report.layers == (
         ("predictions",) if dtype == "int8" else tuple(names(model, layers.Layer)[1:-1])
     )
     quantized.save(tmp_path / "model.keras")
-    assert difference(quantized, keras.models.load_model(tmp_path / "model.keras"), draws=1) == 0
+    assert difference(quantized, keras.models.load_model(tmp_path / "model.keras")) == 0
 
 
 @pytest.mark.parametrize(
@@ -322,9 +325,7 @@ def test_code_is_refused():
             return inputs
 
     for function in (ke.deploy, ke.quantize):
-        with pytest.raises(
-            ValueError, match=r"`model` must be a built functional or sequential Keras model. Rec.*Code"
-        ):
+        with pytest.raises(ValueError, match=r"`model` must be a built functional or sequential Keras model.*Code"):
             function(Code())
     with pytest.raises(ValueError, match="`target` must be one of"):
         ke.deploy(Code(), target="gpu")
