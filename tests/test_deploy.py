@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from keras import layers
 from paths import needs
 from photos import FOLDER, photos_for
-from test_applications import random_weights
+from test_applications import random_weights, run
 
 import keras_effconv as ke
 from keras_effconv.inference.affine import Shift
 from keras_effconv.inference.compare import difference
-from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D, SamePadding2D
+from keras_effconv.layers import GroupConv2D, HetConv2D, MergeBands, OctConv2D, OctDepthwiseConv2D, SamePadding2D
 
 CHOSEN = [kind for kind in KINDS if kind not in IDENTITIES]
 
@@ -60,16 +60,21 @@ def test_a_network_of_any_kind_computes_the_same(network, kind):
 
 
 @pytest.mark.parametrize(
-    ("network", "kind"), [(NETWORKS[3], "OctConv(alpha=0.25)"), (NETWORKS[8], "HetConv(parts=5)")], ids=str
+    ("network", "kind"),
+    [
+        (NETWORKS[3], "OctConv(alpha=0.25)"),
+        pytest.param(NETWORKS[8], "HetConv(parts=5)", marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_a_deployed_model_is_saved_and_deployed_again(network, kind, tmp_path):
     model = random_weights(network.build(conv=kind))
     model.save(tmp_path / "model.keras")
     fast = ke.deploy(keras.models.load_model(tmp_path / "model.keras"))
-    assert difference(model, fast, draws=1) < 1e-4
+    assert difference(model, fast) < 1e-4
     fast.save(tmp_path / "fast.keras")
     loaded = keras.models.load_model(tmp_path / "fast.keras")
-    assert difference(fast, loaded, draws=1) == 0
+    assert difference(fast, loaded) == 0
     assert not ke.deploy(loaded).deploy_report.folded
 
 
@@ -85,8 +90,7 @@ def test_the_given_model_stays_as_it_is():
     assert fast.get_layer("conv1").use_bias and not model.get_layer("conv1").use_bias
 
 
-@pytest.mark.parametrize("target", ["tensorflow", "jax", "dense"])
-@pytest.mark.parametrize("layout", ["grouped", "shifted"])
+@pytest.mark.parametrize(("target", "layout"), [("tensorflow", "shifted"), ("jax", "grouped"), ("dense", "shifted")])
 def test_targets_are_forms_of_one_network(target, layout):
     model = random_weights(NETWORKS[8].build(conv=ke.HetConv(4, layout), classifier_activation=None))
     fast = ke.deploy(model, target=target)
@@ -113,8 +117,12 @@ def test_one_map_with_two_readers_and_a_layer_with_two_uses_are_not_folded():
 class Noise(layers.Layer):
     """Random numbers at inference too."""
 
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.seed = keras.random.SeedGenerator()
+
     def call(self, inputs):
-        return inputs + keras.random.normal(keras.ops.shape(inputs))
+        return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.seed)
 
 
 class Forgetful(layers.Layer):
@@ -254,19 +262,19 @@ def test_bands_are_folded_one_by_one():
 # Whole classifiers.
 
 
-@pytest.mark.parametrize("name", ["EfficientNetLite0", "ResNet50V2"])
-def test_a_fine_tuned_classifier_with_its_preprocessing(name, tmp_path):
+@pytest.mark.parametrize(("name", "options"), [("EfficientNetLite0", {"depth": 0.3}), ("ResNet18", {"width": 0.25})])
+def test_a_fine_tuned_classifier_with_its_preprocessing(name, options):
     """As `fine_tune` builds and nests it; the images' arithmetic merges with the network's, or goes into the stem."""
     from keras_effconv.training import network, recipe
 
-    chosen = recipe.FineTune(model=name, weights=None, image_size=64, options={"depth": 0.3})
+    chosen = recipe.FineTune(model=name, weights=None, image_size=48, options=options)
     model = random_weights(network.classifier(network.backbone(chosen), 5, 0.2, "network"))
-    images = keras.Input((64, 64, 3))
+    images = keras.Input((48, 48, 3))
     fast = ke.deploy(random_weights(keras.Model(images, model(images), name="training")))
     assert not names(fast, keras.Model, layers.Rescaling, layers.Dropout)
     wanted = [ke.preprocessing_for(each).preprocessing for each in (model, fast)]
     assert dataclasses.replace(wanted[0], mean=wanted[1].mean, std=wanted[1].std) == wanted[1]
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype("float32")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3)).astype("float32")
     np.testing.assert_allclose(fast(pixels), model(pixels), rtol=0, atol=1e-5)
 
 
@@ -275,27 +283,45 @@ def test_trained_weights_keep_their_predictions():
     model = ke.EfficientNetLite0(weights="imagenet")
     fast = ke.deploy(model)
     photos, labels = photos_for(fast)
-    expected, received = (each.predict(photos, verbose=0) for each in (model, fast))
+    expected, received = (run(each, photos) for each in (model, fast))
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5)
     assert all(int(row.argmax()) in photo["accept"] for row, photo in zip(received, labels, strict=True))
-    report = ke.quantize(fast, "bfloat16", photos, expected.argmax(-1)).quantize_report
-    assert report.agreement == report.accuracy[1] == 1 and report.accuracy[0] == 1
-    assert report.megabytes[1] < 0.7 * report.megabytes[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionV3", "MobileNetV3Small",
+     "NASNetMobile", "ResNet50", "Xception"],
+)  # fmt: skip
+def test_networks_of_keras_are_equal(name):
+    model = random_weights(getattr(keras.applications, name)(weights=None, classifier_activation=None))
+    fast = ke.deploy(model)
+    left, norms = (len(names(each, layers.BatchNormalization)) for each in (fast, model))
+    assert left == {"DenseNet121": 62, "NASNetMobile": 4}.get(name, 0)
+    assert len(fast.deploy_report.folded) >= norms - left
 
 
 # Fewer bits.
 
 
-@pytest.mark.parametrize("dtype", ["int8", "bfloat16", "mixed_bfloat16"])
+@pytest.mark.parametrize("dtype", ["int8", "bfloat16"])
 def test_quantized_models_are_near_and_come_back(dtype, tmp_path):
-    model = ke.deploy(random_weights(NETWORKS[8].build(conv="OctConv(alpha=0.5)", classifier_activation=None)))
-    quantized = ke.quantize(model, dtype)
-    assert 0 < difference(model, quantized, draws=1) < 0.1
-    assert quantized.quantize_report.layers == (
-        ("predictions",) if dtype == "int8" else tuple(names(model, layers.Layer)[1:-1])
-    )
+    image = keras.Input((16, 16, 3))
+    maps = OctConv2D(16, 3, alpha=0.5, activation="relu", name="oct")(image)
+    features = layers.GlobalAveragePooling2D(name="pool")(HetConv2D(32, 3, name="het")(MergeBands(name="merge")(maps)))
+    model = filled(image, layers.Dense(7, name="predictions")(layers.Dense(16, name="hidden")(features)))
+    images = np.random.default_rng(0).normal(size=(20, 16, 16, 3))
+    labels = run(model, images).argmax(-1)
+    quantized = ke.quantize(model, dtype, images, labels)
+    report = quantized.quantize_report
+    assert report.accuracy == (1, report.agreement) and report.agreement > 0.5
+    assert report.megabytes[1] < report.megabytes[0]
+    assert 0 < difference(model, quantized) < 0.1
+    chosen = {"int8": ("hidden", "predictions"), "bfloat16": ("oct", "merge", "het", "pool", "hidden")}
+    assert report.layers == chosen[dtype]
     quantized.save(tmp_path / "model.keras")
-    assert difference(quantized, keras.models.load_model(tmp_path / "model.keras"), draws=1) == 0
+    assert difference(quantized, keras.models.load_model(tmp_path / "model.keras")) == 0
 
 
 @pytest.mark.parametrize(
@@ -322,9 +348,7 @@ def test_code_is_refused():
             return inputs
 
     for function in (ke.deploy, ke.quantize):
-        with pytest.raises(
-            ValueError, match=r"`model` must be a built functional or sequential Keras model. Rec.*Code"
-        ):
+        with pytest.raises(ValueError, match=r"`model` must be a built functional or sequential Keras model.*Code"):
             function(Code())
     with pytest.raises(ValueError, match="`target` must be one of"):
         ke.deploy(Code(), target="gpu")

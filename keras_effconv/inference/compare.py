@@ -6,7 +6,7 @@ import numpy as np
 EVEN, ODD = (64, 75)  # pixels, where a size is unknown
 
 
-def difference(model, other, pixels=False, draws=2):
+def difference(model, other, pixels=False, draws=3):
     """The largest difference of two models' outputs, relative to the largest value of each output.
 
     Inputs are random. Where the model takes any size, an even and an odd one are tried.
@@ -15,7 +15,7 @@ def difference(model, other, pixels=False, draws=2):
         model: Keras model, the reference.
         other: Keras model of the same inputs and outputs.
         pixels: bool; inputs are whole numbers from 0 to 255, not Gaussian. Default `False`.
-        draws: int, how often inputs are drawn.
+        draws: int, the batch: how many inputs are drawn.
 
     Returns:
         A float; infinite where an output is not finite.
@@ -23,12 +23,11 @@ def difference(model, other, pixels=False, draws=2):
     rng, largest = np.random.default_rng(0), 0.0
     dynamic = any(None in x.shape[1:] for x in model.inputs)
     for side in (EVEN, ODD) if dynamic else (EVEN,):
-        for _ in range(draws):
-            shapes = [(1, *(side if size is None else size for size in x.shape[1:])) for x in model.inputs]
-            arrays = [_draw(rng, shape, x.dtype, pixels) for shape, x in zip(shapes, model.inputs)]
-            inputs = keras.tree.pack_sequence_as(model._inputs_struct, arrays)
-            pairs = zip(*(keras.tree.flatten(each(inputs, training=False)) for each in (model, other)))
-            largest = max(largest, *(_relative(*map(_array, pair)) for pair in pairs))
+        shapes = [(draws, *(side if size is None else size for size in x.shape[1:])) for x in model.inputs]
+        arrays = [_draw(rng, shape, x.dtype, pixels) for shape, x in zip(shapes, model.inputs)]
+        inputs = keras.tree.pack_sequence_as(model._inputs_struct, arrays)
+        pairs = zip(*(keras.tree.flatten(each(inputs, training=False)) for each in (model, other)))
+        largest = max(largest, *(_relative(*map(_array, pair)) for pair in pairs))
     return largest
 
 

@@ -39,10 +39,10 @@ def deploy(model, target="auto", tolerance=1e-4):
     Example:
 
     >>> import keras_effconv
-    >>> model = keras_effconv.EfficientNetB0(weights=None, input_shape=(32, 32, 3))
+    >>> model = keras_effconv.ResNet20(weights=None)
     >>> fast = deploy(model)
     >>> len(model.layers), len(fast.layers), fast.deploy_report.max_difference < 1e-4
-    (239, 131, True)
+    (75, 46, True)
     """
     one_of("target", target, ("auto", *TARGETS))
     graph = Graph(model)

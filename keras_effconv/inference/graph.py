@@ -94,7 +94,7 @@ class Graph:
 
         def record(*args, **kwargs):
             nested = graph_of(operation)
-            if nested is not None and len(args) == 1 and not any(value for value in kwargs.values()):
+            if nested is not None and _is_plain_call(args, kwargs):
                 return nested._run_through_graph(args[0], self._recorder)
             specs = operation.compute_output_spec(*args, **kwargs)
             outputs = keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), specs)
@@ -131,8 +131,8 @@ class Graph:
 
     def is_plain(self, step):
         """Whether a step is a layer of its own (not called elsewhere) in inference mode: what rules may rewrite."""
-        plain_call = len(step.args) == 1 and not any(value for value in step.kwargs.values())
-        return isinstance(step.operation, keras.layers.Layer) and self.uses[id(step.operation)] == 1 and plain_call
+        own = isinstance(step.operation, keras.layers.Layer) and self.uses[id(step.operation)] == 1
+        return own and _is_plain_call(step.args, step.kwargs)
 
     def absorb(self, step, writer):
         """Let the step that writes the one input of a step write its output instead; the step goes."""
@@ -195,3 +195,8 @@ class Graph:
         if not isinstance(step.operation, keras.layers.Layer) and name == step.name:
             return step.operation
         return step.layer(name)
+
+
+def _is_plain_call(args, kwargs):
+    """Whether a call has one argument and no option such as `training=True` or a mask."""
+    return len(args) == 1 and all(value is None or value is False for value in kwargs.values())

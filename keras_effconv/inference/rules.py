@@ -89,7 +89,7 @@ def fold_backward(graph):
     for step in list(graph.steps):
         affine = affine_of(step) if graph.is_plain(step) else None
         writer = affine and graph.only_writer(step)
-        if not writer or not _is_foldable(graph, writer) or not _is_of_one_type(step, writer):
+        if not writer or not _is_linear(graph, writer) or not _is_of_one_type(step, writer):
             continue
         index = [id(value) for value in writer.outputs].index(id(step.inputs[0]))
         first = sum(value.shape[-1] for value in writer.outputs[:index])
@@ -100,14 +100,18 @@ def fold_backward(graph):
     return folded
 
 
-def _is_foldable(graph, step):
-    """Whether a step is a convolution, its own, without an activation and not quantised."""
-    layer = step.operation
+def _is_convolution(graph, step):
+    """Whether a step is a convolution or dense layer of its own, whose kernel is neither quantised nor adapted."""
     if step.kind not in FORMS or not graph.is_plain(step):
         return False
+    layer = step.operation
     adapted = getattr(layer, "quantization_mode", None) is not None or getattr(layer, "lora_enabled", False)
-    last = step.config.get("data_format", "channels_last") == "channels_last"
-    return step.config["activation"] == "linear" and last and not adapted
+    return step.config.get("data_format", "channels_last") == "channels_last" and not adapted
+
+
+def _is_linear(graph, step):
+    """Whether a step is a convolution without an activation."""
+    return _is_convolution(graph, step) and step.config["activation"] == "linear"
 
 
 def _is_of_one_type(step, other):
@@ -137,14 +141,14 @@ def fold_forward(graph):
         reader = affine and graph.only_reader(step.outputs[0])
         padded = reader and reader.kind in (layers.ZeroPadding2D, SamePadding2D) and graph.is_plain(reader)
         reader = graph.only_reader(reader.outputs[0]) if padded else reader
-        if not reader or not _is_open(graph, reader) or not _is_of_one_type(step, reader):
+        if not reader or not _reads_all_channels(graph, reader) or not _is_of_one_type(step, reader):
             continue
         scale, offset = affine
         if not padded and _reads_no_border(reader.config):
             reader.edits.append(scale_channels(scale, offset, FORMS[reader.kind].along_rows))
             reader.changes["use_bias"] = True
             offset = np.zeros_like(offset)
-        elif np.all(scale) and np.any(scale != 1):
+        elif np.all(scale):
             reader.edits.append(scale_channels(scale, np.zeros_like(offset), FORMS[reader.kind].along_rows))
             offset = offset / scale
         else:
@@ -156,14 +160,10 @@ def fold_forward(graph):
     return folded
 
 
-def _is_open(graph, step):
+def _reads_all_channels(graph, step):
     """Whether a step is a convolution over all channels, so that its input channels can be scaled."""
-    if step.kind not in FORMS or FORMS[step.kind].along_rows is None or not graph.is_plain(step):
-        return False
-    layer, config = step.operation, step.config
-    adapted = getattr(layer, "quantization_mode", None) is not None or getattr(layer, "lora_enabled", False)
-    last = config.get("data_format", "channels_last") == "channels_last"
-    return last and config.get("groups", 1) == 1 and not adapted
+    whole = _is_convolution(graph, step) and FORMS[step.kind].along_rows is not None
+    return whole and step.config.get("groups", 1) == 1
 
 
 def _reads_no_border(config):
@@ -179,7 +179,7 @@ def fuse_activations(graph):
         writer = activation and graph.only_writer(step)
         if not writer or len(writer.outputs) > 1:
             continue
-        if _is_foldable(graph, writer) and _is_of_one_type(step, writer):
+        if _is_linear(graph, writer) and _is_of_one_type(step, writer):
             writer.changes["activation"] = activation
             graph.absorb(step, writer)
             fused.append(f"{step.name} -> {writer.name}")

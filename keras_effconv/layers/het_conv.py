@@ -187,14 +187,15 @@ class HetConv2D(ConvolutionBase):
         if execution == "dense":
             return self.finish(conv(inputs, self.dense_kernel(), self.strides, self.padding, self.dilation_rate))
         padded, padding = self._padded(_take(inputs, self._channel_order, axis=-1))
-        outputs = self._wide(padded, padding, execution)
+        to_filters = _inverse(self._filter_order)
+        outputs = _take(self._wide(padded, padding, execution), to_filters, axis=-1)
         if self.pointwise_kernel is None:
-            return self.finish(_take(outputs, _inverse(self._filter_order), axis=-1))
-        narrow = conv(self._centers(padded, padding), self._narrow_kernel()[None, None], self.strides)
-        if self.use_bias:
-            # Before the sum: TensorFlow then computes convolution, bias, sum and activation as one operation.
-            narrow = ops.add(narrow, _take(ops.convert_to_tensor(self.bias), self._filter_order, axis=0))
-        return self.activation(_take(add(narrow, outputs), _inverse(self._filter_order), axis=-1))
+            return self.finish(outputs)
+        kernel = _take(self._narrow_kernel(), to_filters, axis=1)
+        narrow = conv(self._centers(padded, padding), kernel[None, None], self.strides)
+        if self.use_bias:  # before the sum: see `add`
+            narrow = ops.add(narrow, self.bias)
+        return self.activation(add(narrow, outputs))
 
     def _fastest(self):
         """Many parts are faster as one grouped convolution, few as separate ones: see docs/layers.md."""
