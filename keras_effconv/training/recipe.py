@@ -97,14 +97,14 @@ class Recipe:
 
     head_epochs: int = 40
     head_lr: float = 3e-3
-    epochs: int = 8
+    epochs: int = 10
     batch_size: int = 32
     accumulate: int = 1
 
     optimizer: str = "adamw"
     momentum: float = 0.9
     lr: float | None = None
-    warmup_epochs: float = 0.8
+    warmup_epochs: float = 1.0
     schedule: str = "cosine"
     decay_rate: float = 0.1
     decay_epochs: tuple[float, ...] = ()
@@ -124,7 +124,7 @@ class Recipe:
     class_weights: bool = False
     dropout: float = 0.2
     drop_connect_rate: float = 0.1
-    ema: float = 0.0
+    ema: float = 0.98
     sizes: tuple[int, ...] = ()
     dtype: str = "float32"
     patience: int = 0

@@ -4,7 +4,8 @@ import dataclasses
 
 from keras_effconv.training.recipe import Recipe
 
-SCRATCH = {"weights": None, "head_epochs": 0, "unfreeze_blocks": -1, "freeze_norm": False, "drop_connect_rate": 0.0}
+WHOLE = {"head_epochs": 0, "unfreeze_blocks": -1, "freeze_norm": False, "ema": 0.0}
+SCRATCH = {**WHOLE, "weights": None, "drop_connect_rate": 0.0}
 PLAIN = {**SCRATCH, "dropout": 0.0, "label_smoothing": 0.0}
 OCTCONV = Recipe(
     model="ResNet50",
@@ -47,26 +48,23 @@ RECIPES = {
         decay_epochs=(2.4,),
         weight_decay=1e-5,
         augmentation="autoaugment",
-        ema=0.9999,
-        **{**SCRATCH, "drop_connect_rate": 0.2},
+        **{**SCRATCH, "drop_connect_rate": 0.2, "ema": 0.9999},
         source="arXiv:1905.11946, section 5.2 (momentum and decay 0.9, rate 0.256, x0.97 every 2.4 epochs, 1e-5, "
         "dropout and stochastic depth 0.2 for B0); the authors' repository (batch 4096, 350 epochs, 5 of warm-up, "
         "smoothing 0.1, average 0.9999, epsilon 1e-3). Its policy is `v0`, here arXiv:1805.09501, table 9",
     ),
     "efficientnet-transfer": Recipe(
         model="EfficientNetB0",
-        head_epochs=0,
         epochs=100,
         batch_size=256,
         optimizer="nesterov",
         lr=0.01,
         warmup_epochs=0,
         weight_decay=1e-5,
-        unfreeze_blocks=-1,
-        freeze_norm=False,
         augmentation="inception",
         label_smoothing=0.0,
         drop_connect_rate=0.2,
+        **WHOLE,
         source="arXiv:1905.11946, section 5.3, gives no numbers, and the code was not released. It follows "
         "arXiv:1805.08974, appendix: Nesterov 0.9, batch 256, 20,000 steps, cosine, crops and mirror images. `epochs` "
         "is that for 51,000 images: set it to 20,000 * 256 / images. Assumed: the rate and the decay (searched for "
