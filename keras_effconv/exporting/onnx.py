@@ -4,7 +4,6 @@ import json
 
 from keras_effconv.exporting.format import Format
 from keras_effconv.exporting.places import alone
-from keras_effconv.exporting.program import frozen
 from keras_effconv.extras import require
 
 FILE, OPSET = "model.onnx", 17
@@ -12,8 +11,10 @@ FILE, OPSET = "model.onnx", 17
 
 def write(program, folder, precision, settings):
     """By tf2onnx, from a graph of constants; what `export.json` tells of the input is in the file's metadata too."""
+    from keras_effconv.exporting.freezing import frozen
+
     onnx, convert = require("onnx", "export"), require("tf2onnx.convert", "export")
-    _, graph = frozen(program.model)
+    graph = frozen(program.model)
     names = {f"{name}:0": name for name in ("images", "probabilities")}
     model, _ = convert.from_graph_def(
         graph,

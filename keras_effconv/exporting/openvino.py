@@ -5,7 +5,6 @@ import threading
 
 from keras_effconv.exporting.format import Format
 from keras_effconv.exporting.places import alone
-from keras_effconv.exporting.program import frozen
 from keras_effconv.extras import require
 
 FILE = "model.xml"
@@ -14,8 +13,10 @@ HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 def write(program, folder, precision, settings):
     """By OpenVINO's own reader of TensorFlow graphs; `float16` halves `model.bin`, the arithmetic is the device's."""
+    from keras_effconv.exporting.freezing import frozen
+
     openvino = require("openvino", "export")
-    _, graph = frozen(program.model)
+    graph = frozen(program.model)
     (folder / "graph.pb").write_bytes(graph.SerializeToString())
     model = openvino.convert_model(folder / "graph.pb")
     (folder / "graph.pb").unlink()
