@@ -9,8 +9,8 @@ def frozen(model):
     """The probabilities of a `Program`'s model as a graph without variables, and without anything that it need not do.
 
     The converters take Keras' variables and the constants of its `Normalization` for inputs, and the loose ends of a
-    graph for outputs. What does not depend on the images is computed here: a kernel that a layer assembles from its
-    weights (HetConv) must be a constant to be quantised, and OpenVINO got some of these assemblies wrong.
+    graph for outputs. What does not depend on the images is computed here, since a kernel that a layer assembles from
+    its weights (HetConv) must be a constant to be quantised.
 
     Returns:
         A `GraphDef` whose nodes `images` and `probabilities` are its input and output.
