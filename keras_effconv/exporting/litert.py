@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_effconv.exporting.format import LABELS, METADATA, Format
 from keras_effconv.exporting.places import alone
-from keras_effconv.exporting.program import frozen
 from keras_effconv.extras import require
 
 FILE = "model.tflite"
@@ -19,8 +18,9 @@ def write(program, folder, precision, settings):
     """By TensorFlow's converter. What is beside the file is also in it, as an archive at its end that `unzip` reads."""
     import tensorflow as tf
 
-    concrete, _ = frozen(program.model)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    from keras_effconv.exporting.freezing import concrete_function, frozen
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete_function(frozen(program.model))])
     PRECISIONS[precision](converter, tf, settings)
     with warnings.catch_warnings():  # statistics of quantized inputs, which these are not
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")

@@ -4,27 +4,32 @@ import json
 
 from keras_effconv.exporting.format import Format
 from keras_effconv.exporting.places import alone
-from keras_effconv.exporting.program import frozen
 from keras_effconv.extras import require
 
 FILE, OPSET = "model.onnx", 17
 
 
 def write(program, folder, precision, settings):
-    """By tf2onnx, from a graph of constants; what `export.json` tells of the input is in the file's metadata too."""
-    onnx, convert = require("onnx", "export"), require("tf2onnx.convert", "export")
-    _, graph = frozen(program.model)
-    names = {f"{name}:0": name for name in ("images", "probabilities")}
-    model, _ = convert.from_graph_def(
-        graph,
-        name=program.model.name,
-        input_names=["images:0"],
-        output_names=["probabilities:0"],
-        tensors_to_rename=names,
-        opset=OPSET,
-    )
+    """What `export.json` tells of the input is in the file's metadata too."""
+    onnx = require("onnx", "export")
+    model = converted(program)
     onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in program.metadata().items()})
     onnx.save(model, folder / FILE)
+
+
+def converted(program):
+    """A program as an ONNX `ModelProto`, by tf2onnx."""
+    from keras_effconv.exporting.freezing import INPUT, OUTPUT, frozen
+
+    model, _ = require("tf2onnx.convert", "export").from_graph_def(
+        frozen(program.model),
+        name=program.model.name,
+        input_names=[f"{INPUT}:0"],
+        output_names=[f"{OUTPUT}:0"],
+        tensors_to_rename={f"{name}:0": name for name in (INPUT, OUTPUT)},
+        opset=OPSET,
+    )
+    return model
 
 
 def load(folder, precision, threads):

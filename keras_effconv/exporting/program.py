@@ -1,6 +1,5 @@
 """What every format is made of: images 0..255 in, probabilities out, and the names of the classes."""
 
-import functools
 from typing import NamedTuple
 
 import keras
@@ -104,40 +103,3 @@ def embedding(model):
         if isinstance(read, keras.KerasTensor) and set(read.shape[1:-1]) <= {1}:
             return layers.Flatten(name=f"{model.name}_embedding")(read)
     return model.output
-
-
-def frozen(model):
-    """The probabilities of a `Program`'s model as a graph with its weights as constants, and nothing else in it.
-
-    The converters of other runtimes take Keras' variables and the constants of its `Normalization` for inputs; so they
-    get a graph that has neither.
-
-    Returns:
-        A concrete function of TensorFlow, and a `GraphDef` of its nodes `images` and `probabilities` and what lies
-        between.
-    """
-    import tensorflow as tf
-
-    trainable, other = ([v.numpy() for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables))
-
-    @functools.partial(tf.function, autograph=False)
-    def function(images):
-        constants = [[tf.constant(value) for value in values] for values in (trainable, other)]
-        (probabilities, _), _ = model.stateless_call(*constants, images, training=False)
-        return {"probabilities": tf.identity(probabilities, name="probabilities")}
-
-    concrete = function.get_concrete_function(tf.TensorSpec(model.input_shape, tf.float32, name="images"))
-    return concrete, _needed(concrete.graph.as_graph_def(), "probabilities")
-
-
-def _needed(graph, output):
-    """A `GraphDef` without the nodes that an output does not need: some converters take their ends for outputs."""
-    nodes, names, wanted = {node.name: node for node in graph.node}, set(), [output]
-    while wanted:
-        name = wanted.pop().lstrip("^").split(":")[0]
-        if name not in names:
-            names.add(name)
-            wanted += nodes[name].input
-    kept = type(graph)(library=graph.library, versions=graph.versions)
-    kept.node.extend(node for node in graph.node if node.name in names)
-    return kept
