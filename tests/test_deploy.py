@@ -273,10 +273,10 @@ def test_bands_are_folded_one_by_one():
 
 @pytest.mark.parametrize(("name", "options"), [("EfficientNetLite0", {"depth": 0.3}), ("ResNet18", {"width": 0.25})])
 def test_a_fine_tuned_classifier_with_its_preprocessing(name, options):
-    """As `fine_tune` builds and nests it; the images' arithmetic merges with the network's, or goes into the stem."""
+    """As `train` builds and nests it; the images' arithmetic merges with the network's, or goes into the stem."""
     from keras_effconv.training import network, recipe
 
-    chosen = recipe.FineTune(model=name, weights=None, image_size=48, options=options)
+    chosen = recipe.Recipe(model=name, weights=None, image_size=48, options=options)
     model = random_statistics(network.classifier(network.backbone(chosen), 5, 0.2, "network"))
     images = keras.Input((48, 48, 3))
     fast = ke.deploy(random_statistics(keras.Model(images, model(images), name="training")))

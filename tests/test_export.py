@@ -519,11 +519,11 @@ def test_accuracy_on_flowers_in_every_format(tmp_path):
 
 def flower_model(folder):
     """Fine-tuned for no epochs: the head's phase alone."""
-    from keras_effconv.training import FineTune, fine_tune
+    from keras_effconv.training import Recipe, train
     from keras_effconv.training.network import preprocessing
 
-    recipe = FineTune(model="EfficientNetLite0", epochs=0, augmentation="none")
+    recipe = Recipe(model="EfficientNetLite0", epochs=0, augmentation="none")
     wanted = preprocessing(recipe)
     source = SHARED / "data" / "flowers"
     dataset = data.from_directory(source, wanted.size, wanted.crop, wanted.interpolation)
-    return fine_tune(recipe, dataset, folder / "run").model, dataset
+    return train(recipe, dataset, folder / "run").model, dataset

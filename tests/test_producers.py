@@ -20,7 +20,7 @@ import keras_effconv as ke
 from keras_effconv import zoo
 from keras_effconv.blocks import bands
 from keras_effconv.layers import OctConv2D, OctDepthwiseConv2D
-from keras_effconv.training import FineTune
+from keras_effconv.training import Recipe
 from keras_effconv.training.network import backbone
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -110,7 +110,7 @@ def test_a_fine_tune_prepares_images_as_the_weights_want_them(tmp_path):
     """Keras' ResNets read BGR less a mean, torch's RGB by mean and deviation: the layer follows the file."""
     path = FIXTURES / "producers" / "timm-resnet18-64.json.gz"
     record = json.loads(gzip.decompress(path.read_bytes()))
-    recipe = FineTune(model="ResNet18", weights=stored(record, tmp_path / "model.safetensors"), image_size=64)
+    recipe = Recipe(model="ResNet18", weights=stored(record, tmp_path / "model.safetensors"), image_size=64)
     network, constructor = backbone(recipe), ke.ResNet18
     layer = network.get_layer("preprocessing")
     assert constructor.preprocessing.bgr and not layer.preprocessing.bgr

@@ -175,6 +175,3 @@ LIMITS = (
     ("temperature", 1e-6, ANY),
     ("teacher_weight", 0, 1),
 )
-
-
-FineTune = Recipe
