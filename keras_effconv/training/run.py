@@ -1,7 +1,6 @@
 """A whole run of a recipe: the head on frozen features, then the network in stages, with checkpoints."""
 
 import contextlib
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from keras_effconv.training.recalibrate import recalibrate
 from keras_effconv.training.schedules import learning_rate
 from keras_effconv.training.stages import stages
 from keras_effconv.training.trainer import Trainer, at_size
+from keras_effconv.training.watching import Patience, Speed
 
 NAME = "network"
 LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3
@@ -214,46 +214,3 @@ def _hand_over(before, after):
     pairs = zip(old.variables, new.variables) if same else [(old.iterations, new.iterations)]
     for source, target in pairs:
         target.assign(source)
-
-
-class Patience(keras.callbacks.Callback):
-    """Ends training after so many epochs without a better validation accuracy; 0: never.
-
-    Keras' `EarlyStopping` counts for itself and forgets on resumption; here the curves count.
-    """
-
-    def __init__(self, epochs, keeper):
-        super().__init__()
-        self.epochs, self.keeper = epochs, keeper
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.epochs and epoch + 1 - best_epoch(self.keeper.curves, self.keeper.head) >= self.epochs:
-            self.model.stop_training = True
-
-
-class Speed(keras.callbacks.Callback):
-    """Training images per second, validation apart; the first batch, which compiles, does not count."""
-
-    def __init__(self, images):
-        super().__init__()
-        self.images, self.seconds, self.done, self.begun = images, 0.0, 0, None
-
-    def on_train_batch_begin(self, batch, logs=None):
-        if self.begun is None and batch:
-            self.begun = time.perf_counter()
-            self.first = batch
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.last = batch
-
-    def on_test_begin(self, logs=None):
-        if self.begun is not None:
-            self.seconds += time.perf_counter() - self.begun
-            self.done += self.last - self.first + 1
-        self.begun = None
-
-    @property
-    def images_per_second(self):
-        """Over all epochs so far; 0 before the first has ended."""
-        steps = max(self.params.get("steps") or 1, 1) if self.params else 1
-        return self.images * self.done / steps / self.seconds if self.seconds else 0.0
