@@ -1,5 +1,6 @@
 """OpenVINO's intermediate representation: `model.xml` and `model.bin`."""
 
+import functools
 import json
 import threading
 
@@ -10,6 +11,7 @@ from keras_effconv.extras import require
 
 FILE = "model.xml"
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
+KEPT = 4  # batch sizes
 
 
 def write(program, folder, precision, settings):
@@ -28,17 +30,24 @@ def write(program, folder, precision, settings):
 
 
 def load(folder, precision, threads):
-    """A model compiled for the CPU, one call at a time.
+    """A model compiled for the CPU, anew for each batch size and kept for the last few; one call at a time.
 
-    Left to itself, OpenVINO computes in bfloat16 where the processor has it; here that is asked for.
+    With a batch size that is left open, OpenVINO (2026.4.1) computes some convolutions of 1 x 1 maps wrongly for single
+    images. Left to itself it also computes in bfloat16 where the processor has it; here that is asked for.
     """
     core = require("openvino", "export").Core()
     options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": threads or 0}
-    compiled, one = core.compile_model(core.read_model(folder / FILE), "CPU", options), threading.Lock()
+    model, one = core.read_model(folder / FILE), threading.Lock()
+
+    @functools.lru_cache(maxsize=KEPT)
+    def compiled(shape):
+        fixed = model.clone()
+        fixed.reshape({"images": shape})
+        return core.compile_model(fixed, "CPU", options)
 
     def run(images):
         with one:
-            return compiled(images)["probabilities"]
+            return compiled(images.shape)(images)["probabilities"]
 
     return run
 
