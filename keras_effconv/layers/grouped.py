@@ -59,7 +59,7 @@ def add(x, y):
 
 
 def most_split_parts():
-    """The parts up to which separate convolutions are the faster form, as `scripts/benchmark.py` measured it.
+    """The parts up to which separate convolutions are the faster form, as `scripts/benchmark_layers.py` measured it.
 
     JAX on a CPU computes a grouped convolution slower than the plain one; 64 keeps the graph within bounds.
     """
