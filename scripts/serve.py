@@ -8,6 +8,8 @@ which the newest are served, also those that appear later. Ctrl-C, or SIGTERM, e
 """
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -34,6 +36,8 @@ flags.DEFINE_float("request_timeout", 60.0, "Seconds in which a request must be 
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"expected flags only, received {' '.join(argv[1:])}")
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: sys.exit(0))
     try:
         run()
     except (ValueError, OSError, ImportError) as error:
@@ -48,6 +52,9 @@ def run():
     wrong = [name for name in names if not name or set(name) & set("/:")]
     if wrong:
         raise ValueError(f"--name: expected a name without / and :, received {wrong[0]!r}")
+    missing = [model for model in FLAGS.model if not Path(model).is_dir()]
+    if missing:
+        raise ValueError(f"--model: expected a folder that exists, received {missing[0]!r}")
     from keras_effconv import serving
 
     body = round(FLAGS.max_body_mb * 2**20)

@@ -295,6 +295,15 @@ def test_slow_clients_are_cut_off_and_others_answered(server):
     assert set(endings[0::3]) | set(endings[2::3]) == {b""}
 
 
+def test_who_sends_requests_without_end_is_cut_off(server):
+    body = json.dumps(floats(*[1] * 500)).encode()
+    head = f"POST /v1/models/onnx:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with server.connect() as connection, pytest.raises(ConnectionError):
+        for _ in range(3000):  # 30 MB
+            connection.sendall(head + body)
+    assert server.client.get("/healthz").status_code == 200
+
+
 # --- load and versions -----------------------------------------------------------------------------------------------
 
 
@@ -499,21 +508,30 @@ def test_the_other_formats_answer_the_same(name, tmp_path):
 # --- the process -----------------------------------------------------------------------------------------------------
 
 
-def test_a_users_mistake_is_one_line_and_status_2(server, tmp_path):
-    port = server.address.rsplit(":", 1)[1]
-    onnx = f"--model={server.folder / 'onnx'}"
+def test_a_users_mistake_is_one_line_and_status_2(tmp_path):
+    folder = f"--model={tmp_path}"
     check_mistakes(
         "serve.py",
         [
             ((), "--model"),
-            ((f"--model={tmp_path}",), "expected an export in"),
-            ((f"--model={tmp_path / 'no'}",), "expected an export in"),
-            ((f"{onnx},{server.folder / 'onnx'}",), "--name: expected another one"),
-            ((onnx, "--name=a:b"), "--name: expected a name without"),
-            ((onnx, f"--port={port}"), "in use"),
-            ((onnx, "--max_queue=0"), "--max_queue"),
+            ((f"--model={tmp_path / 'no'}",), "--model: expected a folder"),
+            ((f"--model={tmp_path},{tmp_path}",), "--name: expected another one"),
+            ((folder, "--name=a:b"), "--name: expected a name without"),
+            ((folder, "--max_queue=0"), "--max_queue"),
         ],
     )
+
+
+def test_what_cannot_be_served_is_one_line(server, tmp_path):
+    with pytest.raises(ValueError, match=r"expected an export in .*: there is none in it"):
+        serving.Versions(tmp_path)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "export.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"expected an export in .*: KeyError: 'format'") as caught:
+        serving.Versions(tmp_path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(OSError, match="in use"):
+        serving.serve({}, port=int(server.address.rsplit(":", 1)[1]))
 
 
 def test_sigterm_under_load_answers_what_was_accepted_and_exits_0(server):

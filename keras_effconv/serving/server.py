@@ -1,17 +1,21 @@
 """A process that serves: from a socket to a clean end."""
 
+import os
 import signal
 import socket
-import sys
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from keras_effconv.serving.app import Limits, app
 
+AHEAD = 1 << 20  # bytes of further requests that a client may send before one is answered
+
 
 def serve(models, host="127.0.0.1", port=8501, limits=None, shutdown_timeout=30, started=None):
-    """Serve models until SIGTERM or SIGINT; then what has arrived is answered, and the process ends with status 0.
+    """Serve models until SIGTERM or SIGINT; then what has arrived is answered, and the signal is raised again.
+
+    A second SIGINT ends the process at once.
 
     Args:
         models: dict of str -> `Versions`.
@@ -40,13 +44,11 @@ def serve(models, host="127.0.0.1", port=8501, limits=None, shutdown_timeout=30,
             server_header=False,
             timeout_graceful_shutdown=shutdown_timeout,
         )
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it has ended
         _Server(config, started).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Tells when it has started."""
+    """Tells when it has started, and ends at once when it is asked a second time."""
 
     def __init__(self, config, tell):
         super().__init__(config)
@@ -57,18 +59,29 @@ class _Server(uvicorn.Server):
         if self.tell:
             self.tell(sockets[0].getsockname()[1])
 
+    def handle_exit(self, number, frame):
+        if self.should_exit and number == signal.SIGINT:
+            os._exit(130)
+        super().handle_exit(number, frame)
+
 
 def _protocol(seconds):
-    """uvicorn, but a client that does not send its request, or does not read its answer, is cut off."""
+    """As uvicorn's, but who does not send a request, does not read the answer, or sends without end, is cut off."""
 
     class Protocol(H11Protocol):
-        deadline = None
+        deadline, ahead = None, 0
 
         def connection_made(self, transport):
             super().connection_made(transport)
             self._watch()
 
         def data_received(self, data):
+            # What comes before the last request is answered is kept, and uvicorn sets no bound to it.
+            answering = self.cycle and not self.cycle.response_complete and not self.cycle.more_body
+            self.ahead = self.ahead + len(data) if answering else 0
+            if self.ahead > AHEAD:
+                self.transport.abort()
+                return
             super().data_received(data)
             self._watch()
 

@@ -75,7 +75,7 @@ class Versions:
                 try:
                     loaded[number] = Version(_warm(signatures(load(folder))), stamp)
                 except Exception as error:  # whatever a runtime says of files that are not as it wants them
-                    failed[number] = stamp, " ".join(str(error).split())[:300]
+                    failed[number] = stamp, " ".join(f"{type(error).__name__}: {error}".split())[:300]
         self._failed = failed
         if loaded:
             self._loaded = loaded
