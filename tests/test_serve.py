@@ -1,103 +1,21 @@
 """A server in a process of its own, asked by a real client."""
 
-import asyncio
-import base64
-import dataclasses
-import io
 import json
 import os
 import shutil
 import signal
-import socket
-import struct
-import subprocess
-import sys
-import threading
 import time
-import zlib
 from concurrent.futures import ThreadPoolExecutor as pools
 
 import httpx
-import keras
 import numpy as np
 import pytest
-from paths import ROOT
-from PIL import Image
+from served import FORMATS, LABELS, SIZE, Server, b64, declared, decoded, eventually, expected, floats, png
 
-import keras_effconv as ke
-from keras_effconv import exporting, serving
-from keras_effconv.exporting import places
-from keras_effconv.exporting.format import Format
-from keras_effconv.files import write_json
-from keras_effconv.serving.batching import Batcher, Full
+from keras_effconv import serving
 from scripts import check_mistakes
 
-SIZE, LABELS, LIMIT = 16, ["rose", "tulip", "Löwenzahn"], 1 << 20
-FORMATS = ("saved_model", "onnx")
-
-
-def small(seed):
-    keras.utils.set_random_seed(seed)
-    image = keras.Input((SIZE, SIZE, 3))
-    x = ke.ImagePreprocessing(SIZE, mean=(127.0,) * 3, std=(40.0,) * 3, name="preprocessing")(image)
-    x = keras.layers.Conv2D(4, 3, activation="relu")(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    return keras.Model(image, keras.layers.Dense(len(LABELS), activation="softmax")(x))
-
-
-def png(seed, size=40):
-    file = io.BytesIO()
-    rng = np.random.default_rng(seed)
-    flat = np.broadcast_to(rng.integers(0, 255, 3), (size, size, 3)) + rng.integers(-40, 40, (size, size, 3))
-    Image.fromarray(flat.clip(0, 255).astype("uint8")).save(file, "png")
-    return file.getvalue()
-
-
-def b64(data):
-    return {"b64": base64.b64encode(data).decode()}
-
-
-class Server:
-    """scripts/serve.py of two models, one of each format; `next` is an ONNX export that may become a version."""
-
-    def __init__(self, folder):
-        self.models = [small(seed) for seed in (1, 2)]
-        with pytest.MonkeyPatch.context() as patch:  # of which a second process need not be asked here
-            plain = exporting.FORMATS["saved_model"]._replace(verify=None)
-            patch.setitem(exporting.FORMATS, "saved_model", plain)
-            ke.export(self.models[0], folder / "saved_model", labels=LABELS, top=2)
-        ke.export(self.models[0], folder / "onnx" / "1", "onnx", labels=LABELS)
-        self.next = ke.export(self.models[1], folder / "next", "onnx", labels=LABELS)
-        self.folder, self.errors = folder, (folder / "stderr").open("w+")
-        flags = ["--model=" + ",".join(str(folder / name) for name in FORMATS)]
-        flags += ["--port=0", "--poll_seconds=0.1", "--max_body_mb=1", "--read_timeout=2", "--max_delay_ms=100"]
-        command = [sys.executable, str(ROOT / "scripts" / "serve.py"), *flags, "--max_batch_size=8"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors, text=True, cwd=ROOT)
-        self.address = self.process.stdout.readline().strip().removesuffix("/v1/models/saved_model")
-        self.client = httpx.Client(base_url=self.address, timeout=60, trust_env=False)
-
-    def stderr(self):
-        self.errors.seek(0)
-        return self.errors.read()
-
-    def post(self, name, request, end=":predict"):
-        content = request if isinstance(request, bytes) else json.dumps(request).encode()
-        return self.client.post(f"/v1/models/{name}{end}", content=content)
-
-    def metrics(self):
-        lines = self.client.get("/metrics").text.splitlines()
-        return {name.removeprefix("keras_effconv_"): float(value) for name, value in map(str.split, lines)}
-
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", int(self.address.rsplit(":", 1)[1])), timeout=20)
-
-    def close(self):
-        self.client.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-        self.errors.close()
+LIMIT = 1 << 20
 
 
 @pytest.fixture(scope="module")
@@ -108,25 +26,6 @@ def server(tmp_path_factory):
         yield started
     finally:
         started.close()
-
-
-def decoded(files):
-    from keras_effconv.data.tolerant import decode_each
-
-    images, errors = decode_each(files, SIZE, 0.875, "bicubic")
-    assert not any(errors.numpy())
-    return images.numpy().astype("float32")
-
-
-def expected(model, images):
-    return np.asarray(model(images, training=False))
-
-
-def eventually(condition, seconds=30):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "did not happen"
-        time.sleep(0.05)
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
@@ -166,16 +65,6 @@ def test_features_of_a_saved_model(server):
     request = {"signature_name": "features", "inputs": [b64(png(0)), b64(b"no")]}
     outputs = server.post("saved_model", request).json()["outputs"]
     assert np.shape(outputs["features"]) == (2, 4) and not any(outputs["features"][1])
-
-
-def declared(width, height):
-    """A PNG of a few bytes that declares a size."""
-
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -369,140 +258,6 @@ def test_memory_does_not_grow_with_requests(server):
         list(pool.map(ask, range(300)))
     assert resident() < before + 40, (before, resident())
     assert server.metrics()["held_bytes"] == 0
-
-
-# --- a runtime that waits to be told ---------------------------------------------------------------------------------
-
-
-class Gate:
-    """A format that computes when it may; the probabilities tell the version, and a white image cannot be computed."""
-
-    def __init__(self, folder, monkeypatch):
-        self.folder, self.may, self.runs = folder, threading.Event(), []
-        self.may.set()
-        monkeypatch.setitem(exporting.FORMATS, "gate", Format("gate", None, self.load, ("numpy",), places.alone))
-
-    def write(self, number):
-        told = {"format": "gate", "precision": "float32", "size": 1, "crop": None, "interpolation": "bilinear"}
-        (self.folder / str(number)).mkdir(parents=True)
-        write_json(self.folder / str(number) / "export.json", {**told, "labels": ["a", "b"]})
-
-    def load(self, folder, precision, threads):
-        def run(images):
-            assert self.may.wait(30)
-            if images.max() == 255:
-                raise RuntimeError("white")
-            self.runs.append(len(images))
-            return np.full((len(images), 2), float(folder.name), "float32")
-
-        return run
-
-
-@pytest.fixture
-def gate(tmp_path, monkeypatch):
-    made = Gate(tmp_path / "gate", monkeypatch)
-    made.write(1)
-    return made
-
-
-def floats(*values):
-    return {"signature_name": "float_images", "inputs": [[[[value] * 3]] for value in values]}
-
-
-async def reached(condition, seconds=30):
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)
-
-
-async def too_many_and_too_long(gate, versions, client):
-    async def ask(*values):
-        return await client.post("/v1/models/gate:predict", json=floats(*values))
-
-    async def told(line):
-        return line in (await client.get("/metrics")).text
-
-    gate.may.clear()
-    first = asyncio.create_task(ask(1))
-    await reached(lambda: told("accepted_requests_total 1\n"))
-    await reached(lambda: told("waiting_requests 0\n"))
-    second = asyncio.create_task(ask(2))
-    await reached(lambda: told("waiting_requests 1\n"))
-    assert (await ask(3)).status_code == 503  # the queue is full
-    assert (await ask(*[4] * 100)).status_code == 503  # too many bytes
-    gate.write(2)
-    threading.Timer(0.2, gate.may.set).start()
-    await asyncio.to_thread(versions.refresh)
-    with pytest.raises(KeyError):
-        versions.get(1)
-    for answer in (await first, await second):  # they began with version 1, which is gone
-        assert answer.json()["outputs"]["probabilities"] == [[1, 1]]
-    assert (await ask(5)).json()["outputs"]["probabilities"] == [[2, 2]]
-    gate.may.clear()
-    assert (await ask(6)).status_code == 504
-    gate.may.set()
-    answer = await ask(255)
-    assert (answer.status_code, answer.json()) == (500, {"error": "RuntimeError"})
-
-
-def test_too_many_and_too_long_are_refused_and_what_runs_is_finished(gate):
-    versions = serving.Versions(gate.folder, count=1)
-    limits = serving.Limits(max_batch=1, max_queue=1, request_timeout=3, max_held=500, poll=60)
-
-    async def story():
-        application = serving.app({"gate": versions}, limits)
-        transport = httpx.ASGITransport(app=application)
-        async with (
-            application.router.lifespan_context(application),
-            httpx.AsyncClient(transport=transport, base_url="http://server") as client,
-        ):
-            await too_many_and_too_long(gate, versions, client)
-
-    asyncio.run(story())
-
-
-def test_who_sends_what_cannot_be_computed_is_alone_with_it(gate):
-    signature = serving.Versions(gate.folder).get()[1].signatures["float_images"]
-    batcher = Batcher(max_batch=4, max_delay=5)
-    gate.runs.clear()
-    futures = [batcher.submit(signature, np.full((1, 1, 1, 3), value, "float32")) for value in (1, 255, 2, 3)]
-    assert [future.exception(30) is None for future in futures] == [True, False, True, True]
-    batcher.close()
-    assert gate.runs == [1, 1, 1]
-    with pytest.raises(Full):
-        batcher.submit(signature, np.zeros((1, 1, 1, 3), "float32"))
-
-
-def test_a_batch_holds_one_signature_and_what_was_given_up_is_not_computed(gate):
-    signature = serving.Versions(gate.folder).get()[1].signatures["float_images"]
-    other = dataclasses.replace(signature)  # as of another version
-    batcher = Batcher(max_batch=4, max_delay=0)
-    gate.runs.clear()
-    gate.may.clear()
-    image = np.zeros((1, 1, 1, 3), "float32")
-    busy = batcher.submit(signature, image)
-    eventually(busy.running)
-    given = ((signature, 1), (other, 1), (signature, 1), (other, 7), (signature, 2))
-    futures = [batcher.submit(each, np.concatenate([image] * rows)) for each, rows in given]
-    assert futures[2].cancel()
-    gate.may.set()
-    assert [len(f.result(30)["scores"]) for f in futures if not f.cancelled()] == [1, 1, 7, 2]
-    batcher.close()
-    assert gate.runs == [1, 1 + 2, 1, 4, 3]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["openvino", "litert"])
-def test_the_other_formats_answer_the_same(name, tmp_path):
-    pytest.importorskip(exporting.FORMATS[name].modules[-1])
-    model, files = small(1), [png(0), b"no", png(1)]
-    folder = ke.export(model, tmp_path / name, name, labels=LABELS)
-    for rows in [files, files[:1], files]:
-        outputs = serving.Versions(folder).get()[1].signatures["serving_default"].run(np.array(rows, object))
-        assert [bool(error) for error in outputs["error"]] == [file == b"no" for file in rows]
-        good = [i for i, file in enumerate(rows) if file != b"no"]
-        wanted = expected(model, decoded([rows[i] for i in good]))
-        np.testing.assert_allclose(outputs["probabilities"][good], wanted, atol=1e-5)
 
 
 # --- the process -----------------------------------------------------------------------------------------------------

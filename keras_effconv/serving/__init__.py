@@ -2,8 +2,8 @@
 
 from keras_effconv.extras import require
 
-for module in ("starlette", "uvicorn"):
-    require(module, "serve")
+require("starlette", "serve")
+require("uvicorn", "serve")
 
 from keras_effconv.serving.app import Limits, app  # noqa: E402
 from keras_effconv.serving.server import serve  # noqa: E402

@@ -32,7 +32,7 @@ class Limits:
         max_queue: int, requests that wait; more are refused with status 503.
         max_body: int, bytes of a request; larger ones are refused with status 413.
         max_held: int, bytes of all requests that are read or computed at the same time; then status 503.
-        read_timeout: float, seconds in which a request must arrive.
+        read_timeout: float, seconds in which a request must arrive, and its answer be taken.
         request_timeout: float, seconds in which it must be computed; status 504.
         poll: float, seconds between two looks for new versions.
     """

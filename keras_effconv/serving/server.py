@@ -27,6 +27,11 @@ def serve(models, host="127.0.0.1", port=8501, limits=None, shutdown_timeout=30,
 
     Raises:
         OSError: the port is taken.
+
+    Example:
+
+    >>> from keras_effconv.serving import Versions
+    >>> serve({"flowers": Versions("serving/flowers")}, port=8501)  # doctest: +SKIP
     """
     limits = limits or Limits()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

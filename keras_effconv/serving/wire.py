@@ -37,6 +37,13 @@ def parse(body, signatures):
 
     Raises:
         ValueError: for anything else, in one line.
+
+    Example:
+
+    >>> from keras_effconv.serving.signatures import Tensor
+    >>> default = Signature(Tensor("image_bytes", STRING, (-1,)), (), None)
+    >>> parse(b'{"instances": [{"b64": "R0lG"}]}', {"serving_default": default}).rows
+    array([b'GIF'], dtype=object)
     """
     try:
         request = json.loads(body)
