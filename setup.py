@@ -16,7 +16,17 @@ EXPORT = [
     "ai-edge-litert>=1.3",
     "tensorflow-serving-api>=2.19",
 ]
-TEST = ["pytest>=8", "pytest-xdist>=3.6", "pandas>=2.2", "hypothesis>=6.100", "pillow>=10", "dill>=0.3.8", "ruff>=0.6"]
+SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
+TEST = [
+    "pytest>=8",
+    "pytest-xdist>=3.6",
+    "pandas>=2.2",
+    "hypothesis>=6.100",
+    "httpx>=0.27",
+    "pillow>=10",
+    "dill>=0.3.8",
+    "ruff>=0.6",
+]
 
 setup(
     name="keras-effconv",
@@ -43,8 +53,9 @@ setup(
         "jax": JAX,
         "weights": WEIGHTS,
         "export": EXPORT,
+        "serve": SERVE,
         "tables": ["pandas>=2.2"],
-        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT,
+        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + SERVE,
         "docs": [],
     },
     classifiers=[

@@ -1,0 +1,12 @@
+"""Exports over HTTP, by the REST interface of TensorFlow Serving and without it."""
+
+from keras_effconv.extras import require
+
+require("starlette", "serve")
+require("uvicorn", "serve")
+
+from keras_effconv.serving.app import Limits, app  # noqa: E402
+from keras_effconv.serving.server import serve  # noqa: E402
+from keras_effconv.serving.versions import Versions  # noqa: E402
+
+__all__ = ["Limits", "Versions", "app", "serve"]

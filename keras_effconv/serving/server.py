@@ -1,0 +1,119 @@
+"""A process that serves: from a socket to a clean end."""
+
+import os
+import signal
+import socket
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from keras_effconv.serving.app import Limits, app
+
+AHEAD = 1 << 20  # bytes of further requests that a client may send before one is answered
+
+
+def serve(models, host="127.0.0.1", port=8501, limits=None, shutdown_timeout=30, started=None):
+    """Serve models until SIGTERM or SIGINT; then what has arrived is answered, and the signal is raised again.
+
+    A second SIGINT ends the process at once.
+
+    Args:
+        models: dict of str -> `Versions`.
+        host: str, the address to listen at. Default: this machine alone.
+        port: int; 0 for any that is free. Default 8501.
+        limits: `Limits`.
+        shutdown_timeout: int, seconds in which requests may be finished.
+        started: callable that is given the port when connections are taken.
+
+    Raises:
+        OSError: the port is taken.
+
+    Example:
+
+    >>> from keras_effconv.serving import Versions
+    >>> serve({"flowers": Versions("serving/flowers")}, port=8501)  # doctest: +SKIP
+    """
+    limits = limits or Limits()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        config = uvicorn.Config(
+            app(models, limits),
+            loop="asyncio",
+            http=_protocol(limits.read_timeout),
+            ws="none",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=shutdown_timeout,
+        )
+        _Server(config, started).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Tells when it has started, and ends at once when it is asked a second time."""
+
+    def __init__(self, config, tell):
+        super().__init__(config)
+        self.tell = tell
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        if self.tell:
+            self.tell(sockets[0].getsockname()[1])
+
+    def handle_exit(self, number, frame):
+        if self.should_exit and number == signal.SIGINT:
+            os._exit(130)
+        super().handle_exit(number, frame)
+
+
+def _protocol(seconds):
+    """As uvicorn's, but who does not send a request, does not read the answer, or sends without end, is cut off."""
+
+    class Protocol(H11Protocol):
+        deadline, ahead = None, 0
+
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            self._watch()
+
+        def data_received(self, data):
+            # What comes before the last request is answered is kept, and uvicorn sets no bound to it.
+            answering = self.cycle and not self.cycle.response_complete and not self.cycle.more_body
+            self.ahead = self.ahead + len(data) if answering else 0
+            if self.ahead > AHEAD:
+                self.transport.abort()
+                return
+            super().data_received(data)
+            self._watch()
+
+        def on_response_complete(self):
+            super().on_response_complete()
+            self._watch()
+
+        def pause_writing(self):
+            super().pause_writing()
+            self._watch()
+
+        def resume_writing(self):
+            super().resume_writing()
+            self._watch()
+
+        def connection_lost(self, error):
+            if self.deadline:
+                self.deadline.cancel()
+            super().connection_lost(error)
+
+        def _watch(self):
+            """The clock runs while it is the client's turn."""
+            idle = self.cycle is None or self.cycle.response_complete or self.flow.write_paused
+            if idle and not self.deadline:
+                self.deadline = self.loop.call_later(seconds, self.transport.abort)
+            elif not idle and self.deadline:
+                self.deadline.cancel()
+                self.deadline = None
+
+    return Protocol
