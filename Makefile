@@ -1,8 +1,9 @@
-# Two commands for a newcomer: `make finetune` and `make test`. Both set up .venv first, once.
+# Two commands for a newcomer: `make finetune` and `make test`. Both set up .venv first, once; tests need more packages.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TESTS_READY := $(VENV)/.ready-for-tests
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: finetune test test-all lint tables clean
@@ -10,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 finetune: $(READY)
 	$(BIN)/python scripts/finetune.py $(ARGS)
 
-test: $(READY) lint
+test: $(TESTS_READY) lint
 	$(BIN)/python -m pytest -m alone tests
 	$(BIN)/python -m pytest -n 2 -m "not slow and not alone"
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/test_het_conv.py tests/test_oct_conv.py tests/test_kinds.py
@@ -19,19 +20,22 @@ test: $(READY) lint
 test-all: test
 	$(BIN)/python -m pytest -m slow
 
-lint: $(READY)
+lint: $(TESTS_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-tables: $(READY)
+tables: $(TESTS_READY)
 	$(BIN)/python scripts/model_table.py
 	$(BIN)/python scripts/tables.py
 
-# The stamp is newer than what it depends on, so a second `make` installs nothing.
-$(READY): setup.py constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
-	touch $(READY)
+# The stamps are newer than what they depend on, so a second `make` installs nothing.
+$(READY) $(TESTS_READY): setup.py constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable ".[$(if $(filter $@,$(READY)),lite$(COMMA)train,test)]"
+	touch $@
+
+COMMA := ,
 
 clean:
 	rm -rf $(VENV) build *.egg-info
