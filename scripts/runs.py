@@ -18,6 +18,7 @@ from absl import app, flags, logging
 from keras_effconv.training.recipe import Recipe
 
 FLAGS = flags.FLAGS
+flags.disclaim_key_flags()  # --help of a script shows the flags that are defined here
 
 SMOKE = {"head_epochs": 5, "epochs": 1, "image_size": 64}
 SMOKE_LIMIT = 8

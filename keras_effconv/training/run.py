@@ -132,7 +132,7 @@ class Run:
         fused = report is not None and report.fused
         self.peak = recipe.lr if recipe.lr is not None else FUSED_LR if fused else LR
         self.steps = len(feed(dataset.train, recipe))
-        self.trainer = None
+        self.trainer, self.trained = None, []  # and the paths of what it trains: layers are shared, and thaw
 
     def variables(self):
         """All that a checkpoint holds."""
@@ -177,8 +177,10 @@ class Run:
             self.trainer.compile(optimizer, weighted_metrics=_metrics(labels))
             self.trainer.build((None, *self.network.input_shape[1:]))
             self.trainer.optimizer.build(self.trainer.trainable_variables)
+        paths = [v.path for v in self.trainer.trainable_variables]
         if before is not None:
-            _hand_over(before, self.trainer)
+            _hand_over(before.optimizer, self.trainer.optimizer, paths == self.trained)
+        self.trained = paths
 
     def _fit(self, stage, progress, callbacks):
         """The epochs of a stage that are left; one that was interrupted first, from the batch that it had come to."""
@@ -207,10 +209,7 @@ def _metrics(classes):
     return found + ([keras.metrics.SparseTopKCategoricalAccuracy(5, name="top5")] if classes > 5 else [])
 
 
-def _hand_over(before, after):
-    """The steps done; and the slots of the optimizer, where it trains the same variables."""
-    old, new = before.optimizer, after.optimizer
-    same = [v.path for v in before.trainable_variables] == [v.path for v in after.trainable_variables]
-    pairs = zip(old.variables, new.variables) if same else [(old.iterations, new.iterations)]
-    for source, target in pairs:
+def _hand_over(old, new, same):
+    """The steps that an optimizer has done; and its slots, where the next one trains the same variables."""
+    for source, target in zip(old.variables, new.variables) if same else [(old.iterations, new.iterations)]:
         target.assign(source)
