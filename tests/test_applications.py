@@ -178,7 +178,7 @@ BUILD_B7 = """
 import gc, time, keras, keras_effconv
 builds = (keras.applications.EfficientNetB7, keras_effconv.EfficientNetB7)
 seconds = [[], []]
-for _ in range(5):
+for _ in range(3):
     for each, build in zip(seconds, builds):
         gc.collect()
         begun = time.process_time()

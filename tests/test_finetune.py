@@ -167,7 +167,7 @@ def test_an_interrupted_run_is_resumed(tmp_path):
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("conv", ["OctConv(alpha=0.25)", "HetConv(parts=4)"])
+@pytest.mark.parametrize("conv", ["OctConv(alpha=0.25)", pytest.param("HetConv(parts=4)", marks=pytest.mark.slow)])
 def test_other_kinds_start_warm(conv, tmp_path):
     weights = str(tmp_path / "plain.weights.h5")
     ke.ResNet20(weights=None).save_weights(weights)

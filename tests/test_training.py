@@ -70,7 +70,11 @@ def whole(digits, tmp_path_factory):
 
 
 # In the middle of an epoch; in the first epoch at another size of the image; before the first checkpoint.
-@pytest.mark.parametrize("moments", [[(1, 1), (1, 0)], [(2, 0)], [(0, 0)]], ids=str)
+@pytest.mark.parametrize(
+    "moments",
+    [[(1, 1), (1, 0)], pytest.param([(2, 0)], marks=pytest.mark.slow), pytest.param([(0, 0)], marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_a_stopped_run_ends_as_the_whole_one(moments, digits, whole, tmp_path):
     seconds = 0 if moments != [(0, 0)] else 1e9
     for number, moment in enumerate(moments):
