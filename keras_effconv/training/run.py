@@ -124,6 +124,8 @@ class Run:
     """The network of a run on its devices, and the stages of its training."""
 
     def __init__(self, recipe, dataset, network, report, devices):
+        if devices.strategy is not None and recipe.accumulate > 1:  # Keras' own accumulation fails there
+            raise ValueError(f"`accumulate` must be 1 on several devices of TensorFlow. Received: {recipe.accumulate}")
         self.recipe, self.dataset, self.devices = recipe, dataset, devices
         with devices.scope():
             self.network = devices.place(network)
