@@ -54,6 +54,7 @@ def test_mistakes_are_one_line(wrong, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_script_trains_each_point_and_names_the_best():
     grid = ("--alphas=1", "--betas=1", "--gammas=1.37,1.4", "--model=ResNet20", "--width=0.25", "--tolerance=0.1")
     result = search("--score=accuracy", "--limit=10", "--epochs=1", *grid)

@@ -36,8 +36,8 @@ SMALL = Recipe(
     augmentation="pad-crop",
     mixup=0.2,
     ema=0.9,
-    sizes=(24, 32),
 )
+GROWING = dataclasses.replace(SMALL, sizes=(24, 32))  # two stages, so twice the graphs
 
 
 @pytest.fixture(scope="module")
@@ -64,23 +64,23 @@ class StopAt(keras.callbacks.Callback):
             raise Stop
 
 
-@pytest.fixture(scope="module")
-def whole(digits, tmp_path_factory):
-    return train(SMALL, digits, tmp_path_factory.mktemp("whole"))
+def in_any_moment():
+    """In the middle of an epoch, twice in one, in the first epoch at another size, before the first checkpoint."""
+    slow = pytest.mark.slow
+    yield pytest.param(SMALL, [(1, 1)], 0, id="once")
+    yield pytest.param(SMALL, [(1, 1), (1, 0)], 0, id="twice", marks=slow)
+    yield pytest.param(GROWING, [(2, 0)], 0, id="new size", marks=slow)
+    yield pytest.param(GROWING, [(1, 3)], 1e9, id="between stages", marks=slow)
+    yield pytest.param(SMALL, [(0, 0)], 1e9, id="no checkpoint", marks=slow)
 
 
-# In the middle of an epoch; in the first epoch at another size of the image; before the first checkpoint.
-@pytest.mark.parametrize(
-    "moments",
-    [[(1, 1), (1, 0)], pytest.param([(2, 0)], marks=pytest.mark.slow), pytest.param([(0, 0)], marks=pytest.mark.slow)],
-    ids=str,
-)
-def test_a_stopped_run_ends_as_the_whole_one(moments, digits, whole, tmp_path):
-    seconds = 0 if moments != [(0, 0)] else 1e9
+@pytest.mark.parametrize(("recipe", "moments", "seconds"), list(in_any_moment()))
+def test_a_stopped_run_ends_as_the_whole_one(recipe, moments, seconds, digits, tmp_path):
+    whole = train(recipe, digits, tmp_path / "whole")
     for number, moment in enumerate(moments):
         with pytest.raises(Stop):
-            train(SMALL, digits, tmp_path, number > 0, [StopAt(*moment)], checkpoint_seconds=seconds)
-    result = train(SMALL, digits, tmp_path, True, checkpoint_seconds=seconds)
+            train(recipe, digits, tmp_path, number > 0, [StopAt(*moment)], checkpoint_seconds=seconds)
+    result = train(recipe, digits, tmp_path, True, checkpoint_seconds=seconds)
     assert result.best == whole.best
     for name, curve in whole.curves.items():
         np.testing.assert_allclose(result.curves[name], curve, rtol=1e-5, err_msg=name)
@@ -107,7 +107,7 @@ def test_blocks_are_unfrozen_one_after_the_other(digits, tmp_path):
             self.seen.append({layer.name for layer in self.model.network.layers if layer.trainable_weights})
 
     recipe = dataclasses.replace(
-        SMALL, epochs=3, unfreeze_blocks=2, unfreeze_epochs=1, freeze_norm=True, sizes=(), augmentation="none", mixup=0
+        SMALL, epochs=3, unfreeze_blocks=2, unfreeze_epochs=1, freeze_norm=True, augmentation="none", mixup=0
     )
     train(recipe, digits, tmp_path, callbacks=[Watch()])
     first, second, third = Watch.seen
@@ -116,7 +116,7 @@ def test_blocks_are_unfrozen_one_after_the_other(digits, tmp_path):
 
 
 def test_a_student_of_itself_has_nothing_to_learn(digits, tmp_path):
-    recipe = dataclasses.replace(SMALL, epochs=1, mixup=0, augmentation="none", sizes=(), weight_decay=0, ema=0)
+    recipe = dataclasses.replace(SMALL, epochs=1, mixup=0, augmentation="none", weight_decay=0, ema=0)
     train(recipe, digits, tmp_path / "teacher").model.save(tmp_path / "teacher.keras")
     teacher = tmp_path / "teacher.keras"
     keras.models.load_model(teacher).save_weights(tmp_path / "same.weights.h5")
@@ -132,7 +132,7 @@ def test_a_student_of_itself_has_nothing_to_learn(digits, tmp_path):
 
 
 def test_training_stops_without_progress(digits, tmp_path):
-    recipe = dataclasses.replace(SMALL, lr=0.0, epochs=6, patience=1, ema=0, sizes=(), augmentation="none")
+    recipe = dataclasses.replace(SMALL, lr=0.0, epochs=6, patience=1, ema=0, augmentation="none")
     assert len(train(recipe, digits, tmp_path).curves["loss"]) < 6
 
 
@@ -141,7 +141,7 @@ def test_class_weights_make_rare_classes_count(tmp_path):
     labels = np.array([0] * 36 + [1] * 4, "int32")
     split = data.Split(images, labels, tuple(map(str, labels)))
     dataset = data.Dataset("two", split, split, ("often", "rarely"))
-    options = {"epochs": 1, "mixup": 0, "augmentation": "none", "sizes": (), "lr": 0.0, "batch_size": 40, "ema": 0}
+    options = {"epochs": 1, "mixup": 0, "augmentation": "none", "lr": 0.0, "batch_size": 40, "ema": 0}
     recipe = dataclasses.replace(SMALL, weight_decay=0, label_smoothing=0, **options)
     plain, weighed = (
         train(dataclasses.replace(recipe, class_weights=w), dataset, tmp_path / str(w)) for w in (False, True)
@@ -153,7 +153,7 @@ def test_class_weights_make_rare_classes_count(tmp_path):
 
 
 def test_mixed_precision_keeps_probabilities_in_float32(digits, tmp_path):
-    recipe = dataclasses.replace(SMALL, epochs=1, dtype="mixed_bfloat16", sizes=(), augmentation="none", mixup=0)
+    recipe = dataclasses.replace(SMALL, epochs=1, dtype="mixed_bfloat16", augmentation="none", mixup=0)
     result = train(recipe, digits, tmp_path)
     assert np.isfinite(result.curves["loss"]).all()
     assert keras.config.dtype_policy().name == "float32"
@@ -201,7 +201,7 @@ from keras_effconv.training import train
 from keras_effconv.training.devices import find_devices
 from test_training import SMALL
 devices = find_devices(mode, *place[:1], *map(int, place[1:]))
-recipe = replace(SMALL, sizes=(), augmentation="none", mixup=0.0, epochs=2, dropout=0.0, batch_size=10, lr=0.005)
+recipe = replace(SMALL, augmentation="none", mixup=0.0, epochs=2, dropout=0.0, batch_size=10, lr=0.005)
 result = train(recipe, data.digits(32, limit=5), folder, devices=devices)
 print("CURVES", json.dumps(result.curves), os.path.exists(os.path.join(folder, "checkpoint.npz")))
 """
