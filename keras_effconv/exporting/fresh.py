@@ -45,7 +45,7 @@ def verify(program, folder, timeout=600):
         given, found = Path(temporary) / "given.npz", Path(temporary) / "found.npz"
         lengths = [len(file) for file in files]
         np.savez(given, images=images, files=np.frombuffer(b"".join(files), "uint8"), lengths=lengths)
-        command = [sys.executable, "-c", CODE, str(folder), str(given), str(found)]
+        command = [sys.executable, "-c", CODE, str(Path(folder).resolve()), str(given), str(found)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=temporary)
         if done.returncode:
             cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
