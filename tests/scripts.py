@@ -30,10 +30,10 @@ print(json.dumps(ended))
 """
 
 
-def script(name, *arguments, timeout=300, **environment):
-    """What a script printed, and its status; a traceback fails the test."""
+def script(name, *arguments, timeout=300, folder=ROOT, **environment):
+    """What a script printed in a working folder, and its status; a traceback fails the test."""
     command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
-    options = {"capture_output": True, "text": True, "cwd": ROOT, "timeout": timeout}
+    options = {"capture_output": True, "text": True, "cwd": folder, "timeout": timeout}
     done = subprocess.run(command, **options, env={**os.environ, **environment})
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     return done
