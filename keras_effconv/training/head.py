@@ -6,6 +6,8 @@ import keras
 import numpy as np
 
 from keras_effconv.extras import require
+from keras_effconv.training.losses import cross_entropy
+from keras_effconv.training.optimizers import KernelAdamW
 from keras_effconv.training.progress import EpochBar
 
 MEMORY_LIMIT = 1 << 30  # bytes of features; more go to a temporary file that is mapped
@@ -61,9 +63,8 @@ def fit_head(model, recipe, train, validation):
     head = keras.Model(inputs, layer(x))
     steps = -(-len(train[0]) // recipe.batch_size) * recipe.head_epochs
     rate = keras.optimizers.schedules.CosineDecay(recipe.head_lr, max(steps, 1))
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
-    head.compile(optimizer, smoothed_loss(layer.units, recipe.label_smoothing), metrics=["accuracy"])
+    optimizer = KernelAdamW(rate, weight_decay=recipe.weight_decay)
+    head.compile(optimizer, cross_entropy(recipe.label_smoothing), metrics=["accuracy"])
     fitted = head.fit(
         *_one_hot(train, layer.units),
         validation_data=_one_hot(validation, layer.units),
@@ -73,11 +74,6 @@ def fit_head(model, recipe, train, validation):
         callbacks=[EpochBar("head")],
     )
     return fitted.history
-
-
-def smoothed_loss(classes, smoothing):
-    """Cross-entropy on one-hot labels."""
-    return keras.losses.CategoricalCrossentropy(label_smoothing=smoothing if classes > 1 else 0.0)
 
 
 def _one_hot(pair, classes):
