@@ -20,7 +20,7 @@ from keras_effconv.training.recipe import Recipe
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # --help of a script shows the flags that are defined here
 
-SMOKE = {"head_epochs": 5, "epochs": 1, "image_size": 64}
+SMOKE = {"epochs": 1, "image_size": 64}
 SMOKE_LIMIT = 8
 FILES = (
     "model.keras",
@@ -94,7 +94,7 @@ def recipe_from_flags():
     recipe = dataclasses.replace(RECIPES[FLAGS.recipe], **small, **given)
     if not recipe.image_size and FLAGS.data_dir is None and FLAGS.dataset == "digits":
         recipe = dataclasses.replace(recipe, image_size=64)
-    if recipe.weights is None and recipe.head_epochs:
+    if recipe.weights is None and recipe.head_c:
         logging.warning("--weights=none: the head is fitted on an untrained network's features; expect little of it")
     return recipe
 

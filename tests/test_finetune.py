@@ -49,7 +49,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     paint(folder / "data", 8)
     (folder / "data" / "blue" / "cut.jpg").write_bytes((folder / "data" / "red" / "0.jpg").read_bytes()[:200])
-    flags = ["--image_size=32", "--head_epochs=10", "--epochs=2", "--unfreeze_blocks=1", "--augmentation=light"]
+    flags = ["--image_size=32", "--epochs=2", "--unfreeze_blocks=1", "--augmentation=light"]
     done = script("finetune.py", f"--data_dir={folder / 'data'}", f"--output={folder / 'out'}", *flags)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, done
@@ -138,7 +138,7 @@ def heed_interrupts():
 def test_an_interrupted_run_is_resumed(tmp_path):
     paint(tmp_path / "data", 12)
     # A small network: what is tested is the interruption.
-    flags = [f"--data_dir={tmp_path / 'data'}", f"--output={tmp_path / 'out'}", "--image_size=32", "--head_epochs=2",
+    flags = [f"--data_dir={tmp_path / 'data'}", f"--output={tmp_path / 'out'}", "--image_size=32",
              "--epochs=25", "--batch_size=4", "--unfreeze_blocks=1", "--augmentation=none", "--model=ResNet20",
              "--weights=none"]  # fmt: skip
     command = [sys.executable, str(ROOT / "scripts" / "finetune.py"), *flags]
@@ -171,9 +171,7 @@ def test_an_interrupted_run_is_resumed(tmp_path):
 def test_other_kinds_start_warm(conv, tmp_path):
     weights = str(tmp_path / "plain.weights.h5")
     ke.ResNet20(weights=None).save_weights(weights)
-    recipe = Recipe(
-        model="ResNet20", weights=weights, conv=conv, image_size=32, head_epochs=3, epochs=1, augmentation="none"
-    )
+    recipe = Recipe(model="ResNet20", weights=weights, conv=conv, image_size=32, epochs=1, augmentation="none")
     result = train(recipe, data.digits(32, limit=4), tmp_path / "out")
     assert result.load_report.approximate
     assert np.isfinite(result.curves["loss"]).all()

@@ -1,15 +1,13 @@
 """The first phase: features computed once, and a head fitted to them."""
 
 import tempfile
+import warnings
 
-import keras
 import numpy as np
 
 from keras_effconv.extras import require
-from keras_effconv.training.losses import cross_entropy
-from keras_effconv.training.optimizers import KernelAdamW
-from keras_effconv.training.progress import EpochBar
 
+ITERATIONS = 500  # of L-BFGS, at most; some dozens are usual
 MEMORY_LIMIT = 1 << 30  # bytes of features; more go to a temporary file that is mapped
 
 
@@ -46,7 +44,10 @@ def _room(rows, columns):
 
 
 def fit_head(model, recipe, train, validation):
-    """Fit the layer `predictions` of a model to cached features.
+    """Fit the layer `predictions` of a model to cached features: logistic regression, the usual linear probe.
+
+    scikit-learn's is a convex problem solved to its end: no rate, no epochs, nothing drawn. Features are shifted and
+    scaled to mean 0 and, all together, to variance 1, so that `head_c` means the same for all networks.
 
     Args:
         model: the whole network; its last layer is the head.
@@ -55,26 +56,39 @@ def fit_head(model, recipe, train, validation):
         validation: pair likewise.
 
     Returns:
-        dict of curves by name, a value per epoch.
+        dict of curves by name, a value each: loss and accuracy on the features of both splits.
     """
-    layer = model.get_layer("predictions")
-    inputs = keras.Input(train[0].shape[1:])
-    x = keras.layers.Dropout(recipe.dropout)(inputs)
-    head = keras.Model(inputs, layer(x))
-    steps = -(-len(train[0]) // recipe.batch_size) * recipe.head_epochs
-    rate = keras.optimizers.schedules.CosineDecay(recipe.head_lr, max(steps, 1))
-    optimizer = KernelAdamW(rate, weight_decay=recipe.weight_decay)
-    head.compile(optimizer, cross_entropy(recipe.label_smoothing), metrics=["accuracy"])
-    fitted = head.fit(
-        *_one_hot(train, layer.units),
-        validation_data=_one_hot(validation, layer.units),
-        batch_size=recipe.batch_size,
-        epochs=recipe.head_epochs,
-        verbose=0,
-        callbacks=[EpochBar("head")],
+    regression = require("sklearn.linear_model").LogisticRegression(
+        C=recipe.head_c, max_iter=ITERATIONS, class_weight="balanced" if recipe.class_weights else None
     )
-    return fitted.history
+    mean = train[0].mean(0)
+    scale = np.sqrt(np.mean([np.square(row - mean).mean() for row in train[0]])) or 1.0
+    with warnings.catch_warnings():  # of a fit that is not quite at its end
+        warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
+        regression.fit((train[0] - mean) / scale, train[1])
+    layer = model.get_layer("predictions")
+    kernel, bias = _softmax_weights(regression, layer.units)
+    kernel /= scale
+    layer.set_weights([kernel, bias - mean @ kernel])
+    curves = {**_scores(layer, *train), **_scores(layer, *validation, "val_")}
+    print(", ".join(f"{name} {values[0]:.3f}" for name, values in curves.items()))
+    return curves
 
 
-def _one_hot(pair, classes):
-    return pair[0], keras.ops.convert_to_numpy(keras.ops.one_hot(pair[1], classes))
+def _softmax_weights(regression, classes):
+    """Kernel (c, classes) and bias (classes,) of a softmax; classes that no image has are as unlikely as any."""
+    coefficients, intercept = regression.coef_, regression.intercept_
+    if len(coefficients) == 1:  # of two classes, scikit-learn has one's log odds
+        coefficients, intercept = (np.concatenate([-x / 2, x / 2]) for x in (coefficients, intercept))
+    kernel = np.zeros((coefficients.shape[1], classes), "float32")
+    bias = np.full(classes, intercept.min(), "float32")
+    kernel[:, regression.classes_], bias[regression.classes_] = coefficients.T, intercept
+    return kernel, bias
+
+
+def _scores(layer, features, labels, prefix=""):
+    probabilities = np.concatenate(
+        [np.asarray(layer(part)) for part in np.array_split(features, len(features) // 4096 + 1)]
+    )
+    loss = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)).mean()
+    return {f"{prefix}loss": [float(loss)], f"{prefix}accuracy": [float((probabilities.argmax(1) == labels).mean())]}

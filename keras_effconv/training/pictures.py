@@ -16,11 +16,11 @@ def learning_curves(result, path):
             (f"val_{quantity}", "tab:orange", "validation"),
         ):
             values = [*result.head_curves.get(name, ()), *result.curves.get(name, ())]
-            axes.plot(range(1, len(values) + 1), values, color=colour, label=label, marker=".")
+            axes.plot(range(1 - offset, len(values) + 1 - offset), values, color=colour, label=label, marker=".")
         if offset and result.curves:
-            axes.axvline(offset + 0.5, color="grey", linestyle=":")
-            axes.text(offset + 0.5, axes.get_ylim()[0], " blocks unfrozen", color="grey", va="bottom")
-        axes.set(xlabel="epoch (head on cached features, then blocks)" if offset else "epoch", ylabel=quantity)
+            axes.axvline(0.5, color="grey", linestyle=":")
+            axes.text(0.5, axes.get_ylim()[0], " blocks unfrozen", color="grey", va="bottom")
+        axes.set(xlabel="epoch (0: the head on frozen features)" if offset else "epoch", ylabel=quantity)
         axes.grid(alpha=0.3)
         axes.legend()
     figure.suptitle("Learning curves; the training loss includes smoothing, mixing and weight decay", fontsize=10)

@@ -37,8 +37,8 @@ class Recipe:
         crop: float, the central square that is seen, as a share of the shorter side; `None`, the default, for the whole
             image, squeezed to a square.
         seed: int, of all that is drawn.
-        head_epochs: int, epochs of the classifier alone, over features computed once; 0 for none.
-        head_lr: float, learning rate of that phase.
+        head_c: float, of the logistic regression that the classifier alone is fitted by, over features computed once:
+            the inverse of the strength of its regularization; 0 for no such phase.
         epochs: int, epochs of the network; 0 for the head alone.
         batch_size: int, images per step, over all devices.
         accumulate: int, steps whose gradients make one update. Default 1.
@@ -83,7 +83,7 @@ class Recipe:
 
     Example:
 
-    >>> Recipe(model="ResNet20", weights=None, head_epochs=0, optimizer="nesterov", lr=0.1).schedule
+    >>> Recipe(model="ResNet20", weights=None, head_c=0, optimizer="nesterov", lr=0.1).schedule
     'cosine'
     """
 
@@ -95,8 +95,7 @@ class Recipe:
     crop: float | None = None
     seed: int = 0
 
-    head_epochs: int = 40
-    head_lr: float = 3e-3
+    head_c: float = 0.03
     epochs: int = 10
     batch_size: int = 32
     accumulate: int = 1
@@ -150,8 +149,7 @@ ANY = float("inf")
 LIMITS = (
     ("image_size", 0, ANY),
     ("crop", 1e-6, 1),
-    ("head_epochs", 0, ANY),
-    ("head_lr", 0, ANY),
+    ("head_c", 0, ANY),
     ("epochs", 0, ANY),
     ("batch_size", 1, ANY),
     ("accumulate", 1, ANY),

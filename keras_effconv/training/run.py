@@ -1,11 +1,14 @@
 """A whole run of a recipe: the head on frozen features, then the network in stages, with checkpoints."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
+import numpy as np
 
+from keras_effconv import zoo
 from keras_effconv.training import checkpoint
 from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
@@ -24,6 +27,7 @@ from keras_effconv.training.trainer import Trainer, at_size
 from keras_effconv.training.watching import Patience, Speed
 
 NAME = "network"
+FIT_IMAGES = 256  # for warm starts: see keras_effconv.zoo.fit
 LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3
 
 
@@ -34,7 +38,7 @@ class Result(NamedTuple):
         model: the classifier: images (n, size, size, 3), RGB, 0..255 -> probabilities, preprocessing inside.
         load_report: the `LoadReport` of its weights, or `None`.
         head_accuracy: float, on the validation images after the first phase; `None` without one.
-        head_curves: dict of curves by name, an entry per epoch of the first phase.
+        head_curves: dict of curves by name, an entry each: what the first phase ended with.
         curves: dict likewise of the epochs of the network.
         best: int, the epoch whose weights the model has: the most accurate one on the validation images; 0: the head.
         images_per_second: float, of training the network; 0 without epochs.
@@ -109,15 +113,25 @@ def _prepared(recipe, dataset, progress):
     if base.load_report is not None:
         print(base.load_report)
         if base.load_report.approximate:
-            print("measuring batch statistics again, since the kind is not the file's")
-            recalibrate(base, feed(dataset.train, recipe, shuffle=True))
-    if not recipe.head_epochs:
+            _warm(base, recipe, feed(dataset.train, recipe, shuffle=True))
+    if not recipe.head_c:
         return model, progress, base.load_report
     mirror = dataset.flip and recipe.augmentation != "none"
     print("features of the frozen network, once")
     train = features(base, feed(dataset.train, recipe), mirror)
     validation = features(base, feed(dataset.validation, recipe))
     return model, progress._replace(head=fit_head(model, recipe, train, validation)), base.load_report
+
+
+def _warm(base, recipe, batches):
+    """Bring what was poured into another kind near to the plain network, by the training images; no label is used."""
+    if not zoo.can_fit(base):
+        print("measuring batch statistics again, since the kind is not the file's")
+        return recalibrate(base, batches)
+    print("fitting the kernels to what the plain network computes, since the kind is not the file's")
+    teacher = backbone(dataclasses.replace(recipe, conv="Conv()"))
+    some = range(min(len(batches), -(-FIT_IMAGES // recipe.batch_size)))
+    zoo.fit(base, teacher, np.concatenate([batches[i][0] for i in some])[:FIT_IMAGES])
 
 
 class Run:

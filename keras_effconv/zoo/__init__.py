@@ -2,7 +2,7 @@
 
 from keras_effconv.zoo.classes import decode_predictions, imagenet_classes
 from keras_effconv.zoo.download import WeightsUnavailable
-from keras_effconv.zoo.fitting import fit
+from keras_effconv.zoo.fitting import can_fit, fit
 from keras_effconv.zoo.loading import load, load_weights
 from keras_effconv.zoo.pour import LoadReport, pour
 from keras_effconv.zoo.readers import FormatError
@@ -16,6 +16,7 @@ __all__ = [
     "LoadReport",
     "Record",
     "WeightsUnavailable",
+    "can_fit",
     "decode_predictions",
     "find",
     "fit",

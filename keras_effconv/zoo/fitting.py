@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from keras_effconv.layers import HetConv2D
-from keras_effconv.layers.grouped import conv
+from keras_effconv.layers.padding import pad_same
 
-PATCH_VALUES = 1 << 25  # in memory at a time
+BATCH = 32  # images at a time
 RIDGE = 1e-3  # of the mean square of an input, towards the kernels as they are: a few images do not determine all
 
 
@@ -21,8 +21,8 @@ def fit(model, teacher, images, rows=20_000, seed=0):
     layers before it make of the images now. So a layer also makes up for what was lost before it. The fit explains a
     part of the output's variance only; the weights are scaled so that each filter varies as the plain one does, as the
     layers behind expect. The constant goes into the layer's bias, or into the mean of the batch normalisation behind
-    it. A layer that the teacher does not have as a plain convolution (one HetConv of expansion and depthwise kernels)
-    stays as it is.
+    it. Where one HetConv stands for two convolutions and what is between them (expansion and depthwise kernels of an
+    inverted residual block), it is fitted to the output of the second.
 
     Args:
         model: a model of this package with `HetConv2D` layers; changed. Pour the teacher's weights into it before.
@@ -36,7 +36,8 @@ def fit(model, teacher, images, rows=20_000, seed=0):
         on the positions drawn; the second is the least one, before the weights are scaled.
 
     Raises:
-        ValueError: for images of another shape, a model without `HetConv2D`, or a teacher without its layers.
+        ValueError: for images of another shape, a model without `HetConv2D`, or a teacher without layers of their names
+            and output shapes.
 
     Example:
 
@@ -55,48 +56,55 @@ def fit(model, teacher, images, rows=20_000, seed=0):
     return [_fit_layer(layer, plain, model, teacher, images, rows, rng) for layer, plain in pairs]
 
 
+def can_fit(model):
+    """Whether a model has layers for `fit`.
+
+    >>> import keras_effconv as ke
+    >>> can_fit(ke.ResNet20(weights=None, conv="HetConv()")), can_fit(ke.ResNet20(weights=None))
+    (True, False)
+    """
+    return any(isinstance(layer, HetConv2D) for layer in model.layers)
+
+
 def _pairs(model, teacher):
-    """The HetConv2D layers of a model, in order, and the teacher's convolutions of the same names."""
+    """The HetConv2D layers of a model, in order, and the teacher's layers of the same names and output shapes."""
     named = {layer.name: layer for layer in teacher.layers}
     layers = [layer for layer in model.layers if isinstance(layer, HetConv2D)]
-    fused = [layer for layer in layers if _is_fused(layer, named.get(layer.name))]
-    if len(fused) == len(layers):
-        raise ValueError(f"`model` must have HetConv2D layers of one convolution each. Received: model={model.name!r}")
-    pairs = [(layer, named.get(layer.name)) for layer in layers if layer not in fused]
-    for layer, plain in pairs:
-        wanted = (*layer.kernel_size, layer.channels, layer.filters)
-        if getattr(plain, "kernel", None) is None or tuple(plain.kernel.shape) != wanted:
-            raise ValueError(f"`teacher` must have a convolution {layer.name!r} with a kernel of shape {wanted}")
-    return pairs
-
-
-def _is_fused(layer, plain):
-    """Whether the teacher has two convolutions in place of the layer: depthwise, and one that only mixes channels."""
-    return isinstance(plain, keras.layers.DepthwiseConv2D) or getattr(plain, "kernel_size", layer.kernel_size) == (1, 1)
+    if not layers:
+        raise ValueError(f"`model` must have HetConv2D layers. Received: model={model.name!r}")
+    for layer in layers:
+        if layer.name not in named or named[layer.name].output.shape != layer.output.shape:
+            shape = tuple(layer.output.shape)
+            raise ValueError(f"`teacher` must have a convolution {layer.name!r} with an output of shape {shape}")
+    return [(layer, named[layer.name]) for layer in layers]
 
 
 def _fit_layer(layer, plain, model, teacher, images, rows, rng):
-    sums = _observe(layer, plain, model, teacher, images, rows, rng)
-    constant = _constant(layer, model, teacher)
-    before = np.concatenate([_kernel(layer), constant.get()[None]])
-    after = weights = _solved(sums, before, np.concatenate([support(layer), constant.free[None]]))
-    if constant.free.all():
+    behind = _behind(layer, model, teacher)
+    sums = _observe(layer, plain, behind.gain, model, teacher, images, rows, rng)
+    before = np.concatenate([_kernel(layer), behind.get()[None]])
+    after = weights = _solved(sums, before, np.concatenate([support(layer), behind.free[None]]))
+    if behind.free.all():
         weights = _spread_as_expected(after, sums)
     dense = weights[:-1].reshape(*layer.kernel_size, layer.channels, layer.filters)
     for variable, value in zip((layer.kernel, layer.pointwise_kernel), layer.cut(dense, pointwise="center")):
         if variable is not None:
             variable.assign(value.astype(variable.dtype))
-    constant.set(weights[-1])
+    behind.set(weights[-1])
     return layer.name, _error(before, sums), _error(after, sums)
 
 
-class _Constant(NamedTuple):
-    """What is added to a layer's output: `sign * variable + offset`; nothing where there is no variable."""
+class _Behind(NamedTuple):
+    """What follows a layer: a constant `sign * variable + offset` is added, if there is a variable.
+
+    `gain` is what the layer's filters are to be of the teacher's: its normalisation may divide by another deviation.
+    """
 
     filters: int
     variable: keras.Variable = None
     sign: int = 1
     offset: np.ndarray = 0.0
+    gain: np.ndarray = 1.0
 
     @property
     def free(self):
@@ -110,14 +118,20 @@ class _Constant(NamedTuple):
             self.variable.assign((self.sign * (value - self.offset)).astype(self.variable.dtype))
 
 
-def _constant(layer, model, teacher):
+def _behind(layer, model, teacher):
     """The layer's bias, or what the batch normalisation that reads it subtracts less than the teacher's does."""
     if layer.use_bias:
-        return _Constant(layer.filters, layer.bias)
-    for behind in model.layers:
-        if isinstance(behind, keras.layers.BatchNormalization) and behind.input is layer.output:
-            return _Constant(layer.filters, behind.moving_mean, -1, _numpy(teacher.get_layer(behind.name).moving_mean))
-    return _Constant(layer.filters)
+        return _Behind(layer.filters, layer.bias)
+    for norm in model.layers:
+        if isinstance(norm, keras.layers.BatchNormalization) and norm.input is layer.output:
+            expected = teacher.get_layer(norm.name)
+            gain = np.sqrt(_variance(norm) / _variance(expected))
+            return _Behind(layer.filters, norm.moving_mean, -1, gain * _numpy(expected.moving_mean), gain)
+    return _Behind(layer.filters)
+
+
+def _variance(norm):
+    return _numpy(norm.moving_variance) + norm.epsilon
 
 
 class Sums(NamedTuple):
@@ -134,51 +148,41 @@ class Sums(NamedTuple):
         return self.square - np.square(self.cross[-1]) / self.count  # the last row of `cross` is the sum of the outputs
 
 
-def _observe(layer, plain, model, teacher, images, rows, rng):
-    """What a layer sees now and what the teacher's gives, at positions drawn, summed up."""
-    student, expected = keras.Model(model.inputs, layer.input), keras.Model(teacher.inputs, plain.input)
-    positions = np.prod(_positions(layer, student, images))
-    share, batch_size = rows / (len(images) * positions), _batch(positions, layer)
+def _observe(layer, plain, gain, model, teacher, images, rows, rng):
+    """What a layer sees now and `gain` times what the teacher's gives, at positions drawn, summed up."""
+    read, plain = plain.input, _without_activation(plain)
+    student, expected = keras.Model(model.inputs, layer.input), keras.Model(teacher.inputs, read)
+    positions = layer.compute_output_shape(student.compute_output_shape(images.shape))[1:3]
+    share = rows / (len(images) * np.prod(positions))
     gram, cross, square, count = 0.0, 0.0, 0.0, 0
-    for start in range(0, len(images), batch_size):
-        batch = ops.convert_to_tensor(images[start : start + batch_size])
-        x = _patches(student(batch), layer)
-        y = ops.convert_to_numpy(_convolved(expected(batch), plain)).reshape(len(x), -1)
-        drawn = rng.random(len(x)) < share
-        x, y = np.pad(x[drawn].astype("float64"), ((0, 0), (0, 1)), constant_values=1), y[drawn].astype("float64")
-        gram, cross = gram + x.T @ x, cross + x.T @ y
-        square, count = square + np.square(y).sum(0), count + len(x)
+    for start in range(0, len(images), BATCH):
+        batch = ops.convert_to_tensor(images[start : start + BATCH])
+        y = ops.convert_to_numpy(plain(expected(batch)))
+        drawn = np.nonzero(rng.random(y.shape[:3]) < share)
+        x = np.pad(_windows(student(batch), layer, drawn), ((0, 0), (0, 1)), constant_values=1)
+        y = gain * y[drawn]
+        gram, cross = gram + (x.T @ x).astype("float64"), cross + (x.T @ y).astype("float64")
+        square, count = square + np.square(y, dtype="float64").sum(0), count + len(x)
     return Sums(gram, cross, square, count)
 
 
-def _positions(layer, student, images):
-    shape = layer.compute_output_shape(student.compute_output_shape((1, *images.shape[1:])))
-    return shape[1:3]
+def _windows(x, layer, drawn):
+    """(n, h, w, c) -> (positions, k * k * c), what a filter sees at each position drawn, rows of the kernel first."""
+    if layer.padding == "same":
+        x = pad_same(x, layer.kernel_size, layer.strides, layer.dilation_rate)
+    reach = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation_rate)]
+    views = np.lib.stride_tricks.sliding_window_view(ops.convert_to_numpy(x), reach, (1, 2))  # (n, h, w, c, *reach)
+    (down, across), (rows, columns) = layer.strides, layer.dilation_rate
+    seen = views[:, ::down, ::across, :, ::rows, ::columns][drawn]
+    return seen.transpose(0, 2, 3, 1).reshape(len(seen), -1)
 
 
-def _batch(positions, layer):
-    """Images at a time, so that what the filters see stays small in memory."""
-    seen = positions * layer.channels * np.prod(layer.kernel_size)
-    return max(1, min(256, int(PATCH_VALUES // seen)))
-
-
-def _patches(x, layer):
-    """(n, h, w, c) -> (positions, k * k * c), what each filter sees, rows of kernel first."""
-    patches = ops.image.extract_patches(
-        x,
-        layer.kernel_size,
-        layer.strides,
-        max(layer.dilation_rate),
-        padding=layer.padding,
-        data_format="channels_last",
-    )
-    return ops.convert_to_numpy(patches).reshape(-1, patches.shape[-1])
-
-
-def _convolved(x, plain):
-    """The convolution and its bias, without the activation."""
-    y = conv(x, plain.kernel, plain.strides, plain.padding, plain.dilation_rate)
-    return y + plain.bias if plain.use_bias else y
+def _without_activation(layer):
+    """A layer of the same weights whose output is what the activation reads."""
+    linear = type(layer).from_config({**layer.get_config(), "activation": None})
+    linear.build(layer.input.shape)
+    linear.set_weights(layer.get_weights())
+    return linear
 
 
 def _numpy(tensor):
