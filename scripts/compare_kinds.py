@@ -54,11 +54,12 @@ def study():
     from keras_effconv.training import network
 
     output, loaded = Path(FLAGS.output), {}
+    data = Path(FLAGS.data_dir).name if FLAGS.data_dir else FLAGS.dataset
     planned = list(plan(runs.recipe_from_flags(), output))
     for recipe in planned:
         network.check(dataclasses.replace(recipe, teacher=None))
     for number, recipe in enumerate(planned, 1):
-        settings = rows.settings(recipe, FLAGS.recipe, FLAGS.data_dir or FLAGS.dataset, FLAGS.limit)
+        settings = rows.settings(recipe, FLAGS.recipe, data, FLAGS.limit)
         label = f"{number}/{len(planned)}: {place(output, recipe).name}"
         if rows.has(rows.read(output), recipe, settings):
             print(f"{label}: there already")
@@ -111,9 +112,9 @@ def one(recipe, dataset, folder, settings):
     gc.collect()
     told = {**runs.describe(recipe), "limit": FLAGS.limit}
     runs.check_same(folder, told)
-    write_json(folder / "run.json", told)
+    remember = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: write_json(folder / "run.json", told))
     begun = time.perf_counter()
-    result = train(recipe, dataset, folder, resume=True)
+    result = train(recipe, dataset, folder, resume=True, callbacks=[remember])
     row = rows.row(recipe, settings, result, len(dataset.class_names), time.perf_counter() - begun)
     with replacing(folder / "model.keras") as temporary:
         result.model.save(temporary)

@@ -6,6 +6,7 @@ import statistics
 
 import benchmark_runs
 import numpy as np
+from compare_rows import device
 
 import keras_effconv
 from keras_effconv.extras import require
@@ -115,6 +116,7 @@ def family(kind):
 def write(points, rows, folder):
     """Write `report.md` and `accuracy.png`; the text of the first."""
     told = {name: ", ".join(dict.fromkeys(str(getattr(row, name)) for row in rows)) for name in TOLD}
+    told["timed on"] = f"{device()}, batch {BATCH}, float32"
     text = "; ".join(f"{name} {value}" for name, value in told.items()) + "\n\n" + table(points)
     write_lines(folder / "report.md", text.splitlines())
     figure = picture(points)
@@ -123,7 +125,7 @@ def write(points, rows, folder):
     return text
 
 
-TOLD = ("recipe", "data", "epochs", "dtype", "device")
+TOLD = ("recipe", "data", "epochs", "limit", "dtype", "options", "device")
 
 
 def table(points):

@@ -60,7 +60,7 @@ def settings(recipe, name, data, limit):
 
     values = (
         name,
-        str(data),
+        data,
         recipe.epochs,
         limit or 0,
         network.preprocessing(recipe).size,
