@@ -1,4 +1,4 @@
-"""Optional dependencies, imported where they are used."""
+"""Dependencies that only a part of the package needs, imported where they are used."""
 
 import importlib
 
@@ -22,3 +22,24 @@ def require(module, extra="train"):
         raise ImportError(
             f'expected {module} to be installed ({error}): pip install "keras-effconv[{extra}]"'
         ) from error
+
+
+class Deferred:
+    """A module that is imported when something of it is first asked for.
+
+    For a module that a whole file is written in, and that not everybody who imports the file needs.
+
+    Args:
+        module: str, its import name.
+
+    Example:
+
+    >>> Deferred("math").gcd(12, 18)
+    6
+    """
+
+    def __init__(self, module):
+        self._module = module
+
+    def __getattr__(self, name):
+        return getattr(require(self._module), name)

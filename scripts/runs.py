@@ -1,4 +1,4 @@
-"""What finetune.py and train.py share: the fields of a recipe as flags, and a run from them to its files."""
+"""What scripts that train share: the fields of a recipe as flags, and a run from them to its files."""
 
 import dataclasses
 import inspect
@@ -40,8 +40,19 @@ DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFI
 
 
 def define(recipe, dataset, output):
-    """Define the flags of a script: those of the run, and one for each field of a recipe."""
-    flags.DEFINE_string("recipe", recipe, "Name of a record of keras_effconv.training.RECIPES; other flags change it.")
+    """Define the flags of a script that trains one network."""
+    define_data(dataset)
+    define_recipe(recipe)
+    flags.DEFINE_string("output", output, "Folder to write to.")
+    flags.DEFINE_boolean("resume", False, "Go on from the checkpoint in --output.")
+    flags.DEFINE_enum(
+        "distribute", "auto", ["auto", "none", "mirrored", "multi-host"], "Devices, see docs/distributed.md."
+    )
+    flags.DEFINE_float("checkpoint_minutes", 10.0, "Between checkpoints within an epoch.", 0.0)
+
+
+def define_data(dataset):
+    """Define the flags that `load` reads."""
     flags.DEFINE_string(
         "data_dir",
         None,
@@ -58,16 +69,15 @@ def define(recipe, dataset, output):
         "stream", False, "Read images while training: for data that memory and disk cannot hold decoded."
     )
     flags.DEFINE_boolean("strict", False, "Stop at files that cannot be read.")
-    flags.DEFINE_string("output", output, "Folder to write to.")
-    flags.DEFINE_boolean("resume", False, "Go on from the checkpoint in --output.")
     flags.DEFINE_boolean("smoke", False, "A run of less than a minute, to see that all works.")
-    flags.DEFINE_enum(
-        "distribute", "auto", ["auto", "none", "mirrored", "multi-host"], "Devices, see docs/distributed.md."
-    )
-    flags.DEFINE_float("checkpoint_minutes", 10.0, "Between checkpoints within an epoch.", 0.0)
+
+
+def define_recipe(recipe, without=()):
+    """Define --recipe, and a flag for each field of a recipe but those `without`."""
+    flags.DEFINE_string("recipe", recipe, "Name of a record of keras_effconv.training.RECIPES; other flags change it.")
     hints, told = typing.get_type_hints(Recipe), descriptions()
     for field in dataclasses.fields(Recipe):
-        if field.name == "source":
+        if field.name in ("source", *without):
             continue
         kinds = [kind for kind in (hints[field.name], *typing.get_args(hints[field.name])) if kind in DEFINE]
         plural = typing.get_origin(hints[field.name]) is tuple
@@ -88,7 +98,7 @@ def recipe_from_flags():
 
     if FLAGS.recipe not in RECIPES:
         raise ValueError(f"`recipe` must be one of {', '.join(RECIPES)}. Received: recipe={FLAGS.recipe!r}")
-    given = {f.name: FLAGS[f.name].value for f in dataclasses.fields(Recipe) if f.name != "source"}
+    given = {f.name: FLAGS[f.name].value for f in dataclasses.fields(Recipe) if f.name in FLAGS}
     given = {name: _field(name, value) for name, value in given.items() if value is not None}
     small = {name: value for name, value in SMOKE.items() if name not in given} if FLAGS.smoke else {}
     recipe = dataclasses.replace(RECIPES[FLAGS.recipe], **small, **given)
@@ -138,9 +148,10 @@ def _run(begun):
     recipe, output = recipe_from_flags(), Path(FLAGS.output)
     network.check(recipe)
     devices = find_devices(FLAGS.distribute)
-    told = {**json.loads(json.dumps(dataclasses.asdict(recipe))), "data": FLAGS.data_dir or FLAGS.dataset}
-    _check_resume(output / "run.json", told)
-    dataset = _load(recipe, network.preprocessing(recipe), output)
+    told = describe(recipe)
+    if FLAGS.resume:
+        check_same(output, told)
+    dataset = load(recipe, network.preprocessing(recipe), output)
     if devices.writer:
         check_folder(output, 200 << 20)
     print(
@@ -154,7 +165,7 @@ def _run(begun):
         finish(result, recipe, dataset, output, begun, FILES)
 
 
-def _load(recipe, wanted, output):
+def load(recipe, wanted, output):
     """The data that the flags name, as the network wants its images."""
     from keras_effconv import data
     from keras_effconv.training.feed import Streamed
@@ -193,11 +204,17 @@ def _train(recipe, dataset, devices, told):
     return train(recipe, dataset, output, FLAGS.resume, callbacks, devices, seconds)
 
 
-def _check_resume(path, told):
-    """Raise a `ValueError` when --resume would go on from another run."""
-    if not FLAGS.resume or not path.is_file():
+def describe(recipe):
+    """What makes a run the same run, as `run.json` holds it."""
+    return {**json.loads(json.dumps(dataclasses.asdict(recipe))), "data": FLAGS.data_dir or FLAGS.dataset}
+
+
+def check_same(folder, told):
+    """Raise a `ValueError` when a run would go on from another one's checkpoint."""
+    path = folder / "run.json"
+    if not path.is_file():
         return
     found = json.loads(path.read_text(encoding="utf-8"))
     other = [f"{k}={found.get(k)!r}" for k in told if found.get(k) != told[k]]
     if other:
-        raise ValueError(f"--resume expects the flags of the run in {path.parent}: {', '.join(other)}")
+        raise ValueError(f"going on (--resume) expects the flags of the run in {folder}: {', '.join(other)}")

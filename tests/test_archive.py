@@ -45,6 +45,24 @@ def test_images_labels_and_names(folder):
     assert len(load(data_dir=folder, size=8).train) == 6
 
 
+def test_pixels_are_taken_as_they_are_and_resized_as_files_are(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    files = []
+    for image in images:
+        files.append(buffer := io.BytesIO())
+        Image.fromarray(image).save(buffer, "PNG")
+    for kind in ("pixels", "files"):
+        (tmp_path / kind).mkdir()
+    for name in ("train.npz", "test.npz"):
+        np.savez(tmp_path / "pixels" / name, images=images, labels=np.array([1, 0, 1], np.uint8))
+        write(tmp_path / "files" / name, [buffer.getvalue() for buffer in files], [1, 0, 1], {})
+    for view in ({"size": 16}, {"size": 8}, {"size": 16, "crop": 0.5}, {"size": 16, "crop": 1.0}):
+        loaded = [load(data_dir=tmp_path / kind, **{"crop": None, **view}) for kind in ("pixels", "files")]
+        np.testing.assert_array_equal(loaded[0].train.images, loaded[1].train.images)
+        assert loaded[0].train.labels.tolist() == [1, 0, 1] and loaded[0].class_names == ("0", "1")
+    np.testing.assert_array_equal(load(data_dir=tmp_path / "pixels", size=16, crop=None).validation.images, images)
+
+
 def test_an_image_that_cannot_be_read_is_left_out_and_named(folder):
     write(folder / "train-2.npz", [encoded(9), b"no image", encoded(9)[:40]], [1, 1, 1], NAMES)
     dataset = from_archives(folder, size=8)
@@ -61,6 +79,9 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(folder):
         ({"labels": np.array([7])}, "labels of 0 to 1"),
         ({"labels": np.array([0, 1])}, "cut jpeg into 2"),
         ({"labels": np.array([{"a": 1}], object)}, "jpeg, offsets and labels"),
+        ({"images": np.zeros((1, 8, 8, 3))}, r"images uint8 \(1, height, width, 3\)"),
+        ({"images": np.zeros((2, 8, 8, 3), np.uint8)}, r"images uint8 \(1,"),
+        ({"images": np.zeros((1, 8, 8), np.uint8)}, r"images uint8 \(1,"),
         ({"class_names": np.array(["other", "names"])}, "same class_names"),
     ],
     ids=str,

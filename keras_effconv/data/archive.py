@@ -1,5 +1,7 @@
 """A data set from NumPy archives: `train*.npz` and `test*.npz` in a folder, as small images are often kept."""
 
+import dataclasses
+import functools
 import pathlib
 import zipfile
 
@@ -7,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from keras_effconv.data.dataset import Dataset, Split
-from keras_effconv.data.decode import check_resize
+from keras_effconv.data.decode import check_resize, resize
 from keras_effconv.data.listing import TRAIN_NAMES, VALIDATION_NAMES
 from keras_effconv.data.partition import check_choices, limited
 from keras_effconv.data.reading import UnreadableImageError, compiled_decoder, decode_image
@@ -30,9 +32,11 @@ def archives_in(data_dir):
 def from_archives(data_dir, size, crop=None, interpolation="bicubic", seed=0, limit=None):
     """Loads a folder of `.npz` archives.
 
-    An archive holds `labels`, integers (n,), and images encoded as files one after another: `jpeg` (or `encoded`), the
-    bytes, uint8, and `offsets`, int64 (n + 1,), where each begins. `class_names` names the labels; without it they are
-    "0", "1", ... No object is unpickled. An image that cannot be decoded is left out, with a warning.
+    An archive holds `labels`, integers (n,), and either pixels, `images`, uint8 (n, height, width, 3), RGB; or images
+    encoded as files one after another: `jpeg` (or `encoded`), the bytes, uint8, and `offsets`, int64 (n + 1,), where
+    each begins. `class_names` names the labels; without it they are "0", "1", ... No object is unpickled. An image that
+    cannot be decoded is left out, with a warning. Pixels of the size that is wanted are taken as they are, and then
+    nothing here needs TensorFlow.
 
     Args:
         data_dir: Folder with `train*.npz` and `test*.npz` (or `validation*.npz`).
@@ -57,16 +61,38 @@ def from_archives(data_dir, size, crop=None, interpolation="bicubic", seed=0, li
     groups = archives_in(data_dir)
     if not all(groups):
         raise FileNotFoundError(f"expected train*.npz and test*.npz in {str(data_dir)!r}, found {_named(groups)}")
-    decoder = compiled_decoder(size, crop, interpolation)
+    view = View(size, crop, interpolation)
     train, validation = ([_open(path) for path in paths] for paths in groups)
     names = train[0][2]
     if odd := [path.name for path, _, found, _ in (*train, *validation) if found != names]:
         raise ValueError(f"expected the same class_names in every archive, received others in {', '.join(odd)}")
     unreadable = {}
-    splits = [_read(archives, decoder, size, seed, limit, unreadable) for archives in (train, validation)]
+    splits = [_read(archives, view, seed, limit, unreadable) for archives in (train, validation)]
     for name, cause in unreadable.items():
         logging.warning("left out unreadable image %s: %s", name, cause)
     return Dataset(pathlib.Path(data_dir).name, *splits, names, unreadable=tuple(unreadable))
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """How images are seen; the arguments of `decode`."""
+
+    size: int
+    crop: float | None
+    interpolation: str
+
+    @functools.cached_property
+    def decoder(self):
+        """From the bytes of a file to a tensor."""
+        return compiled_decoder(self.size, self.crop, self.interpolation)
+
+    def of(self, entry):
+        """uint8 (size, size, 3) of an entry of an archive: the bytes of a file, or pixels (height, width, 3)."""
+        if isinstance(entry, bytes):
+            return decode_image(entry, self.decoder)
+        if self.crop in (None, 1) and entry.shape[:2] == (self.size, self.size):
+            return entry
+        return resize(entry, self.size, self.crop, self.interpolation).numpy()
 
 
 def _named(groups):
@@ -74,35 +100,51 @@ def _named(groups):
 
 
 def _open(path):
-    """(path, labels, class names, a function from a number to the bytes of an image)."""
+    """(path, labels, class names, a function from a number to the bytes or the pixels of an image)."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            key = "jpeg" if "jpeg" in archive else "encoded"
-            data, offsets, labels = archive[key], archive["offsets"], archive["labels"].astype(np.int32)
+            labels = archive["labels"].astype(np.int32)
             names = archive["class_names"] if "class_names" in archive else range(labels.max(initial=0) + 1)
+            key = "jpeg" if "jpeg" in archive else "encoded"
+            held = (archive["images"],) if "images" in archive else (archive[key], archive["offsets"])
     except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path}: expected an archive of jpeg, offsets and labels, received another ({error})"
+            f"{path}: expected an archive of jpeg, offsets and labels, or images and labels, received another ({error})"
         ) from None
     names = tuple(map(str, names))
+    entry = (_pixels if len(held) == 1 else _files)(path, labels, *held)
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
+        raise ValueError(f"{path}: expected labels of 0 to {len(names) - 1}, received {labels.min()} to {labels.max()}")
+    return path, labels, names, entry
+
+
+def _pixels(path, labels, images):
+    """A function from a number to uint8 (height, width, 3)."""
+    if images.dtype != np.uint8 or images.shape[3:] != (3,) or labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"{path}: expected images uint8 ({len(labels)}, height, width, 3), received {images.dtype} {images.shape}"
+        )
+    return images.__getitem__
+
+
+def _files(path, labels, data, offsets):
+    """A function from a number to the bytes of a file."""
     fits = data.ndim == labels.ndim == 1 and offsets.shape == (len(labels) + 1,) and np.all(np.diff(offsets) >= 0)
     if not fits or (len(labels) and (offsets[0] < 0 or offsets[-1] > len(data))):
         raise ValueError(f"{path}: expected offsets that cut jpeg into {len(labels)} images, received others")
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
-        raise ValueError(f"{path}: expected labels of 0 to {len(names) - 1}, received {labels.min()} to {labels.max()}")
-    return path, labels, names, lambda i: data[offsets[i] : offsets[i + 1]].tobytes()
+    return lambda i: data[offsets[i] : offsets[i + 1]].tobytes()
 
 
-def _read(archives, decoder, size, seed, limit, unreadable):
+def _read(archives, view, seed, limit, unreadable):
     """A `Split` of several archives; what cannot be decoded goes to `unreadable`."""
-    places = [(path, i, read) for path, labels, _, read in archives for i in range(len(labels))]
+    places = [(path, i, entry) for path, labels, _, entry in archives for i in range(len(labels))]
     labels = np.concatenate([labels for _, labels, _, _ in archives])
-    images = allocate(max(1, len(labels)), size, MEMORY_LIMIT)
+    images = allocate(max(1, len(labels)), view.size, MEMORY_LIMIT)
     kept, shown = [], []
     for row in limited(labels, limit, seed):
-        path, i, read = places[row]
+        path, i, entry = places[row]
         try:
-            images[len(kept)] = decode_image(read(i), decoder)
+            images[len(kept)] = view.of(entry(i))
         except UnreadableImageError as error:
             unreadable[f"{path.name}:{i}"] = str(error)
             continue

@@ -1,8 +1,9 @@
 """The random part of a photo that a network is trained on, decoded without the rest."""
 
-import tensorflow as tf
-
 from keras_effconv.data.decode import resize, rgb
+from keras_effconv.extras import Deferred
+
+tf = Deferred("tensorflow")
 
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 

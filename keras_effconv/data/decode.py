@@ -1,6 +1,8 @@
 """Encoded image bytes to a square uint8 RGB image, in TensorFlow operations only."""
 
-import tensorflow as tf
+from keras_effconv.extras import Deferred
+
+tf = Deferred("tensorflow")
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
 

@@ -1,12 +1,13 @@
 """scikit-learn's handwritten digits: small, and part of the package, so that a first run needs no download."""
 
 import numpy as np
-import tensorflow as tf
 
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.decode import check_resize, resize
 from keras_effconv.data.partition import check_choices, limited, stratified
-from keras_effconv.extras import require
+from keras_effconv.extras import Deferred, require
+
+tf = Deferred("tensorflow")
 
 CHUNK = 256  # images resized at a time, to bound the float32 intermediate
 

@@ -6,14 +6,15 @@ import os
 import stat
 
 import numpy as np
-import tensorflow as tf
 
 from keras_effconv.data.dataset import Dataset
 from keras_effconv.data.epochs import shuffled
 from keras_effconv.data.reading import UnreadableImageError, compiled_decoder, read_image
 from keras_effconv.data.selection import labels_of, names_of_classes, printable, report, without_unknown
 from keras_effconv.data.tfds import flips, keys_of, prepare, splits_of
-from keras_effconv.extras import require
+from keras_effconv.extras import Deferred, require
+
+tf = Deferred("tensorflow")
 
 BLOCK = 2048  # records that are shuffled together; two blocks wait in memory
 

@@ -7,10 +7,11 @@ import re
 import stat
 
 import numpy as np
-import tensorflow as tf
 
 from keras_effconv.data.decode import decode
-from keras_effconv.extras import require
+from keras_effconv.extras import Deferred, require
+
+tf = Deferred("tensorflow")
 
 PIXEL_LIMIT = 178_000_000  # The limit of pillow: above it a small file is an attack on memory, not a photo.
 BLOCK = 1024  # files handed to the threads at a time, to bound what waits to be stored

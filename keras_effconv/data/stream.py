@@ -3,13 +3,15 @@
 import os
 import time
 
-import tensorflow as tf
 from absl import logging
 
 from keras_effconv.data.crop import random_crop
 from keras_effconv.data.decode import check_resize, decode
 from keras_effconv.data.epochs import Epochs
 from keras_effconv.data.reading import assert_pixels
+from keras_effconv.extras import Deferred
+
+tf = Deferred("tensorflow")
 
 
 class Stream(Epochs):

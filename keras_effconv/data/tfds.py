@@ -1,15 +1,16 @@
 """Any image classification data set of TensorFlow Datasets (TFDS), or of `catalog`, by name."""
 
 import numpy as np
-import tensorflow as tf
 
 from keras_effconv.data.catalog import BY_NAME, find
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.decode import check_resize, decode
 from keras_effconv.data.partition import check_choices, limited, stratified
 from keras_effconv.data.storage import MEMORY_LIMIT, allocate
-from keras_effconv.extras import require
+from keras_effconv.extras import Deferred, require
 from keras_effconv.suggestions import did_you_mean
+
+tf = Deferred("tensorflow")
 
 # Digits and letters: mirrored, they are another one, or none.
 NO_FLIP = frozenset(

@@ -1,0 +1,162 @@
+"""The rows of scripts/compare_kinds.py: one for each run, in CSV files that several processes fill."""
+
+import csv
+import dataclasses
+import json
+
+from keras_effconv.files import replacing
+
+SETTINGS = ("recipe", "data", "epochs", "limit", "image_size", "dtype", "options")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A run.
+
+    Attributes:
+        model, kind: str.
+        seed: int.
+        distilled: bool; whether a teacher was there.
+        best, last, head: float, accuracy on the validation images: at the epoch that is best on them, at the last one,
+            and of the head alone (nan without that phase).
+        params, macs: int, of the classifier; multiply-accumulates of one image.
+        seconds: float, of all training, compiling and validation included.
+        images_per_second: float, of training steps alone.
+        device: str.
+        classes: int.
+        recipe, data, epochs, limit, image_size, dtype, options: what the run was told; rows of a study agree in it.
+    """
+
+    model: str
+    kind: str
+    seed: int
+    distilled: bool
+    best: float
+    last: float
+    head: float
+    params: int
+    macs: int
+    seconds: float
+    images_per_second: float
+    device: str
+    classes: int
+    recipe: str
+    data: str
+    epochs: int
+    limit: int
+    image_size: int
+    dtype: str
+    options: str
+
+    @property
+    def key(self):
+        """Which run it is."""
+        return self.model, self.kind, self.seed, self.distilled
+
+
+def settings(recipe, name, data, limit):
+    """What a run is told, as columns: dict of the names of `SETTINGS`."""
+    from keras_effconv.training import network
+
+    values = (
+        name,
+        data,
+        recipe.epochs,
+        limit or 0,
+        network.preprocessing(recipe).size,
+        recipe.dtype,
+        json.dumps(dict(recipe.options), sort_keys=True),
+    )
+    return dict(zip(SETTINGS, values, strict=True))
+
+
+def row(recipe, settings, result, classes, seconds):
+    """The row of a `Result`."""
+    import keras_effconv
+
+    counted = keras_effconv.count(result.model)
+    head = float("nan") if result.head_accuracy is None else result.head_accuracy
+    curve = [head, *result.curves.get("val_accuracy", ())]
+    return Row(
+        model=recipe.model,
+        kind=recipe.conv,
+        seed=recipe.seed,
+        distilled=recipe.teacher is not None,
+        best=curve[result.best],
+        last=curve[-1],
+        head=head,
+        params=counted.params,
+        macs=counted.macs,
+        seconds=round(seconds, 1),
+        images_per_second=round(result.images_per_second, 1),
+        device=device(),
+        classes=classes,
+        **settings,
+    )
+
+
+def device():
+    """The backend, and what it computes on, in words."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return f"jax, {jax.devices()[0].device_kind}"
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    named = tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else "cpu"
+    return f"tensorflow, {named}"
+
+
+def read(folder):
+    """All rows of `runs*.csv` in a folder.
+
+    Raises:
+        ValueError: a file is not of these rows.
+    """
+    return [row for path in sorted(folder.glob("runs*.csv")) for row in _read(path)]
+
+
+def _read(path):
+    kinds = {field.name: field.type for field in dataclasses.fields(Row)}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                Row(
+                    **{
+                        name: value == "True" if kinds[name] is bool else kinds[name](value)
+                        for name, value in d.items()
+                    }
+                )
+                for d in csv.DictReader(file)
+            ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"expected rows of this script in {path}, received others: {error}") from None
+
+
+def has(rows, recipe, settings):
+    """Whether a run has its row.
+
+    Raises:
+        ValueError: it has one, of another study.
+    """
+    key = recipe.model, recipe.conv, recipe.seed, recipe.teacher is not None
+    for row in rows:
+        if row.key != key:
+            continue
+        other = [f"{name}={getattr(row, name)!r}" for name in SETTINGS if getattr(row, name) != settings[name]]
+        if other:
+            raise ValueError(f"--output holds another study's {key}, of {', '.join(other)}: choose another --output")
+        return True
+    return False
+
+
+def append(path, row):
+    """Add a row to a CSV file, which is whole at any moment."""
+    before = _read(path) if path.is_file() else []
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Row)])
+        writer.writeheader()
+        writer.writerows(map(dataclasses.asdict, [*before, row]))
