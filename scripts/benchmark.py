@@ -9,6 +9,7 @@ measured before, each run in a process of its own. It prints tables and writes `
 `benchmark*.png` to --output; with --section also that section of docs/benchmarks.md and its pictures.
 """
 
+import logging
 import os
 import shlex
 import sys
@@ -60,6 +61,7 @@ def run():
     for name in FLAGS.models:
         keras_effconv.applications.get(name)
     benchmark_runtimes.check(FLAGS.runtimes)
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of functions that are alike
     if FLAGS.section:
         report.section_of(report.DOCUMENT.read_text(encoding="utf-8"), FLAGS.section)
     device, device_name = benchmark_machine.device()

@@ -33,18 +33,17 @@ def layers_of(name, kind, image_size):
 
 def alone(call, batch):
     """A layer's function without arguments, on numbers drawn once; it returns when all is computed."""
+    layer = call.operation
     given = keras.tree.map_shape_structure(lambda shape: keras.random.normal((batch, *shape[1:])), call.inputs)
-    inputs = keras.tree.map_structure(lambda x: keras.Input(batch_shape=x.shape), given)
-    model = keras.Model(inputs, call.operation(inputs))
     if keras.backend.backend() == "jax":
         import jax
 
-        state = [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
-        compiled = jax.jit(lambda x: model.stateless_call(*state, x)[0])
+        state = ([v.value for v in layer.trainable_variables], [v.value for v in layer.non_trainable_variables])
+        compiled = jax.jit(lambda x: layer.stateless_call(*state, x)[0])
         return lambda _: jax.block_until_ready(compiled(given))
     import tensorflow as tf
 
-    compiled = tf.function(model)
+    compiled = tf.function(lambda x: layer(x))
 
     def run(_):
         compiled(given)

@@ -8,9 +8,11 @@ import benchmark_memory
 import benchmark_pictures as pictures
 import benchmark_report as report
 import benchmark_runs as runs
+import keras
 import numpy as np
 import pytest
 from benchmark_profile import profile
+from benchmark_runtimes import RUNTIMES
 
 import keras_effconv as ke
 from scripts import check_mistakes, script
@@ -37,13 +39,13 @@ def counted(kind):
 
 
 def test_a_row_is_of_the_median():
-    keras, plain, het, *_, keras_train, train = rows()
+    theirs, plain, het, *_, their_step, train = rows()
     assert (plain.seconds, plain.images_per_second, plain.milliseconds) == pytest.approx((0.2, 20, 50))
     assert (het.over_plain, het.over_keras) == pytest.approx((0.5, 0.25))
-    assert np.isnan(keras.over_plain) and keras.over_keras == 1
+    assert np.isnan(theirs.over_plain) and theirs.over_keras == 1
     assert (plain.gmacs, plain.of_peak) == pytest.approx((40, 0.25))  # of those executed
     assert het.spread == 0 < plain.spread
-    assert (train.over_keras, train.over_plain, keras_train.over_keras) == (0.5, 1, 1)  # steps beside steps
+    assert (train.over_keras, train.over_plain, their_step.over_keras) == (0.5, 1, 1)  # steps beside steps
     assert train.gmacs == pytest.approx(3 * 2 * 4)  # forward, and two for each backward
 
 
@@ -103,24 +105,30 @@ def test_the_document_has_its_sections():
         report.section_of(text, name)
 
 
-def test_networks_are_stored_once_and_run(tmp_path):
-    names = ("keras", "graph", "train", "deployed")
-    paths, counts = runs.store("MobileNetV2", [ke.Conv()], names, (32, 32, 3), tmp_path)
-    assert paths["Conv()", "graph"] == paths["Conv()", "train"] != paths["Conv()", "deployed"]
+def test_networks_are_stored_once(tmp_path):
+    paths, counts = runs.store("MobileNet", [ke.Conv()], ("keras", "graph", "train"), (32, 32, 3), tmp_path)
+    assert paths["Conv()", "graph"] == paths["Conv()", "train"] != paths["keras.applications", "keras"]
     assert counts["keras.applications"] is counts["Conv()"]
-    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
-    loaded = {key: runs.RUNTIMES[key[1]].load(path) for key, path in paths.items()}
-    np.testing.assert_allclose(loaded["Conv()", "graph"](images), loaded["Conv()", "deployed"](images), atol=1e-4)
-    assert np.isfinite(loaded["Conv()", "train"](images))
-    assert list(runs.store("ResNet20", [ke.Conv()], ["keras", "graph"], (32, 32, 3), tmp_path / "2")[0]) == [
-        ("Conv()", "graph")  # keras.applications has no ResNet20
-    ]
+    paths, _ = runs.store("ResNet20", [ke.Conv()], ("keras", "graph"), (32, 32, 3), tmp_path / "2")
+    assert list(paths) == [("Conv()", "graph")]  # keras.applications has none
+
+
+def test_each_runtime_of_keras_computes(tmp_path):
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(image))
+    x = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(x))
+    model, images = keras.Model(image, x), np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype("float32")
+    for name in ("keras", "graph", "deployed"):
+        run = RUNTIMES[name].load(RUNTIMES[name].save(model, tmp_path))
+        np.testing.assert_allclose(run(images), model(images), atol=1e-5)
+    assert np.isfinite(RUNTIMES["train"].load(RUNTIMES["train"].save(model, tmp_path))(images))
+    assert [path.name for path in sorted(tmp_path.rglob("*.keras"))] == ["model.keras"] * 2  # one deployed
 
 
 def test_each_layer_is_timed_beside_its_twin():
     lines = profile("ResNet20", ke.OctConv(alpha=0.5), 1, 0, 3).splitlines()
     layers = {line.split(" | ")[0]: line.split(" | ")[1:] for line in lines[4:]}
-    assert len(layers) == 1 + 19 + 1 + 1  # convolutions, shortcuts have none; the dense layer; the sum
+    assert len(layers) == 19 + 1 + 1  # convolutions, the dense layer, the sum
     assert any("+" in cells[0] for cells in layers.values())  # reads two bands
 
 
