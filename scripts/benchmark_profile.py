@@ -14,7 +14,7 @@ HEAD = (
     "layer",
     "reads",
     "writes",
-    "GMAC",
+    "MMAC",
     "MACs over `Conv()`",
     "executed over `Conv()`",
     "ms",
@@ -71,7 +71,7 @@ def profile(name, kind, batch, image_size, repeats):
 
 def _line(layer, call, plain, medians):
     macs, executed = macs_of(call.operation, call)
-    cells = [layer, _shape(call.inputs), _shape(call.outputs), f"{macs / 1e9:.3f}"]
+    cells = [layer, _shape(call.inputs), _shape(call.outputs), f"{macs / 1e6:.1f}"]
     if plain is None:
         return (*cells, "", "", f"{medians[1, layer]:.2f}", "", "")
     before = macs_of(plain.operation, plain)[0]

@@ -146,9 +146,9 @@ def test_the_peak_of_memory_is_that_since_it_was_forgotten():
 @pytest.mark.slow
 def test_the_script_measures_and_refuses(tmp_path):
     flags = ["--models=ResNet20", "--kinds=Conv();HetConv(parts=4)", "--batch_sizes=1", "--repeats=3"]
-    done = script("benchmark.py", *flags, "--runtimes=graph,deployed,onnx,train", "--output=out", folder=tmp_path)
+    done = script("benchmark.py", *flags, "--runtimes=graph,onnx,train", "--output=out", folder=tmp_path, timeout=900)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("| ResNet20 |") == 8 + 2  # and the fastest of each kind
+    assert done.stdout.count("| ResNet20 |") == 6 + 2  # and the fastest of each kind
     with (tmp_path / "out" / "benchmark.csv").open(newline="") as file:
         memory = {(row["kind"], row["runtime"]): float(row["memory"]) for row in csv.DictReader(file)}
     assert all(bytes > 2**20 for bytes in memory.values())
