@@ -56,10 +56,11 @@ def profile(name, kind, batch, image_size, repeats):
     """The table of a kind, text; layers without a counterpart of that name in `Conv()` have no ratio."""
     plain = layers_of(name, keras_effconv.kinds.Conv(), image_size)
     other = layers_of(name, kind, image_size)
-    timed = {
-        (which, layer): alone(call, batch)
+    timed = {  # twins one after another, then the layers that only one of the two has
+        (which, layer): alone(calls[layer], batch)
+        for layer in {**other, **plain}
         for which, calls in enumerate((plain, other))
-        for layer, call in calls.items()
+        if layer in calls
     }
     times = runs.in_turns(timed, None, repeats, f"{name}, layers of {kind!r}")
     medians = {key: 1000 * statistics.median(seconds) for key, seconds in times.items()}
