@@ -1,67 +1,123 @@
-"""The table, the CSV file and the picture of scripts/benchmark.py."""
+"""The tables, the CSV file and the section of docs/benchmarks.md of scripts/benchmark.py."""
 
 import csv
 import dataclasses
 import math
+import re
+from pathlib import Path
 
-from keras_effconv.extras import require
+from benchmark_pictures import pictures
+from benchmark_runs import THEIRS
+from benchmark_runtimes import RUNTIMES
+
 from keras_effconv.files import replacing
 
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEAD = (
-    "| network | kind | runtime | batch | GMAC | executed | ms/image | spread | images/s | GMAC/s | of peak "
-    "| over `Conv()` | over Keras |\n" + "|---" * 13 + "|\n"
+    *("network", "kind", "runtime", "batch", "GMAC", "executed", "ms/image", "spread", "images/s", "MiB"),
+    *("GMAC/s", "of peak", "over `Conv()`", "over Keras"),
 )
+CAPTIONS = {"-parts": "Speed-up against the parts of HetConv", "-alpha": "Speed-up against the alpha of OctConv"}
+BEST = ("network", "batch", "kind", "fastest runtime", "ms/image", "over the fastest of `Conv()`", "over Keras")
+
+
+def markdown(head, lines):
+    """A table as text."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ("---",) * len(head), *lines))
 
 
 def table(rows):
-    """Markdown, a line per row."""
-    return HEAD + "".join(map(_line, rows))
+    """A line per row."""
+    return markdown(HEAD, map(_cells, rows))
 
 
-def _line(row):
-    cells = [
+def _cells(row):
+    return (
         row.model,
-        f"`{row.kind}`" if "(" in row.kind else row.kind,
+        _kind(row.kind),
         row.runtime,
         str(row.batch),
         f"{row.macs / 1e9:.3f}",
         f"{row.macs_executed / 1e9:.3f}",
-        f"{1000 * row.seconds / row.batch:.2f}",
+        f"{row.milliseconds:.2f}",
         f"{row.spread:.0%}",
         f"{row.images_per_second:.1f}",
+        _known(row.memory / 2**20, ".0f"),
         f"{row.gmacs:.1f}",
         f"{row.of_peak:.0%}",
-        *("" if math.isnan(ratio) else f"{ratio:.2f}" for ratio in (row.over_plain, row.over_keras)),
-    ]
-    return "| " + " | ".join(cells) + " |\n"
+        *(_known(ratio, ".2f") for ratio in (row.over_plain, row.over_keras)),
+    )
+
+
+def _kind(kind):
+    return f"`{kind}`" if "(" in kind else kind
+
+
+def _known(value, form):
+    return "" if math.isnan(value) else format(value, form)
+
+
+def best(rows):
+    """Each kind in its fastest runtime over `Conv()` in its own fastest; steps of training are left out."""
+    fastest = {}
+    for row in sorted(rows, key=lambda row: -row.seconds):
+        if RUNTIMES[row.runtime].passes == 1 and row.kind != THEIRS:
+            fastest[row.model, row.batch, row.kind] = row
+    lines = []
+    for (model, batch, kind), row in sorted(fastest.items(), key=lambda each: rows.index(each[1])):
+        plain = fastest.get((model, batch, "Conv()"))
+        ratio = row.seconds / plain.seconds if plain else math.nan
+        ratios = _known(ratio, ".2f"), _known(row.over_keras, ".2f")
+        lines.append((model, str(batch), _kind(kind), row.runtime, f"{row.milliseconds:.2f}", *ratios))
+    return markdown(BEST, lines) if lines else ""
 
 
 def write(rows, folder):
-    """Write `benchmark.csv` and `benchmark.png`, each whole."""
+    """Write `benchmark.csv` and the pictures, each whole; returns the pictures' paths."""
     with replacing(folder / "benchmark.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(rows[0])])
         writer.writeheader()
         writer.writerows(map(dataclasses.asdict, rows))
-    figure = picture(rows)
-    with replacing(folder / "benchmark.png") as temporary:
-        figure.savefig(temporary, dpi=110)
+    return draw(rows, folder / "benchmark")
 
 
-def picture(rows):
-    """Milliseconds per image against executed multiply-accumulates; a colour per runtime, a mark per kind."""
-    figure = require("matplotlib.figure").Figure(figsize=(8.5, 5.5), layout="constrained")
-    axes, marks = figure.subplots(), "osD^vP*X<>"
-    kinds = list(dict.fromkeys(row.kind for row in rows))
-    runtimes = list(dict.fromkeys(row.runtime for row in rows))
-    for row in rows:
-        colour, mark = f"C{runtimes.index(row.runtime)}", marks[kinds.index(row.kind) % len(marks)]
-        axes.plot(row.macs_executed / 1e9, 1000 * row.seconds / row.batch, mark, color=colour, alpha=0.8)
-    for i, runtime in enumerate(runtimes):
-        axes.plot([], [], "s", color=f"C{i}", label=runtime)
-    for i, kind in enumerate(kinds):
-        axes.plot([], [], marks[i % len(marks)], color="grey", label=kind)
-    axes.set(xscale="log", yscale="log", xlabel="executed GMAC per image", ylabel="ms per image")
-    axes.set_title(", ".join(dict.fromkeys(f"{row.model} at batch {row.batch}" for row in rows)), fontsize=9)
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=8)
-    return figure
+def draw(rows, stem):
+    """Write `STEM.png`, `STEM-parts.png` and `STEM-alpha.png`, those for which there are rows; returns their paths."""
+    paths = []
+    for name, figure in pictures(rows):
+        paths.append(stem.with_name(f"{stem.name}{name}.png"))
+        with replacing(paths[-1]) as temporary:
+            figure.savefig(temporary, dpi=110)
+    return paths
+
+
+def section_of(text, name):
+    """The match of a section in a document: its opening line, what is in it, its closing line.
+
+    Raises:
+        ValueError: there is none.
+    """
+    name = re.escape(name)
+    found = re.search(rf"(<!-- benchmark {name} -->\n)(.*?)(<!-- /benchmark {name} -->)", text, re.DOTALL)
+    if not found:
+        known = ", ".join(re.findall(r"<!-- benchmark (\S+) -->", text))
+        raise ValueError(f"`section` must be one of {known}. Received: {name!r}")
+    return found
+
+
+def fill(name, content, document=DOCUMENT):
+    """Put text in a section, in place of what is there."""
+    text = document.read_text(encoding="utf-8")
+    found = section_of(text, name)
+    with replacing(document) as temporary:
+        temporary.write_text(text[: found.end(1)] + content + text[found.start(3) :], encoding="utf-8")
+
+
+def section(command, machine, tables, paths):
+    """What a section holds."""
+    shown = "".join(f"![{_caption(path.stem)}]({path.name})\n\n" for path in paths)
+    return f"\n```bash\n{command}\n```\n\n{machine}.\n\n" + "\n".join(filter(None, tables)) + "\n" + shown
+
+
+def _caption(stem):
+    return next((text for end, text in CAPTIONS.items() if stem.endswith(end)), "Time against multiply-accumulates")

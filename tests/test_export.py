@@ -1,7 +1,9 @@
 """Models in other runtimes: the same numbers, whole files, and answers to whatever is sent."""
 
+import gc
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -297,6 +299,19 @@ def litert_labels(folder):
 
 
 in_the_file = {"onnx": onnx_labels, "openvino": openvino_labels, "litert": litert_labels}
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="Linux tells threads")
+def test_litert_takes_all_cores(tmp_path):
+    installed("litert")
+    folder, threads, kept = ke.export(plain(), tmp_path / "out", "litert"), [], []
+    for given in (None, 1):
+        gc.collect()
+        before = len(os.listdir("/proc/self/task"))
+        kept.append(exporting.load(folder, threads=given))
+        kept[-1](np.zeros((1, 32, 32, 3)))
+        threads.append(len(os.listdir("/proc/self/task")) - before)
+    assert threads[0] - threads[1] == os.cpu_count() - 1, threads
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """LiteRT (TensorFlow Lite): `model.tflite`, of built-in operations only."""
 
 import json
+import os
 import threading
 import warnings
 import zipfile
@@ -46,9 +47,9 @@ PRECISIONS = {"float32": lambda *_: None, "float16": _float16, "int8": _int8}
 
 
 def load(folder, precision, threads):
-    """An interpreter, one call at a time."""
+    """An interpreter, one call at a time. Left to itself it takes one thread; here one for each core."""
     runtime = require("ai_edge_litert.interpreter", "export")
-    interpreter = runtime.Interpreter(model_path=str(folder / FILE), num_threads=threads)
+    interpreter = runtime.Interpreter(model_path=str(folder / FILE), num_threads=threads or os.cpu_count())
     (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
     one, ready = threading.Lock(), None
 

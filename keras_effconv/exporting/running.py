@@ -47,7 +47,7 @@ def load(path, threads=None, precision="float32"):
 
     Args:
         path: its folder; of a SavedModel also the folder of the versions, for the newest one.
-        threads: int, for one call. Default: what the runtime chooses, most often one a core.
+        threads: int, for one call. Default: one for each core.
         precision: of the arithmetic: `"float32"`; OpenVINO also takes `"bfloat16"`, fast where the processor has it.
             What is int8 in the file is computed so. Default `"float32"`.
 
