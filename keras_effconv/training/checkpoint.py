@@ -11,7 +11,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_effconv.files import replacing
+from keras_effconv.files import remove_unfinished, replacing
 
 STATE, BEST = "checkpoint.npz", "best.weights.h5"
 
@@ -128,6 +128,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.curves, self.head = dict(progress.curves), dict(progress.head)
         self.epoch, self.before, self.partial = progress.epoch, progress.step, dict(progress.partial)
         self.saved = time.monotonic()
+        for name in (STATE, BEST) if folder else ():
+            remove_unfinished(self.folder / name)
 
     def swap(self):
         """Exchange the weights of network and average."""
@@ -150,9 +152,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        if time.monotonic() - self.saved >= self.seconds:
+        done = self.before + batch + 1
+        # Not after the last batch: nothing could go on from there, and the epoch's own checkpoint follows.
+        if done * self.batch_size < self.images and time.monotonic() - self.saved >= self.seconds:
             self._synchronize()
-            done = self.before + batch + 1
             self.save(done, self._whole(logs, self.batch_size * (batch + 1)))
 
     def on_test_begin(self, logs=None):
