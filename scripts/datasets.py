@@ -32,15 +32,10 @@ flags.DEFINE_boolean("check", False, "table: compare with docs/data.md and write
 
 
 def main(argv):
-    actions = {"list": show, "prepare": prepare, "throughput": throughput, "table": table}
     try:
-        if len(argv) < 2 or argv[1] not in actions:
-            raise ValueError(f"expected one of {', '.join(actions)}, received {' '.join(argv[1:]) or 'nothing'}")
-        actions[argv[1]](*argv[2:])
-    except TypeError as error:
-        cli.fail(f"{argv[1]}: {error}")
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
-        cli.fail(error)
+        cli.act(argv, {"list": show, "prepare": prepare, "throughput": throughput, "table": table})
+    except RuntimeError as error:  # a download that failed, or that must be done by hand
+        raise ValueError(error) from error
 
 
 def show():

@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import cli
-from absl import app, flags, logging
+from absl import flags, logging
 
 from keras_effconv.training.recipe import Recipe
 
@@ -116,14 +116,11 @@ def _field(name, value):
 
 
 def main(argv):
-    """A run from flags; a user's mistake is one line and status 2."""
-    if len(argv) > 1:
-        raise app.UsageError(f"expected flags only, received {' '.join(argv[1:])}")
+    """A run from flags."""
+    cli.flags_only(argv)
     begun = time.perf_counter()
     try:
         _run(begun)
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
     except KeyboardInterrupt:
         print(f"\nstopped; the last checkpoint in {FLAGS.output} is whole: --resume goes on from it", file=sys.stderr)
         sys.exit(130)

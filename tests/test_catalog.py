@@ -70,7 +70,7 @@ def test_script(tmp_path, monkeypatch):
         ("list",): (0, ""),
         ("throughput", f"--data_dir={root}", "--seconds=0.1", "--image_size=8"): (0, ""),
         (): (2, "expected one of list, prepare, throughput, table, received nothing"),
-        ("prepare",): (2, "prepare: prepare() missing 1 required positional argument: 'name'"),
+        ("prepare",): (2, "prepare: missing a required argument: 'name'"),
         ("prepare", "birdsnap"): (2, "species.txt, test_images.txt, images/"),
         ("prepare", "birdsnap", f"--manual_dir={tmp_path / 'birds'}"): (1, ""),  # fewer than published
         ("prepare", "cifar"): (2, "did you mean cifar10"),
