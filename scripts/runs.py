@@ -154,7 +154,7 @@ def _run(begun):
 def _load(recipe, wanted, output):
     """The data that the flags name, as the network wants its images."""
     from keras_effconv import data
-    from keras_effconv.training.feed import Streamed
+    from keras_effconv.training.feed import streamed
 
     limit = FLAGS.limit or (SMOKE_LIMIT if FLAGS.smoke else None)
     split = {"validation_split": FLAGS.validation_split, "seed": recipe.seed, "limit": limit, "strict": FLAGS.strict}
@@ -162,12 +162,9 @@ def _load(recipe, wanted, output):
     try:
         if not FLAGS.stream:
             return data.load(FLAGS.dataset, FLAGS.data_dir, cache_dir=output / "cache", **view, **split)
-        listed = data.scan(FLAGS.dataset, FLAGS.data_dir, **split)
+        return streamed(data.scan(FLAGS.dataset, FLAGS.data_dir, **split), wanted, FLAGS.strict)
     except RuntimeError as error:  # a download that failed, or that must be done by hand
         raise ValueError(error) from error
-    view |= {"flip": listed.flip, "strict": FLAGS.strict}
-    parts = {part: Streamed(getattr(listed, part), **view) for part in ("train", "validation")}
-    return dataclasses.replace(listed, **parts)
 
 
 def _train(recipe, dataset, devices, told):
