@@ -104,9 +104,8 @@ def _prepared(recipe, dataset, progress):
     base = backbone(recipe)
     model = classifier(base, len(dataset.class_names), recipe.dropout, NAME)
     if progress.arrays is not None:
-        ended = progress.epoch >= recipe.epochs
-        place = "after the last epoch" if ended else f"at epoch {progress.epoch + 1} of {recipe.epochs}"
-        print(f"resuming {place}, batch {progress.step}")
+        place = f"at epoch {progress.epoch + 1} of {recipe.epochs}, batch {progress.step}"
+        print(f"resuming {place if progress.epoch < recipe.epochs else 'after the last epoch'}")
         return model, progress, base.load_report
     if base.load_report is not None:
         print(base.load_report)
