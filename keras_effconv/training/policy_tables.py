@@ -2,9 +2,9 @@
 
 `IMAGENET` and `CIFAR10` are tables 9 and 7 of arXiv:1805.09501, compared value by value with torchvision 0.29
 (`AutoAugmentPolicy`), tf-models-official 2.20 (`policy_reduced_imagenet`, `policy_reduced_cifar10`) and, the first of
-them, timm 1.0 (`original`); the paper itself was not at hand. What a magnitude means differs from code to code; `PAPER`
-is the paper's table 6 as timm has it, while torchvision posterizes and solarizes more with a larger magnitude and moves
-colours to either side of 1.
+them, timm 1.0 (`original`); the paper itself was not at hand. What a magnitude means differs from code to code. `PAPER`
+has the ranges of the paper's table 6, which the magnitudes 0 to 9 divide; as in timm, a larger one posterizes and
+solarizes less and makes colours stronger, while torchvision does the opposite and moves colours to either side of 1.
 
 `V0` is no table of the paper: it is the one policy of EfficientNet's own code, `policy_v0` of `autoaugment.py` in the
 TPU repository, compared value by value with timm 1.0 (`v0`) and tf-models-official 2.20. Its ranges are that code's.
