@@ -114,4 +114,5 @@ def _place(run):
     """Where a process began, and what it left half done."""
     found = re.search(r"resuming .*", run.log.read_text())
     partial = sorted(path.name for path in run.folder.glob(".*"))  # of this process, and pictures of earlier ones
-    return f"{found[0] if found else 'from the beginning'}; unfinished: {', '.join(partial) or 'nothing'}"
+    said = found[0] if found else "from the beginning, or killed before it said"
+    return f"{said}; unfinished: {', '.join(partial) or 'nothing'}"
