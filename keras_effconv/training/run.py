@@ -1,7 +1,6 @@
 """A whole run of a recipe: the head on frozen features, then the network in stages, with checkpoints."""
 
 import contextlib
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -9,7 +8,7 @@ import keras
 from keras_effconv.training import checkpoint
 from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
-from keras_effconv.training.checkpoint import BEST, Checkpoint, best_epoch, restore
+from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
 from keras_effconv.training.devices import Devices
 from keras_effconv.training.feed import Streamed, feed
 from keras_effconv.training.head import features, fit_head
@@ -81,8 +80,7 @@ def train(recipe, dataset, folder, resume=False, callbacks=(), devices=None, che
         speed = Speed(len(dataset.train))
         run.go(progress, keeper, [keeper, speed, Patience(recipe.patience, keeper), *callbacks])
     model = run.devices.gather(run.network)
-    if (Path(folder) / BEST).is_file():
-        model.load_weights(Path(folder) / BEST)
+    restore_best(folder, model)
     curves, head = keeper.curves, keeper.head
     accuracy = head["val_accuracy"][-1] if head else None
     return Result(model, report, accuracy, head, curves, best_epoch(curves, head), speed.images_per_second)
