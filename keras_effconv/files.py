@@ -1,6 +1,7 @@
 """Files that are either whole or as they were."""
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -24,6 +25,12 @@ def replacing(path):
             os.replace(path, folder / "old")
         os.replace(temporary, path)
     finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_unfinished(path):
+    """Remove what processes that were killed in `replacing` have left beside `path`; no other may be at work."""
+    for folder in Path(path).parent.glob(f".{glob.escape(Path(path).name)}.*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 

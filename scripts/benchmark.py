@@ -40,11 +40,8 @@ flags.DEFINE_string("output", "outputs/benchmark", "Folder to write to.")
 
 
 def main(argv):
-    del argv
-    try:
-        run()
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
+    cli.flags_only(argv)
+    run()
 
 
 def run():

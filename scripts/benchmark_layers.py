@@ -63,7 +63,7 @@ def compiled(layer, inputs):
 
 
 def main(argv):
-    del argv
+    cli.flags_only(argv)
     import keras
 
     from keras_effconv.feature_maps import split_channels

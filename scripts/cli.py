@@ -1,5 +1,6 @@
 """How every script starts, and how it ends on a user's mistake."""
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -39,11 +40,48 @@ def whole(name, text):
     return int(text)
 
 
-def run(main):
-    """Run `main`; a bad flag is one line and status 2."""
-    app.define_help_flags()
+def flags_only(argv):
+    """Raise a `ValueError` for words that are no flags."""
+    if len(argv) > 1:
+        raise ValueError(f"expected flags only, received {' '.join(argv[1:])}")
+
+
+def act(argv, actions):
+    """Call the action that the first word names with the other words.
+
+    Args:
+        argv: list of str, the script's name first.
+        actions: dict of functions by name.
+
+    Raises:
+        ValueError: for another name, or where the function takes fewer or more words.
+    """
+    if len(argv) < 2 or argv[1] not in actions:
+        raise ValueError(f"expected one of {', '.join(actions)}, received {' '.join(argv[1:]) or 'nothing'}")
     try:
-        flags.FLAGS(sys.argv)
+        call = inspect.signature(actions[argv[1]]).bind(*argv[2:])
+    except TypeError as error:
+        raise ValueError(f"{argv[1]}: {error}") from None
+    actions[argv[1]](*call.args)
+
+
+def run(main):
+    """Run `main` with the words of the command line; a user's mistake is one line and status 2.
+
+    Mistakes are flags that cannot be read, and every `ValueError`, `OSError` or `ImportError` of `main`.
+    """
+
+    def guarded(argv):
+        try:
+            return main(argv)
+        except (ValueError, OSError, ImportError) as error:
+            fail(error)
+
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv):
+    try:
+        return flags.FLAGS(argv)
     except flags.Error as error:
         fail(error)
-    app.run(main)

@@ -40,11 +40,8 @@ flags.DEFINE_integer("repeats", 15, "Of --report: runs of each; the median count
 
 
 def main(argv):
-    del argv
-    try:
-        report() if FLAGS.report else study()
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
+    cli.flags_only(argv)
+    report() if FLAGS.report else study()
 
 
 def study():

@@ -30,15 +30,8 @@ flags.DEFINE_string("output", "outputs/evaluate", "Folder to write to.")
 
 
 def main(argv):
-    del argv
-    try:
-        run()
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
-
-
-def run():
     """Evaluate at each size; classes and picture are of the model's own size, or of the first one."""
+    cli.flags_only(argv)
     from keras_effconv.files import write_json
     from keras_effconv.training import pictures, report
 

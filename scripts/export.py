@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import cli
-from absl import app, flags, logging
+from absl import flags, logging
 
 FLAGS = flags.FLAGS
 
@@ -34,12 +34,8 @@ flags.DEFINE_integer("top", 5, "saved_model: labels in an answer.", 1)
 
 
 def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"expected flags only, received {' '.join(argv[1:])}")
-    try:
-        run()
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
+    cli.flags_only(argv)
+    run()
 
 
 def run():

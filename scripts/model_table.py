@@ -66,7 +66,7 @@ def picture(table, path):
 
 
 def main(argv):
-    del argv
+    cli.flags_only(argv)
     table = counts()
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     updated = MARKERS.sub(lambda found: found[1] + markdown(table) + found[2], text)

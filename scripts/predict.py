@@ -24,12 +24,9 @@ flags.DEFINE_integer("top", 5, "Classes to print for each image.", 1)
 
 def main(argv):
     if len(argv) < 2:
-        cli.fail("expected at least one IMAGE, received none")
-    try:
-        model, names = load(FLAGS.model)
-        predict(model, names, argv[1:])
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
+        raise ValueError("expected at least one IMAGE, received none")
+    model, names = load(FLAGS.model)
+    predict(model, names, argv[1:])
 
 
 def load(model):

@@ -20,7 +20,7 @@ flags.DEFINE_boolean("write", True, "Write the table to docs/training.md.")
 
 
 def main(argv):
-    del argv
+    cli.flags_only(argv)
     text = table()
     print(text, end="")
     if FLAGS.write:

@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import cli
-from absl import app, flags, logging
+from absl import flags, logging
 
 from keras_effconv.training.recipe import Recipe
 
@@ -126,14 +126,11 @@ def _field(name, value):
 
 
 def main(argv):
-    """A run from flags; a user's mistake is one line and status 2."""
-    if len(argv) > 1:
-        raise app.UsageError(f"expected flags only, received {' '.join(argv[1:])}")
+    """A run from flags."""
+    cli.flags_only(argv)
     begun = time.perf_counter()
     try:
         _run(begun)
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
     except KeyboardInterrupt:
         print(f"\nstopped; the last checkpoint in {FLAGS.output} is whole: --resume goes on from it", file=sys.stderr)
         sys.exit(130)
@@ -168,7 +165,7 @@ def _run(begun):
 def load(recipe, wanted, output):
     """The data that the flags name, as the network wants its images."""
     from keras_effconv import data
-    from keras_effconv.training.feed import Streamed
+    from keras_effconv.training.feed import streamed
 
     limit = FLAGS.limit or (SMOKE_LIMIT if FLAGS.smoke else None)
     split = {"validation_split": FLAGS.validation_split, "seed": recipe.seed, "limit": limit, "strict": FLAGS.strict}
@@ -176,12 +173,9 @@ def load(recipe, wanted, output):
     try:
         if not FLAGS.stream:
             return data.load(FLAGS.dataset, FLAGS.data_dir, cache_dir=output / "cache", **view, **split)
-        listed = data.scan(FLAGS.dataset, FLAGS.data_dir, **split)
+        return streamed(data.scan(FLAGS.dataset, FLAGS.data_dir, **split), wanted, FLAGS.strict)
     except RuntimeError as error:  # a download that failed, or that must be done by hand
         raise ValueError(error) from error
-    view |= {"flip": listed.flip, "strict": FLAGS.strict}
-    parts = {part: Streamed(getattr(listed, part), **view) for part in ("train", "validation")}
-    return dataclasses.replace(listed, **parts)
 
 
 def _train(recipe, dataset, devices, told):

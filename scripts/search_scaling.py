@@ -37,15 +37,8 @@ flags.DEFINE_integer("seed", 0, "Of weights, order and flips.")
 
 
 def main(argv):
-    del argv
-    try:
-        search()
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
-
-
-def search():
     """Score the grid and print it, best first."""
+    cli.flags_only(argv)
     import keras_effconv as ke
     from keras_effconv.scaling import candidates, grid_search
 

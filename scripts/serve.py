@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import cli
-from absl import app, flags
+from absl import flags
 
 FLAGS = flags.FLAGS
 
@@ -34,14 +34,10 @@ flags.DEFINE_float("request_timeout", 60.0, "Seconds in which a request must be 
 
 
 def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"expected flags only, received {' '.join(argv[1:])}")
+    cli.flags_only(argv)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: sys.exit(0))
-    try:
-        run()
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
+    run()
 
 
 def run():

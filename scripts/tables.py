@@ -75,7 +75,7 @@ def cells(row):
 
 
 def main(argv):
-    del argv
+    cli.flags_only(argv)
     from tqdm import tqdm
 
     names = ("row", "params printed", "ours", "FLOPs printed", "ours", "MACs", "trainable", "same", "note")

@@ -31,19 +31,9 @@ flags.DEFINE_string(
 flags.DEFINE_float("tolerance", 1e-4, "convert: largest difference from the reference, over its largest output.", 0.0)
 flags.DEFINE_boolean("yes", False, "fetch: also more than one set.")
 
-ACTIONS = ("list", "fetch", "verify", "convert")
-
 
 def main(argv):
-    try:
-        if len(argv) < 2 or argv[1] not in ACTIONS:
-            raise ValueError(f"expected one of {', '.join(ACTIONS)}, received {' '.join(argv[1:]) or 'nothing'}")
-        actions = {"list": show, "fetch": fetch, "verify": verify, "convert": convert}
-        actions[argv[1]](*argv[2:])
-    except TypeError as error:
-        cli.fail(f"{argv[1]}: {error}")
-    except (ValueError, OSError, ImportError) as error:
-        cli.fail(error)
+    cli.act(argv, {"list": show, "fetch": fetch, "verify": verify, "convert": convert})
 
 
 def chosen():

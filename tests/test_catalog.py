@@ -65,12 +65,16 @@ def test_script(tmp_path, monkeypatch):
         Image.new("RGB", (9, 9)).save(root / "ab"[i % 2] / f"{i}.png")
     (tmp_path / "birds").mkdir()
     write_birds(tmp_path / "birds")
+    small = ("--recipe=digits-smoke", "--image_size=32", "--batch_size=3")
     calls = {
         ("table", "--check"): (0, ""),
         ("list",): (0, ""),
-        ("throughput", f"--data_dir={root}", "--seconds=0.1", "--image_size=8"): (0, ""),
+        ("throughput", f"--data_dir={root}", "--seconds=0.1", "--image_size=8", "--recipe=none"): (0, ""),
+        ("throughput", f"--data_dir={root}", "--seconds=0.1", "--recipe=mine"): (2, "`recipe` must be none or one of"),
+        ("throughput", f"--data_dir={root}", "--seconds=0.1"): (2, "expected images for two batches of 32"),
+        ("throughput", f"--data_dir={root}", "--seconds=0.1", *small): (0, ""),
         (): (2, "expected one of list, prepare, throughput, table, received nothing"),
-        ("prepare",): (2, "prepare: prepare() missing 1 required positional argument: 'name'"),
+        ("prepare",): (2, "prepare: missing a required argument: 'name'"),
         ("prepare", "birdsnap"): (2, "species.txt, test_images.txt, images/"),
         ("prepare", "birdsnap", f"--manual_dir={tmp_path / 'birds'}"): (1, ""),  # fewer than published
         ("prepare", "cifar"): (2, "did you mean cifar10"),

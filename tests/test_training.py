@@ -65,9 +65,9 @@ class StopAt(keras.callbacks.Callback):
 
 
 def in_any_moment():
-    """In the middle of an epoch, twice in one, in the first epoch at another size, before the first checkpoint."""
+    """At the last batch, in the middle of an epoch, twice in one, at another size, before the first checkpoint."""
     slow = pytest.mark.slow
-    yield pytest.param(SMALL, [(1, 1)], 0, id="once")
+    yield pytest.param(SMALL, [(0, 3), (1, 1)], 0, id="last batch, then another")
     yield pytest.param(SMALL, [(1, 1), (1, 0)], 0, id="twice", marks=slow)
     yield pytest.param(GROWING, [(2, 0)], 0, id="new size", marks=slow)
     yield pytest.param(GROWING, [(1, 3)], 1e9, id="between stages", marks=slow)
@@ -80,7 +80,9 @@ def test_a_stopped_run_ends_as_the_whole_one(recipe, moments, seconds, digits, t
     for number, moment in enumerate(moments):
         with pytest.raises(Stop):
             train(recipe, digits, tmp_path, number > 0, [StopAt(*moment)], checkpoint_seconds=seconds)
+    (tmp_path / f".{checkpoint.STATE}.killed").mkdir()
     result = train(recipe, digits, tmp_path, True, checkpoint_seconds=seconds)
+    assert not list(tmp_path.glob(".*"))  # what a killed one was writing is gone
     assert result.best == whole.best
     for name, curve in whole.curves.items():
         np.testing.assert_allclose(result.curves[name], curve, rtol=1e-5, err_msg=name)

@@ -10,14 +10,15 @@ from networks import again, small_network
 from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage
 
-from keras_effconv.training import losses
+from keras_effconv.training import image_ops, losses
 from keras_effconv.training.affine import RandomAffine
 from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
 from keras_effconv.training.image_ops import OPERATIONS
 from keras_effconv.training.mixing import Mixing
 from keras_effconv.training.optimizers import l2, make_optimizer
-from keras_effconv.training.policies import POLICIES, AutoAugment, RandAugment
+from keras_effconv.training.policies import AutoAugment, RandAugment
+from keras_effconv.training.policy_tables import POLICIES
 from keras_effconv.training.recipe import AUGMENTATIONS, Recipe
 from keras_effconv.training.schedules import learning_rate
 from keras_effconv.training.windows import InceptionCrop, resample
@@ -329,6 +330,8 @@ PILLOW = {
     "translate_x": (lambda image, v: moved(image, (1, 0, v * 48, 0, 1, 0)), 0.25),
     "translate_y": (lambda image, v: moved(image, (1, 0, 0, 0, 1, v * 48)), -0.25),
     "rotate": (lambda image, v: image.rotate(v, Image.BILINEAR, fillcolor=(128,) * 3), 20.0),
+    "translate_y_pixels": (lambda image, v: moved(image, (1, 0, 0, 0, 1, v)), 13),
+    "solarize_add": (lambda image, v: image.point([min(255, i + v) if i < 128 else i for i in range(256)] * 3), 77),
     "identity": (lambda image, _: image, 0),
 }
 
@@ -358,7 +361,87 @@ def test_autoaugment_draws_its_policy():
     np.testing.assert_allclose(bits, [6.222, 6.667, 7.111, 7.556], rtol=1e-6)
     turns = np.unique(values[names == "rotate"]).round(3)
     np.testing.assert_allclose(turns, [-30, -26.667, -10, 10, 26.667, 30])
-    assert all(len(policy.strip().splitlines()) == 25 for policy in POLICIES.values())
+
+
+# How many operations, the sum of their probabilities, and of their magnitudes where they take one, over 25 pairs:
+# computed from torchvision 0.29.1, timm 1.0.31 and tf-models-official 2.20.0, which agree in every value.
+SUMS = {
+    "imagenet": {
+        "posterize": (5, 2.8, 32),
+        "rotate": (6, 3.6, 45),
+        "solarize": (7, 3.6, 36),
+        "auto_contrast": (2, 1.2, 0),
+        "equalize": (17, 11.2, 0),
+        "color": (6, 3.8, 18),
+        "invert": (3, 1.8, 0),
+        "contrast": (2, 2.0, 16),
+        "sharpness": (1, 0.4, 7),
+        "shear_x": (1, 0.6, 5),
+    },
+    "cifar10": {
+        "invert": (3, 0.2, 0),
+        "contrast": (2, 0.8, 13),
+        "rotate": (1, 0.7, 2),
+        "translate_x": (2, 0.8, 17),
+        "sharpness": (5, 2.8, 24),
+        "shear_y": (2, 0.7, 15),
+        "translate_y": (5, 3.4, 39),
+        "auto_contrast": (7, 5.0, 0),
+        "equalize": (9, 4.7, 0),
+        "posterize": (1, 0.3, 7),
+        "color": (5, 2.9, 27),
+        "brightness": (4, 2.3, 25),
+        "solarize": (4, 1.9, 18),
+    },
+    "v0": {
+        "equalize": (12, 8.0, 0),
+        "shear_y": (4, 2.6, 14),
+        "color": (9, 5.0, 37),
+        "rotate": (7, 4.6, 39),
+        "solarize": (8, 4.6, 41),
+        "solarize_add": (2, 1.4, 10),
+        "shear_x": (2, 0.2, 9),
+        "invert": (1, 0.4, 0),
+        "posterize": (2, 1.2, 8),
+        "auto_contrast": (2, 1.0, 0),
+        "translate_y_pixels": (1, 0.8, 9),
+    },
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_is_that_of_the_public_implementations(name):
+    found = {}
+    for each, chance, strength in POLICIES[name].entries():
+        count, chances, magnitudes = found.get(each.operation.__name__, (0, 0, 0))
+        strength = strength * POLICIES[name].most * bool(each.reach)
+        found[each.operation.__name__] = (count + 1, round(chances + chance, 1), round(magnitudes + strength))
+    assert sum(count for count, _, _ in found.values()) == 50
+    assert found == SUMS[name]
+
+
+def test_the_values_of_v0_are_those_of_the_tpu_repository():
+    """Thresholds, amounts, bits and pixels by its formulas: a magnitude is in tenths."""
+    values = {}
+    for each, _, strength in POLICIES["v0"].entries():
+        values.setdefault(each.operation.__name__, set()).add(round(each.start + strength * each.reach, 3))
+    assert values["shear_y"] == {0, 0.09, 0.12, 0.21}
+    assert values["translate_y_pixels"] == {225}
+    assert values["solarize_add"] == {33, 77}
+    assert values["posterize"] == {0.8, 2.4}
+    assert values["rotate"] == {0, 6, 15, 21, 24, 27}
+    assert values["color"] == {0.1, 0.28, 0.82, 1.18, 1.36, 1.72}
+    assert values["solarize"] == {51.2, 76.8, 102.4, 204.8, 256}
+
+
+def test_a_bit_is_left_of_a_byte():
+    tf = pytest.importorskip("tensorflow")
+    image = np.arange(256, dtype="uint8").reshape(16, 16, 1)
+    for bits in range(8):
+        shift = tf.constant(8 - bits, tf.uint8)
+        expected = tf.bitwise.left_shift(tf.bitwise.right_shift(image, shift), shift)
+        got = image_ops.posterize(ops.convert_to_tensor(image.astype("float32")), bits + 0.4)
+        np.testing.assert_array_equal(to_numpy(got), expected)
 
 
 def test_randaugment_of_no_strength_does_little():

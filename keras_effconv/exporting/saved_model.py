@@ -33,9 +33,7 @@ def signatures(program, table, settings):
     """Name -> (function from a tensor to a dict of tensors, `TensorSpec` of its argument)."""
     import tensorflow as tf
 
-    from keras_effconv.data.tolerant import decode_each
-
-    wanted, top = program.preprocessing, min(settings.top, len(program.labels))
+    top = min(settings.top, len(program.labels))
     images = tf.TensorSpec(program.model.input_shape, tf.float32, name="images")
     files = tf.TensorSpec([None], tf.string, name="image_bytes")
 
@@ -43,37 +41,34 @@ def signatures(program, table, settings):
     def network(images):  # one function that all signatures call
         return program.model(images, training=False)
 
-    def read(image_bytes):
-        images, error = decode_each(
-            image_bytes, wanted.size, wanted.crop, wanted.interpolation, max_pixels=settings.max_pixels
-        )
-        return tf.cast(images, tf.float32), error
-
-    def best(probabilities):
+    def best(images):
+        probabilities = network(images)[0]
         scores, index = tf.math.top_k(probabilities, top)
         return {"labels": table.lookup(tf.cast(index, tf.int64)), "scores": scores, "probabilities": probabilities}
 
-    def only(good, outputs):
-        """Zeros and empty strings in the rows without an image."""
-        return {name: tf.where(good[:, None], rows, tf.zeros_like(rows)) for name, rows in outputs.items()}
-
-    def serving_default(image_bytes):
-        images, error = read(image_bytes)
-        return {**only(tf.equal(error, ""), best(network(images)[0])), "error": error}
-
-    def float_images(images):
-        return best(network(images)[0])
-
-    def features(image_bytes):
-        images, error = read(image_bytes)
-        outputs = {"features": network(images)[1]}
-        return {**only(tf.equal(error, ""), outputs), "error": error}
+    def features(images):
+        return {"features": network(images)[1]}
 
     return {
-        "serving_default": (serving_default, files),
-        "float_images": (float_images, images),
-        "features": (features, files),
+        "serving_default": (_of_files(best, program.preprocessing, settings.max_pixels), files),
+        "float_images": (best, images),
+        "features": (_of_files(features, program.preprocessing, settings.max_pixels), files),
     }
+
+
+def _of_files(compute, wanted, max_pixels):
+    """`compute` on what is in image files: zeros and empty strings in the rows without an image, and their errors."""
+    import tensorflow as tf
+
+    from keras_effconv.data.tolerant import decode_each
+
+    def computed(image_bytes):
+        images, error = decode_each(image_bytes, wanted.size, wanted.crop, wanted.interpolation, max_pixels=max_pixels)
+        good, outputs = tf.equal(error, ""), compute(tf.cast(images, tf.float32))
+        kept = {name: tf.where(good[:, None], rows, tf.zeros_like(rows)) for name, rows in outputs.items()}
+        return {**kept, "error": error}
+
+    return computed
 
 
 def load(folder, precision, threads):

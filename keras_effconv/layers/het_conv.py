@@ -9,9 +9,11 @@ from keras import ops
 from keras_effconv.layers.base import ConvolutionBase, one_of, positive
 from keras_effconv.layers.grouped import add, conv, grouped_conv, grouped_is_native, most_split_parts, split_conv
 from keras_effconv.layers.het_parts import (
+    center,
     cut,
     pack,
     part_order,
+    pointwise_of,
     runs_of,
     scatter_narrow,
     scatter_wide,
@@ -19,6 +21,8 @@ from keras_effconv.layers.het_parts import (
     unpack,
 )
 from keras_effconv.layers.padding import output_size, pad_same
+
+CORRELATIONS = {"center": 0.0, "correlated": 0.5, "sum": 1.0}  # of neighbouring pixels: see `HetConv2D.cut`
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
@@ -145,21 +149,13 @@ class HetConv2D(ConvolutionBase):
         dense = np.asarray(dense)
         if self._channel_order is not None:
             dense = dense[:, :, self._channel_order][..., self._filter_order]
-        correlation = {"center": 0.0, "correlated": 0.5, "sum": 1.0}
-        one_of("pointwise", pointwise, tuple(correlation))
-        taps = np.ndenumerate(self._correlations(correlation[pointwise]).astype(dense.dtype))
-        narrow = sum(weight * dense[tap] for tap, weight in taps if weight)
-        wide, rest = cut(dense, narrow, self.runs)
+        neighbours = CORRELATIONS[one_of("pointwise", pointwise, tuple(CORRELATIONS))]
+        wide, rest = cut(dense, pointwise_of(dense, neighbours), self.runs)
         return pack(wide), pack(rest)
 
     @property
     def _center(self):
-        return tuple((k - 1) // 2 for k in self.kernel_size)
-
-    def _correlations(self, neighbours):
-        """(k, k): how each pixel of a window correlates with the one in the middle, where neighbours do so much."""
-        away = np.meshgrid(*(np.arange(k) - c for k, c in zip(self.kernel_size, self._center)), indexing="ij")
-        return neighbours ** np.hypot(*away)
+        return center(self.kernel_size)
 
     def _wide_kernels(self):
         return list(zip(self.runs, unpack(ops.convert_to_tensor(self.kernel), self._wide_rows, self._run_filters)))

@@ -57,6 +57,19 @@ def part_order(count, parts, layout):
     return np.argsort(np.arange(count) % parts, kind="stable") if layout == "shifted" and parts > 1 else None
 
 
+def center(kernel_size):
+    """The tap of a k x k window at which a 1 x 1 kernel stands."""
+    return tuple((k - 1) // 2 for k in kernel_size)
+
+
+def pointwise_of(dense, neighbours):
+    """(M, N) kernels nearest to k x k ones (k, k, M, N), where neighbouring pixels correlate so much: 0 to 1."""
+    sizes = dense.shape[:2]
+    away = np.meshgrid(*(np.arange(k) - c for k, c in zip(sizes, center(sizes))), indexing="ij")
+    taps = np.ndenumerate((neighbours ** np.hypot(*away)).astype(dense.dtype))
+    return sum(weight * dense[tap] for tap, weight in taps if weight)
+
+
 def stored_shape(rows, filters):
     """The shape that holds `rows[i]` rows of `filters[i]` filters: a matrix where there is one run, else a vector."""
     return (rows[0], filters[0]) if len(rows) == 1 else (sum(r * f for r, f in zip(rows, filters, strict=True)),)

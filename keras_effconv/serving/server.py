@@ -41,7 +41,7 @@ def serve(models, host="127.0.0.1", port=8501, limits=None, shutdown_timeout=30,
         config = uvicorn.Config(
             app(models, limits),
             loop="asyncio",
-            http=_protocol(limits.read_timeout),
+            http=type("Protocol", (_Protocol,), {"seconds": limits.read_timeout}),
             ws="none",
             lifespan="on",
             log_level="warning",
@@ -70,50 +70,47 @@ class _Server(uvicorn.Server):
         super().handle_exit(number, frame)
 
 
-def _protocol(seconds):
+class _Protocol(H11Protocol):
     """As uvicorn's, but who does not send a request, does not read the answer, or sends without end, is cut off."""
 
-    class Protocol(H11Protocol):
-        deadline, ahead = None, 0
+    seconds, deadline, ahead = None, None, 0
 
-        def connection_made(self, transport):
-            super().connection_made(transport)
-            self._watch()
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self._watch()
 
-        def data_received(self, data):
-            # What comes before the last request is answered is kept, and uvicorn sets no bound to it.
-            answering = self.cycle and not self.cycle.response_complete and not self.cycle.more_body
-            self.ahead = self.ahead + len(data) if answering else 0
-            if self.ahead > AHEAD:
-                self.transport.abort()
-                return
-            super().data_received(data)
-            self._watch()
+    def data_received(self, data):
+        # What comes before the last request is answered is kept, and uvicorn sets no bound to it.
+        answering = self.cycle and not self.cycle.response_complete and not self.cycle.more_body
+        self.ahead = self.ahead + len(data) if answering else 0
+        if self.ahead > AHEAD:
+            self.transport.abort()
+            return
+        super().data_received(data)
+        self._watch()
 
-        def on_response_complete(self):
-            super().on_response_complete()
-            self._watch()
+    def on_response_complete(self):
+        super().on_response_complete()
+        self._watch()
 
-        def pause_writing(self):
-            super().pause_writing()
-            self._watch()
+    def pause_writing(self):
+        super().pause_writing()
+        self._watch()
 
-        def resume_writing(self):
-            super().resume_writing()
-            self._watch()
+    def resume_writing(self):
+        super().resume_writing()
+        self._watch()
 
-        def connection_lost(self, error):
-            if self.deadline:
-                self.deadline.cancel()
-            super().connection_lost(error)
+    def connection_lost(self, error):
+        if self.deadline:
+            self.deadline.cancel()
+        super().connection_lost(error)
 
-        def _watch(self):
-            """The clock runs while it is the client's turn."""
-            idle = self.cycle is None or self.cycle.response_complete or self.flow.write_paused
-            if idle and not self.deadline:
-                self.deadline = self.loop.call_later(seconds, self.transport.abort)
-            elif not idle and self.deadline:
-                self.deadline.cancel()
-                self.deadline = None
-
-    return Protocol
+    def _watch(self):
+        """The clock runs while it is the client's turn."""
+        idle = self.cycle is None or self.cycle.response_complete or self.flow.write_paused
+        if idle and not self.deadline:
+            self.deadline = self.loop.call_later(self.seconds, self.transport.abort)
+        elif not idle and self.deadline:
+            self.deadline.cancel()
+            self.deadline = None

@@ -17,8 +17,9 @@ def augmentation(recipe, size, flip, seed, cropped=False):
     Args:
         recipe: `Recipe`, of which `augmentation`, `magnitude` and `erasing` are used, or a name of its `augmentation`:
             `"none"`, `"light"` (shifts and zoom), `"standard"` (also rotation, brightness and contrast), `"pad-crop"`
-            (shifts by an eighth, black outside), `"inception"` (random parts), `"randaugment"`, `"autoaugment"`
-            (both after `"inception"`, as with EfficientNet and timm) or `"autoaugment-cifar"` (after `"pad-crop"`).
+            (shifts by an eighth, black outside), `"inception"` (random parts), `"randaugment"`, `"autoaugment"`,
+            `"autoaugment-v0"` (EfficientNet's; all three after `"inception"`, as with EfficientNet and timm) or
+            `"autoaugment-cifar"` (after `"pad-crop"`).
         size: int, pixels.
         flip: bool, whether a mirror image is of the same class.
         seed: int.
@@ -72,6 +73,10 @@ def _autoaugment(seed, magnitude):
     return [AutoAugment("imagenet", seed=seed + 7, name="autoaugment")]
 
 
+def _autoaugment_v0(seed, magnitude):
+    return [AutoAugment("v0", seed=seed + 7, name="autoaugment")]
+
+
 def _autoaugment_cifar(seed, magnitude):
     return [AutoAugment("cifar10", seed=seed + 7, name="autoaugment")]
 
@@ -91,5 +96,6 @@ RECIPES = {
     "inception": (InceptionCrop, _none),
     "randaugment": (InceptionCrop, _randaugment),
     "autoaugment": (InceptionCrop, _autoaugment),
+    "autoaugment-v0": (InceptionCrop, _autoaugment_v0),
     "autoaugment-cifar": (PadCrop, _autoaugment_cifar),
 }

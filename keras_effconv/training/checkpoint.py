@@ -1,5 +1,6 @@
 """Checkpoints that a run goes on from exactly, whenever it was killed."""
 
+import contextlib
 import json
 import time
 import zipfile
@@ -11,9 +12,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_effconv.files import replacing
+from keras_effconv.files import remove_unfinished, replacing
 
-STATE, BEST = "checkpoint.npz", "best.weights.h5"
+STATE, BEST = "checkpoint.npz", "best.npz"
 
 
 class Progress(NamedTuple):
@@ -45,10 +46,29 @@ def save(folder, variables, progress):
         progress: `Progress`; its `arrays` are not read.
     """
     told = {name: value for name, value in progress._asdict().items() if name != "arrays"}
-    arrays = {f"{i:05d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     text = np.frombuffer(json.dumps(told, default=dict).encode(), np.uint8)
-    with replacing(Path(folder) / STATE) as temporary:
-        np.savez(temporary, progress=text, **{name: _plain(value) for name, value in arrays.items()})
+    _write(Path(folder) / STATE, variables, progress=text)
+
+
+def _write(path, variables, **others):
+    """An archive of NumPy's. Where the disk is full it is an `OSError`; HDF5 then takes the process with it."""
+    arrays = {f"{i:05d}": _plain(keras.ops.convert_to_numpy(v)) for i, v in enumerate(variables)}
+    with replacing(path) as temporary:
+        np.savez(temporary, **others, **arrays)
+
+
+@contextlib.contextmanager
+def _reading(path):
+    """The open archive; a `ValueError` when it is damaged, or no such file."""
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            yield file
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"expected a checkpoint of a run in {path}, which cannot be read: {error}") from None
+
+
+def _arrays(file):
+    return [file[name] for name in sorted(file.files) if name.isdecimal()]
 
 
 def _plain(value):
@@ -65,13 +85,22 @@ def restore(folder):
     path = Path(folder) / STATE
     if not path.is_file():
         return Progress()
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            told = json.loads(file["progress"].tobytes())
-            arrays = [file[name] for name in sorted(set(file.files) - {"progress"})]
-        return Progress(**told, arrays=arrays)
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"expected a checkpoint of a run in {path}, which cannot be read: {error}") from None
+    with _reading(path) as file:
+        return Progress(**json.loads(file["progress"].tobytes()), arrays=_arrays(file))
+
+
+def restore_best(folder, network):
+    """Set a network to the best weights in a folder, if there are any.
+
+    Raises:
+        ValueError: when the file is damaged, or another network's.
+    """
+    path = Path(folder) / BEST
+    if not path.is_file():
+        return
+    with _reading(path) as file:
+        arrays = _arrays(file)
+    assign(network.weights, arrays)
 
 
 def assign(variables, arrays):
@@ -128,6 +157,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.curves, self.head = dict(progress.curves), dict(progress.head)
         self.epoch, self.before, self.partial = progress.epoch, progress.step, dict(progress.partial)
         self.saved = time.monotonic()
+        for name in (STATE, BEST) if folder else ():
+            remove_unfinished(self.folder / name)
 
     def swap(self):
         """Exchange the weights of network and average."""
@@ -137,8 +168,7 @@ class Checkpoint(keras.callbacks.Callback):
     def keep_best(self):
         """Keep the network's weights if the latest epoch is the best so far."""
         if self.folder and best_epoch(self.curves, self.head) == len(self.curves.get("val_accuracy", ())):
-            with replacing(self.folder / BEST) as temporary:
-                self.network.save_weights(temporary)
+            _write(self.folder / BEST, self.network.weights)
 
     def save(self, step, partial):
         """Save the state at a batch of this epoch."""
@@ -150,9 +180,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        if time.monotonic() - self.saved >= self.seconds:
+        done = self.before + batch + 1
+        # Not after the last batch: nothing could go on from there, and the epoch's own checkpoint follows.
+        if done * self.batch_size < self.images and time.monotonic() - self.saved >= self.seconds:
             self._synchronize()
-            done = self.before + batch + 1
             self.save(done, self._whole(logs, self.batch_size * (batch + 1)))
 
     def on_test_begin(self, logs=None):

@@ -45,6 +45,24 @@ class Streamed:
         return labels
 
 
+def streamed(listed, preprocessing, strict=False):
+    """The `Dataset` of `data.scan` whose splits are read while training, as a network wants its images.
+
+    Args:
+        listed: `Dataset` of `Files` or `Shards`.
+        preprocessing: `Preprocessing`, of which size, crop and interpolation are used.
+        strict: bool; whether an image that cannot be read is an error. Default `False`.
+
+    Returns:
+        `Dataset` of `Streamed`.
+    """
+    view = {name: getattr(preprocessing, name) for name in ("size", "crop", "interpolation")}
+    parts = ("train", "validation")
+    return dataclasses.replace(
+        listed, **{part: Streamed(getattr(listed, part), **view, flip=listed.flip, strict=strict) for part in parts}
+    )
+
+
 def feed(split, recipe, shuffle=False, shard=(0, 1)):
     """The batches of a split as a recipe wants them.
 

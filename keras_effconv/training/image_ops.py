@@ -31,6 +31,10 @@ def translate_y(image, share):
     return affine(image, 1, 0, 0, 0, 1, share * image.shape[0])
 
 
+def translate_y_pixels(image, pixels):
+    return affine(image, 1, 0, 0, 0, 1, pixels)
+
+
 def rotate(image, degrees):
     cos, sin = ops.cos(degrees * math.pi / 180), ops.sin(degrees * math.pi / 180)
     y, x = (image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2
@@ -70,8 +74,14 @@ def solarize(image, threshold):
     return ops.where(image < threshold, image, 255 - image)
 
 
+def solarize_add(image, amount):
+    """The TPU repository's: the darker half is made lighter."""
+    return ops.where(image < 128, ops.clip(image + amount, 0, 255), image)
+
+
 def posterize(image, bits):
-    step = ops.power(2.0, 8 - ops.floor(bits))
+    """The highest bits, one of them at least: TensorFlow's shift of a byte by eight is one by seven."""
+    step = ops.power(2.0, 8 - ops.maximum(ops.floor(bits), 1))
     return ops.floor(image / step) * step
 
 
@@ -108,5 +118,5 @@ SMOOTH = np.full((3, 3, 3, 1), 1 / 13, "float32")
 SMOOTH[1, 1] = 5 / 13
 OPERATIONS = (
     identity, shear_x, shear_y, translate_x, translate_y, rotate, auto_contrast, invert, equalize, solarize, posterize,
-    contrast, color, brightness, sharpness,
+    contrast, color, brightness, sharpness, solarize_add, translate_y_pixels,
 )  # fmt: skip

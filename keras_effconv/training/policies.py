@@ -1,22 +1,12 @@
 """AutoAugment and RandAugment: two operations per image, from a table, each image its own."""
 
-from typing import NamedTuple
-
 import keras
 import numpy as np
 from keras import ops, random
 
 from keras_effconv.training import image_ops
 from keras_effconv.training.image_ops import OPERATIONS
-
-
-class Range(NamedTuple):
-    """Values of an operation: `start` at strength 0, `start + reach` at 1; `signed`: or `start - reach`."""
-
-    operation: object
-    start: float
-    reach: float
-    signed: bool
+from keras_effconv.training.policy_tables import POLICIES, STRENGTHS
 
 
 class Policy(keras.layers.Layer):
@@ -75,20 +65,20 @@ def _apply(drawn):
 class AutoAugment(Policy):
     """AutoAugment (arXiv:1805.09501): one of 25 pairs of operations for each image, each with its probability.
 
-    The magnitudes 0 to 9 divide the ranges of the paper's table 6; shears, shifts and rotations go to either side, as
-    in all implementations.
+    Shears, shifts and rotations go to either side, as in all implementations. `policy_tables.py` says where the numbers
+    come from. Interpolation is bilinear, and thresholds are not rounded; the TPU repository takes the nearest pixel and
+    rounds down.
 
     Args:
-        policy: `"imagenet"` (table 9) or `"cifar10"` (table 7).
+        policy: `"imagenet"` (table 9), `"cifar10"` (table 7) or `"v0"` (EfficientNet's).
         seed: int.
     """
 
     def __init__(self, policy="imagenet", seed=0, **layer_arguments):
-        entries = [entry.split() for entry in POLICIES[policy].replace(",", "\n").strip().splitlines()]
-        strengths = np.array([int(magnitude) / 9 for _, _, magnitude in entries])
-        super().__init__([PAPER[name] for name, _, _ in entries], strengths, seed, **layer_arguments)
+        ranges, chances, strengths = zip(*POLICIES[policy].entries())
+        super().__init__(ranges, np.array(strengths), seed, **layer_arguments)
         self.policy = policy
-        self._chances = np.array([float(chance) for _, chance, _ in entries], "float32")
+        self._chances = np.array(chances, "float32")
 
     def draw(self, count):
         pair = random.randint((count, 1), 0, len(self._chances) // 2, seed=self.generator)
@@ -122,97 +112,3 @@ class RandAugment(Policy):
 
     def get_config(self):
         return {**super().get_config(), "magnitude": self.magnitude}
-
-
-_SHEAR, _SHIFT, _TURN, _FACTOR, _NONE = (
-    (0, 0.3, True),
-    (0, 150 / 331, True),
-    (0, 30, True),
-    (0.1, 1.8, False),
-    (0, 0, False),
-)
-PAPER = {
-    "ShearX": Range(image_ops.shear_x, *_SHEAR),
-    "ShearY": Range(image_ops.shear_y, *_SHEAR),
-    "TranslateX": Range(image_ops.translate_x, *_SHIFT),
-    "TranslateY": Range(image_ops.translate_y, *_SHIFT),
-    "Rotate": Range(image_ops.rotate, *_TURN),
-    "AutoContrast": Range(image_ops.auto_contrast, *_NONE),
-    "Invert": Range(image_ops.invert, *_NONE),
-    "Equalize": Range(image_ops.equalize, *_NONE),
-    "Solarize": Range(image_ops.solarize, 0, 256, False),
-    "Posterize": Range(image_ops.posterize, 4, 4, False),
-    "Contrast": Range(image_ops.contrast, *_FACTOR),
-    "Color": Range(image_ops.color, *_FACTOR),
-    "Brightness": Range(image_ops.brightness, *_FACTOR),
-    "Sharpness": Range(image_ops.sharpness, *_FACTOR),
-}
-# In AutoAugment a larger magnitude is another value; here all grow with the strength, from doing nothing.
-_EITHER = (1, 0.9, True)
-STRENGTHS = (
-    Range(image_ops.identity, *_NONE),
-    *(PAPER[name] for name in ("AutoContrast", "Equalize", "Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY")),
-    Range(image_ops.solarize, 256, -256, False),
-    Range(image_ops.posterize, 8, -4, False),
-    Range(image_ops.contrast, *_EITHER),
-    Range(image_ops.color, *_EITHER),
-    Range(image_ops.brightness, *_EITHER),
-    Range(image_ops.sharpness, *_EITHER),
-)
-# Operation, probability and magnitude (0 where an operation has none), twice a line.
-POLICIES = {
-    "imagenet": """
-Posterize 0.4 8, Rotate 0.6 9
-Solarize 0.6 5, AutoContrast 0.6 0
-Equalize 0.8 0, Equalize 0.6 0
-Posterize 0.6 7, Posterize 0.6 6
-Equalize 0.4 0, Solarize 0.2 4
-Equalize 0.4 0, Rotate 0.8 8
-Solarize 0.6 3, Equalize 0.6 0
-Posterize 0.8 5, Equalize 1.0 0
-Rotate 0.2 3, Solarize 0.6 8
-Equalize 0.6 0, Posterize 0.4 6
-Rotate 0.8 8, Color 0.4 0
-Rotate 0.4 9, Equalize 0.6 0
-Equalize 0.0 0, Equalize 0.8 0
-Invert 0.6 0, Equalize 1.0 0
-Color 0.6 4, Contrast 1.0 8
-Rotate 0.8 8, Color 1.0 2
-Color 0.8 8, Solarize 0.8 7
-Sharpness 0.4 7, Invert 0.6 0
-ShearX 0.6 5, Equalize 1.0 0
-Color 0.4 0, Equalize 0.6 0
-Equalize 0.4 0, Solarize 0.2 4
-Solarize 0.6 5, AutoContrast 0.6 0
-Invert 0.6 0, Equalize 1.0 0
-Color 0.6 4, Contrast 1.0 8
-Equalize 0.8 0, Equalize 0.6 0
-""",
-    "cifar10": """
-Invert 0.1 0, Contrast 0.2 6
-Rotate 0.7 2, TranslateX 0.3 9
-Sharpness 0.8 1, Sharpness 0.9 3
-ShearY 0.5 8, TranslateY 0.7 9
-AutoContrast 0.5 0, Equalize 0.9 0
-ShearY 0.2 7, Posterize 0.3 7
-Color 0.4 3, Brightness 0.6 7
-Sharpness 0.3 9, Brightness 0.7 9
-Equalize 0.6 0, Equalize 0.5 0
-Contrast 0.6 7, Sharpness 0.6 5
-Color 0.7 7, TranslateX 0.5 8
-Equalize 0.3 0, AutoContrast 0.4 0
-TranslateY 0.4 3, Sharpness 0.2 6
-Brightness 0.9 6, Color 0.2 8
-Solarize 0.5 2, Invert 0.0 0
-Equalize 0.2 0, AutoContrast 0.6 0
-Equalize 0.2 0, Equalize 0.6 0
-Color 0.9 9, Equalize 0.6 0
-AutoContrast 0.8 0, Solarize 0.2 8
-Brightness 0.1 3, Color 0.7 0
-Solarize 0.4 5, AutoContrast 0.9 0
-TranslateY 0.9 9, TranslateY 0.7 9
-AutoContrast 0.9 0, Solarize 0.8 3
-Equalize 0.8 0, Invert 0.1 0
-TranslateY 0.7 9, AutoContrast 0.9 0
-""",
-}

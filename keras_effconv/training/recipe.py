@@ -16,6 +16,7 @@ AUGMENTATIONS = (
     "inception",
     "randaugment",
     "autoaugment",
+    "autoaugment-v0",
     "autoaugment-cifar",
 )
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -59,7 +60,7 @@ class Recipe:
         freeze_norm: bool; whether normalisation keeps the statistics and scales of the pretrained network.
         augmentation: `"none"`, `"light"`, `"standard"` (shifts, zoom, rotation, light), `"pad-crop"` (CIFAR's 4 pixels
             and mirror images), `"inception"` (a random part of 8 to 100 % of the area), `"randaugment"`,
-            `"autoaugment"`, `"autoaugment-cifar"`.
+            `"autoaugment"`, `"autoaugment-v0"` (EfficientNet's), `"autoaugment-cifar"`.
         magnitude: float, of RandAugment, 0 to 1.
         erasing: float, probability of erasing a rectangle.
         mixup: float, alpha of mixup's Beta distribution; 0 for none.

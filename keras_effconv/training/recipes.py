@@ -47,11 +47,11 @@ RECIPES = {
         decay_rate=0.97,
         decay_epochs=(2.4,),
         weight_decay=1e-5,
-        augmentation="autoaugment",
+        augmentation="autoaugment-v0",
         **{**SCRATCH, "drop_connect_rate": 0.2, "ema": 0.9999},
         source="arXiv:1905.11946, section 5.2 (momentum and decay 0.9, rate 0.256, x0.97 every 2.4 epochs, 1e-5, "
         "dropout and stochastic depth 0.2 for B0); the authors' repository (batch 4096, 350 epochs, 5 of warm-up, "
-        "smoothing 0.1, average 0.9999, epsilon 1e-3). Its policy is `v0`, here arXiv:1805.09501, table 9",
+        "smoothing 0.1, average 0.9999, epsilon 1e-3, the policy `v0`)",
     ),
     "efficientnet-transfer": Recipe(
         model="EfficientNetB0",

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -12,7 +11,7 @@ from keras_effconv import zoo
 from keras_effconv.training import checkpoint
 from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
-from keras_effconv.training.checkpoint import BEST, Checkpoint, best_epoch, restore
+from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
 from keras_effconv.training.devices import Devices
 from keras_effconv.training.feed import Streamed, feed
 from keras_effconv.training.head import features, fit_head
@@ -85,8 +84,7 @@ def train(recipe, dataset, folder, resume=False, callbacks=(), devices=None, che
         speed = Speed(len(dataset.train))
         run.go(progress, keeper, [keeper, speed, Patience(recipe.patience, keeper), *callbacks])
     model = run.devices.gather(run.network)
-    if (Path(folder) / BEST).is_file():
-        model.load_weights(Path(folder) / BEST)
+    restore_best(folder, model)
     curves, head = keeper.curves, keeper.head
     accuracy = head["val_accuracy"][-1] if head else None
     return Result(model, report, accuracy, head, curves, best_epoch(curves, head), speed.images_per_second)
@@ -108,7 +106,8 @@ def _prepared(recipe, dataset, progress):
     base = backbone(recipe)
     model = classifier(base, len(dataset.class_names), recipe.dropout, NAME)
     if progress.arrays is not None:
-        print(f"resuming at epoch {progress.epoch + 1} of {recipe.epochs}, batch {progress.step}")
+        place = f"at epoch {progress.epoch + 1} of {recipe.epochs}, batch {progress.step}"
+        print(f"resuming {place if progress.epoch < recipe.epochs else 'after the last epoch'}")
         return model, progress, base.load_report
     if base.load_report is not None:
         print(base.load_report)
