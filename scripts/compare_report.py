@@ -3,9 +3,12 @@
 import dataclasses
 import json
 import statistics
+import tempfile
+from pathlib import Path
 
 import benchmark_runs
 import numpy as np
+from benchmark_runtimes import RUNTIMES
 from compare_rows import device
 
 import keras_effconv
@@ -59,10 +62,12 @@ def times(rows, repeats):
     for name in dict.fromkeys(row.model for row in rows):
         kinds = {row.kind: row for row in rows if row.model == name}
         graphs = {}
-        for kind, row in kinds.items():
-            model = network(row)
-            graphs[kind, "graph"] = benchmark_runs.graph(model, None)
-            graphs[kind, "deployed"] = benchmark_runs.deployed(model, None)
+        with tempfile.TemporaryDirectory() as folder:
+            for kind, row in kinds.items():
+                model, place = network(row), Path(folder) / kind
+                for way in ("graph", "deployed"):
+                    runtime = RUNTIMES[way]
+                    graphs[kind, way] = runtime.load(runtime.save(model, place))
         size = next(iter(kinds.values())).image_size
         images = np.random.default_rng(0).uniform(0, 255, (BATCH, size, size, 3)).astype("float32")
         seconds = benchmark_runs.in_turns(graphs, images, repeats, f"{name}, batch {BATCH}")
