@@ -1,7 +1,8 @@
 """The clock of scripts/benchmark.py, and the row that a measurement is."""
 
+import concurrent.futures
 import dataclasses
-import gc
+import multiprocessing
 import statistics
 import tempfile
 import time
@@ -107,25 +108,30 @@ def measure(name, kinds, batch, runtimes, image_size, repeats, peak, with_memory
 
 
 def store(name, kinds, runtimes, shape, folder):
-    """What each runtime loads, as files: two dicts, (kind, runtime) -> path and kind -> `ModelCount`."""
-    paths, counts, build = {}, {}, keras_effconv.applications.get(name)
-    theirs = [each for each in runtimes if RUNTIMES[each].theirs and hasattr(keras.applications, name)]
-    for runtime in theirs:
-        model = getattr(keras.applications, name)(weights=None, input_shape=shape)
-        paths[THEIRS, runtime] = RUNTIMES[runtime].save(model, folder / THEIRS)
-    for kind in kinds:
-        keras.utils.set_random_seed(0)
-        model = build(weights=None, input_shape=shape, conv=kind)
-        counts[repr(kind)] = keras_effconv.count(model)
-        for runtime in runtimes:
-            if not RUNTIMES[runtime].theirs:
-                paths[repr(kind), runtime] = RUNTIMES[runtime].save(model, folder / repr(kind))
-        del model
-        gc.collect()
-    if theirs:  # the same network as Conv()
-        plain = counts.get("Conv()") or keras_effconv.count(build(weights=None, input_shape=shape))
-        counts[THEIRS] = plain
+    """What each runtime loads, as files: two dicts, (kind, runtime) -> path and kind -> `ModelCount`.
+
+    Every file is made in a process of its own: what exporting VGG16 needs, some 10 GB, and the graphs that TensorFlow
+    keeps are given back before the next one, and before the clock runs.
+    """
+    kinds = [*([THEIRS] if hasattr(keras.applications, name) else []), *kinds]
+    wanted = [(kind, each) for kind in kinds for each in runtimes if RUNTIMES[each].theirs == (kind == THEIRS)]
+    paths, counts, context = {}, {}, multiprocessing.get_context("spawn")
+    for kind, runtime in tqdm(wanted, f"{name}, files", unit="file", dynamic_ncols=True):
+        with concurrent.futures.ProcessPoolExecutor(1, context) as process:
+            done = process.submit(store_one, name, kind, runtime, shape, folder / str(kind))
+            paths[str(kind), runtime], counts[str(kind)] = done.result()
     return paths, counts
+
+
+def store_one(name, kind, runtime, shape, folder):
+    """The file of a kind, or of keras.applications (counted as `Conv()`), for a runtime, and its `ModelCount`."""
+    keras.utils.set_random_seed(0)
+    build = keras_effconv.applications.get(name)
+    model = build(weights=None, input_shape=shape, conv=None if kind == THEIRS else kind)
+    counted = keras_effconv.count(model)
+    if kind == THEIRS:
+        model = getattr(keras.applications, name)(weights=None, input_shape=shape)
+    return RUNTIMES[runtime].save(model, folder), counted
 
 
 def in_turns(runs, images, repeats, label):

@@ -40,7 +40,7 @@ def saved(model, folder):
 
 
 def deployed(model, folder):
-    """`deploy(model)`."""
+    """The model as `deploy` makes it."""
     return saved(keras_effconv.deploy(model), folder / "deployed")
 
 
