@@ -33,10 +33,15 @@ def load(folder, precision, threads):
     """A model compiled for the CPU, anew for each batch size and kept for the last few; one call at a time.
 
     With a batch size that is left open, OpenVINO (2026.4.1) computes some convolutions of 1 x 1 maps wrongly for single
-    images. Left to itself it also computes in bfloat16 where the processor has it; here that is asked for.
+    images. Left to itself it also computes in bfloat16 where the processor has it; here that is asked for. Threads are
+    not tied to cores: tied ones wait for each other where anything else runs.
     """
     core = require("openvino", "export").Core()
-    options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": threads or 0}
+    options = {
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+        "INFERENCE_NUM_THREADS": threads or 0,
+        "ENABLE_CPU_PINNING": False,
+    }
     model, one = core.read_model(folder / FILE), threading.Lock()
 
     @functools.lru_cache(maxsize=KEPT)
