@@ -50,11 +50,11 @@ def conv_bn_relu_se(kind, x, filters, name):
     return squeeze_excite(y, channels(y) // 16, f"{name}_se_", activation="relu")
 
 
-def body(x, kind, convolutions, block):
+def body(x, kind, convolutions, block, width):
     """Image -> the last feature map, 32 times smaller. The first convolution, of the image, is plain."""
     maps = {}
     for i, (filters, count) in enumerate(zip(FILTERS, convolutions), 1):
-        stride = 2 ** (i - 1)
+        stride, filters = 2 ** (i - 1), int(filters * width)
         for j in range(1, count + 1):
             name = f"block{i}_conv{j}"
             x = maps[stride] = block(Conv() if name == FIRST else kind.at(stride), x, filters, name)
@@ -80,34 +80,35 @@ def cifar_top(x, classes, activation, dropout):
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 
 
-def design(variant, batch_norm=False):
+def design(variant, batch_norm=False, width=1.0):
     """A row of the table.
 
     Args:
         variant: a row of the table.
         batch_norm: bool; batch normalisation between each convolution and its ReLU. Default `False`.
+        width: float, multiplies the filters of the convolutions (cut to whole numbers). Default 1.
     """
-    features = functools.partial(
-        body, convolutions=variant.convolutions, block=conv_bn_relu if batch_norm else conv_relu
-    )
+    block = conv_bn_relu if batch_norm else conv_relu
+    features = functools.partial(body, convolutions=variant.convolutions, block=block, width=width)
     pool_names = ("global_average_pooling2d", "global_max_pooling2d")
     return Architecture(variant.name, 224, CAFFE, features, top, pool_names)
 
 
-def cifar_design(variant, se=False, dropout_rate=0.5):
+def cifar_design(variant, se=False, dropout_rate=0.5, width=1.0):
     """VGG for small images.
 
     Args:
         variant: a row of the table.
         se: bool; squeeze-and-excite after each convolution but the first. Default `False`.
         dropout_rate: float, before and after the layer of 512. Default 0.5.
+        width: float, multiplies the filters of the convolutions (cut to whole numbers). Default 1.
     """
     block = conv_bn_relu_se if se else conv_bn_relu
     return Architecture(
         variant.name,
         32,
         CIFAR,
-        functools.partial(body, convolutions=variant.convolutions, block=block),
+        functools.partial(body, convolutions=variant.convolutions, block=block, width=width),
         functools.partial(cifar_top, dropout=dropout_rate),
     )
 
