@@ -32,7 +32,7 @@ NETWORKS = (
     Network("ResNet50V2", (33, 38, 3), {"width": 0.25, "depth": 0.5}),
     Network("ResNet20", (34, 33, 3), {"depth": 0.5}),
     Network("VGG13", (33, 38, 3), {"include_top": False, "pooling": "avg", "batch_norm": True}),
-    Network("VGG16CIFAR", (32, 32, 3), {"se": True, "width": 0.5}),
+    Network("VGG16CIFAR", (32, 32, 3), {"se": True}),
 )
 
 KINDS = (

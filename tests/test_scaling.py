@@ -31,6 +31,15 @@ def test_compound_about_doubles_the_work(name):
     assert 1.7 < scaled / plain < 2.7
 
 
+@pytest.mark.parametrize("name", ["VGG11", "VGG16CIFAR"])
+def test_width_multiplies_the_filters_of_vggs(name):
+    def filters(width):
+        model = ke.applications.get(name)(weights=None, include_top=False, input_shape=(32, 32, 3), width=width)
+        return [layer.filters for layer in model.layers if hasattr(layer, "filters")]
+
+    assert [int(0.3 * n) for n in filters(1)] == filters(0.3)
+
+
 def test_the_best_score_comes_first_and_each_is_reported():
     seen = []
     points = candidates((1, 2), (1,), (1, 1.4))
