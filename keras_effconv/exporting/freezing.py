@@ -1,5 +1,7 @@
 """A model as a TensorFlow graph of constants, which is what the converters of other runtimes take."""
 
+import collections
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,11 +64,14 @@ def module(frozen):
     return made
 
 
+def _source(name):
+    """An input of a node, as (name of the node that it is of, number of its output)."""
+    source, _, number = name.lstrip("^").partition(":")
+    return source, int(number or 0)
+
+
 def _sources(node):
-    """The tensors and nodes that a node reads, as (name of the node, number of its output)."""
-    for name in node.input:
-        source, _, number = name.lstrip("^").partition(":")
-        yield source, int(number or 0)
+    return [_source(name) for name in node.input]
 
 
 def _folded(graph, weights):
@@ -78,6 +83,7 @@ def _folded(graph, weights):
             read.update(_sources(node))
     known = {node.name for node in graph.node if node.op == "Const"} | depends
     values = _values(graph, weights, [source for source in sorted(read) if source[0] not in known])
+    without = _scaled([node for node in graph.node if node.name in depends], values)
     kept, large = type(graph)(library=graph.library, versions=graph.versions), {}
     for (source, number), value in values.items():
         node = _constant(kept, f"{source}/{number}/folded", value)
@@ -87,8 +93,11 @@ def _folded(graph, weights):
         if node.name in known:
             copy = kept.node.add()
             copy.CopyFrom(node)
+            if node.name in without:
+                copy.op = "Identity"
             del copy.input[:]
-            for name, (source, number) in zip(node.input, _sources(node)):
+            for name in without.get(node.name, node.input):
+                source, number = _source(name)
                 folded = (source, number) in values and not name.startswith("^")
                 copy.input.append(f"{source}/{number}/folded" if folded else name)
     kept = _needed(kept)
@@ -106,6 +115,36 @@ def _values(graph, weights, wanted):
             given = {f"{name}:0": value for name, value in weights.items()}
             values.update({each: np.asarray(value) for each, value in session.run(names, given).items()})
     return values
+
+
+def _scaled(nodes, values):
+    """Multiply large kernels by what their convolution's output is multiplied by, as normalisation does.
+
+    A converter does that where it knows the kernel, and a large one it does not see.
+
+    Returns:
+        dict of the multiplications that are done with, by name, and the only input that is left of each.
+    """
+    reads = collections.Counter(source for node in nodes for source in _sources(node))
+    by_name, without = {node.name: node for node in nodes}, {}
+    for node in nodes:
+        for name, factor in itertools.permutations(node.input, 2) if node.op == "Mul" else ():
+            scale, outputs, scaled = values.get(_source(factor)), [_source(name)], []
+            made_by = by_name.get(outputs[0][0])
+            if scale is not None and made_by is not None and made_by.op == "BiasAdd":
+                outputs, scaled = [*outputs, _sources(made_by)[0]], [_sources(made_by)[1]]
+                made_by = by_name.get(outputs[-1][0])
+            if scale is None or made_by is None or made_by.op != "Conv2D" or made_by.attr["data_format"].s != b"NHWC":
+                continue
+            kernel = _sources(made_by)[1]
+            scaled.append(kernel)
+            alone = all(reads[each] == 1 for each in (*outputs, *scaled))
+            if not alone or any(each not in values for each in scaled) or values[kernel].nbytes <= LARGE:
+                continue
+            if scale.shape[-1:] == (scale.size,) == values[kernel].shape[-1:]:
+                values.update({each: values[each] * scale.reshape(-1) for each in scaled})
+                without[node.name] = [name]
+    return without
 
 
 def _constant(graph, name, value):

@@ -47,7 +47,9 @@ def _put(large, graph):
     read = {name for node in graph.node for name in node.input}
     while large:
         name, value = large.popitem()
-        arrays = {node.output[0]: value.transpose(node.attribute[0].ints) for node in transposes if node.input[0] == name}
+        arrays = {
+            node.output[0]: value.transpose(node.attribute[0].ints) for node in transposes if node.input[0] == name
+        }
         if name in read:
             arrays[name] = value
         graph.initializer.extend(onnx.numpy_helper.from_array(array, key) for key, array in arrays.items())
