@@ -1,74 +1,162 @@
 """A model as a TensorFlow graph of constants, which is what the converters of other runtimes take."""
 
+import collections
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
 import tensorflow as tf
 
 INPUT, OUTPUT = "images", "probabilities"
+LARGE = 2**20  # bytes
+
+
+class Frozen(NamedTuple):
+    """A graph without variables, and without anything that it need not do.
+
+    Attributes:
+        graph: `GraphDef`, whose nodes `images` and `probabilities` are its input and output.
+        large: dict of arrays by name: constants of more than a megabyte. In the graph there are placeholders for them,
+            since a graph is copied many times on its way through a converter.
+    """
+
+    graph: Any
+    large: dict[str, np.ndarray]
 
 
 def frozen(model):
-    """The probabilities of a `Program`'s model as a graph without variables, and without anything that it need not do.
+    """The probabilities of a `Program`'s model as `Frozen`.
 
     The converters take Keras' variables and the constants of its `Normalization` for inputs, and the loose ends of a
     graph for outputs. What does not depend on the images is computed here, since a kernel that a layer assembles from
     its weights (HetConv) must be a constant to be quantised.
-
-    Returns:
-        A `GraphDef` whose nodes `images` and `probabilities` are its input and output.
     """
-    trainable, other = ([v.numpy() for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables))
+    trainable, other = model.trainable_variables, model.non_trainable_variables
 
-    def function(images):
-        constants = [[tf.constant(value) for value in values] for values in (trainable, other)]
-        (probabilities, _), _ = model.stateless_call(*constants, images, training=False)
+    def function(images, *weights):
+        split = list(weights[: len(trainable)]), list(weights[len(trainable) :])
+        (probabilities, _), _ = model.stateless_call(*split, images, training=False)
         return tf.identity(probabilities, name=OUTPUT)
 
-    spec = tf.TensorSpec(model.input_shape, tf.float32, name=INPUT)
-    graph = tf.function(function, autograph=False).get_concrete_function(spec).graph.as_graph_def()
-    return _needed(_folded(graph))
+    specs = [tf.TensorSpec(v.shape, v.dtype, name=f"weight_{i}") for i, v in enumerate([*trainable, *other])]
+    images = tf.TensorSpec(model.input_shape, tf.float32, name=INPUT)
+    traced = tf.function(function, autograph=False).get_concrete_function(images, *specs)
+    given = zip(traced.inputs[1:], [*trainable, *other, *traced.captured_inputs])
+    weights = {tensor.op.name: np.asarray(value.numpy()) for tensor, value in given}
+    return _folded(traced.graph.as_graph_def(), weights)
 
 
-def concrete_function(graph):
-    """The function from images to probabilities that a frozen graph is."""
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
-    ends = (wrapped.graph.as_graph_element(f"{name}:0") for name in (INPUT, OUTPUT))
-    return wrapped.prune(*ends)
+def module(frozen):
+    """A frozen graph as a `tf.Module` whose variables are the large constants.
+
+    Its `serve`, images -> `{"probabilities": ...}`, is a function of one signature.
+    """
+    graph, made = frozen.graph, tf.Module()
+    made.weights = {name: tf.Variable(value) for name, value in frozen.large.items()}
+    (images,) = (node for node in graph.node if node.name == INPUT)
+
+    def serve(images):
+        given = {f"{INPUT}:0": images, **{f"{name}:0": weight.value() for name, weight in made.weights.items()}}
+        return {OUTPUT: tf.import_graph_def(graph, given, [f"{OUTPUT}:0"], name="")[0]}
+
+    spec = tf.TensorSpec(tf.TensorShape(images.attr["shape"].shape), tf.float32, name=INPUT)
+    made.serve = tf.function(serve, [spec], autograph=False)
+    return made
+
+
+def _source(name):
+    """An input of a node, as (name of the node that it is of, number of its output)."""
+    source, _, number = name.lstrip("^").partition(":")
+    return source, int(number or 0)
 
 
 def _sources(node):
-    """The tensors and nodes that a node reads, as (name of the node, number of its output)."""
-    for name in node.input:
-        source, _, number = name.lstrip("^").partition(":")
-        yield source, int(number or 0)
+    return [_source(name) for name in node.input]
 
 
-def _folded(graph):
-    """The graph with constants for what does not depend on the images."""
+def _folded(graph, weights):
+    """A graph that reads the weights from placeholders, with constants for what does not depend on the images."""
     depends, read = {INPUT}, set()
     for node in graph.node:  # in the order in which they were made
         if node.name in depends or any(source in depends for source, _ in _sources(node)):
             depends.add(node.name)
             read.update(_sources(node))
     known = {node.name for node in graph.node if node.op == "Const"} | depends
-    names = [f"{source}:{number}" for source, number in sorted(read) if source not in known]
-    with tf.Graph().as_default() as whole, tf.compat.v1.Session() as session:
-        tf.import_graph_def(graph, name="")
-        values = dict(zip(names, session.run(names)))
-        types = {name: whole.get_tensor_by_name(name).dtype for name in names}
-    kept = type(graph)(library=graph.library, versions=graph.versions)
-    constants = {name: f"{name.replace(':', '/')}/folded" for name in names}
-    for name, value in values.items():
-        node = kept.node.add(op="Const", name=constants[name])
-        node.attr["dtype"].type = types[name].as_datatype_enum
-        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, types[name]))
+    values = _values(graph, weights, [source for source in sorted(read) if source[0] not in known])
+    without = _scaled([node for node in graph.node if node.name in depends], values)
+    kept, large = type(graph)(library=graph.library, versions=graph.versions), {}
+    for (source, number), value in values.items():
+        node = _constant(kept, f"{source}/{number}/folded", value)
+        if node.op == "Placeholder":
+            large[node.name] = value
     for node in graph.node:
-        copy = kept.node.add()
-        copy.CopyFrom(node)
-        if node.name in depends:
+        if node.name in known:
+            copy = kept.node.add()
+            copy.CopyFrom(node)
+            if node.name in without:
+                copy.op = "Identity"
             del copy.input[:]
-            for name, (source, number) in zip(node.input, _sources(node)):
-                folded = constants.get(f"{source}:{number}")
-                copy.input.append(folded if folded and not name.startswith("^") else name)
-    return kept
+            for name in without.get(node.name, node.input):
+                source, number = _source(name)
+                folded = (source, number) in values and not name.startswith("^")
+                copy.input.append(f"{source}/{number}/folded" if folded else name)
+    kept = _needed(kept)
+    names = {node.name for node in kept.node}
+    return Frozen(kept, {name: value for name, value in large.items() if name in names})
+
+
+def _values(graph, weights, wanted):
+    """Tensors (name of a node, number of its output) that do not depend on the images, as a dict of arrays."""
+    values = {(name, number): weights[name] for name, number in wanted if name in weights}
+    names = {each: f"{each[0]}:{each[1]}" for each in wanted if each not in values}
+    if names:
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            tf.import_graph_def(graph, name="")
+            given = {f"{name}:0": value for name, value in weights.items()}
+            values.update({each: np.asarray(value) for each, value in session.run(names, given).items()})
+    return values
+
+
+def _scaled(nodes, values):
+    """Multiply large kernels by what their convolution's output is multiplied by, as normalisation does.
+
+    A converter does that where it knows the kernel, and a large one it does not see.
+
+    Returns:
+        dict of the multiplications that are done with, by name, and the only input that is left of each.
+    """
+    reads = collections.Counter(source for node in nodes for source in _sources(node))
+    by_name, without = {node.name: node for node in nodes}, {}
+    for node in nodes:
+        for name, factor in itertools.permutations(node.input, 2) if node.op == "Mul" else ():
+            scale, outputs, scaled = values.get(_source(factor)), [_source(name)], []
+            made_by = by_name.get(outputs[0][0])
+            if scale is not None and made_by is not None and made_by.op == "BiasAdd":
+                outputs, scaled = [*outputs, _sources(made_by)[0]], [_sources(made_by)[1]]
+                made_by = by_name.get(outputs[-1][0])
+            if scale is None or made_by is None or made_by.op != "Conv2D" or made_by.attr["data_format"].s != b"NHWC":
+                continue
+            kernel = _sources(made_by)[1]
+            scaled.append(kernel)
+            alone = all(reads[each] == 1 for each in (*outputs, *scaled))
+            if not alone or any(each not in values for each in scaled) or values[kernel].nbytes <= LARGE:
+                continue
+            if scale.shape[-1:] == (scale.size,) == values[kernel].shape[-1:]:
+                values.update({each: values[each] * scale.reshape(-1) for each in scaled})
+                without[node.name] = [name]
+    return without
+
+
+def _constant(graph, name, value):
+    """A node for a constant: a `Placeholder` where it is large."""
+    node, dtype = graph.node.add(op="Const", name=name), tf.as_dtype(value.dtype)
+    node.attr["dtype"].type = dtype.as_datatype_enum
+    if value.nbytes > LARGE:
+        node.op = "Placeholder"
+        node.attr["shape"].shape.CopyFrom(tf.TensorShape(value.shape).as_proto())
+    else:
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype))
+    return node
 
 
 def _needed(graph):

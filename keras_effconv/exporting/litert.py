@@ -19,9 +19,10 @@ def write(program, folder, precision, settings):
     """By TensorFlow's converter. What is beside the file is also in it, as an archive at its end that `unzip` reads."""
     import tensorflow as tf
 
-    from keras_effconv.exporting.freezing import concrete_function, frozen
+    from keras_effconv.exporting.freezing import frozen, module
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete_function(frozen(program.model))])
+    made = module(frozen(program.model))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([made.serve.get_concrete_function()], made)
     PRECISIONS[precision](converter, tf, settings)
     with warnings.catch_warnings():  # statistics of quantized inputs, which these are not
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")

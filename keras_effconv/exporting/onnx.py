@@ -18,18 +18,43 @@ def write(program, folder, precision, settings):
 
 
 def converted(program):
-    """A program as an ONNX `ModelProto`, by tf2onnx."""
+    """A program as an ONNX `ModelProto`, by tf2onnx, which sees inputs in place of the large constants."""
     from keras_effconv.exporting.freezing import INPUT, OUTPUT, frozen
 
+    graph, large = frozen(program.model)
     model, _ = require("tf2onnx.convert", "export").from_graph_def(
-        frozen(program.model),
+        graph,
         name=program.model.name,
-        input_names=[f"{INPUT}:0"],
+        input_names=[f"{name}:0" for name in (INPUT, *large)],
         output_names=[f"{OUTPUT}:0"],
-        tensors_to_rename={f"{name}:0": name for name in (INPUT, OUTPUT)},
+        tensors_to_rename={f"{name}:0": name for name in (INPUT, OUTPUT, *large)},
         opset=OPSET,
     )
+    _put(large, model.graph)
     return model
+
+
+def _put(large, graph):
+    """Constants into an ONNX graph in place of the inputs of their names, transposed where that is what reads them.
+
+    They are taken out of the dict, so that there are never two copies of all.
+    """
+    onnx = require("onnx", "export")
+    rest = [each for each in graph.input if each.name not in large]
+    transposes = [node for node in graph.node if node.op_type == "Transpose" and node.input[0] in large]
+    for node in transposes:
+        graph.node.remove(node)
+    read = {name for node in graph.node for name in node.input}
+    while large:
+        name, value = large.popitem()
+        arrays = {
+            node.output[0]: value.transpose(node.attribute[0].ints) for node in transposes if node.input[0] == name
+        }
+        if name in read:
+            arrays[name] = value
+        graph.initializer.extend(onnx.numpy_helper.from_array(array, key) for key, array in arrays.items())
+    del graph.input[:]
+    graph.input.extend(rest)
 
 
 def load(folder, precision, threads):
