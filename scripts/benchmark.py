@@ -62,14 +62,14 @@ def run():
     if FLAGS.section:
         report.section_of(report.DOCUMENT.read_text(encoding="utf-8"), FLAGS.section)
     device, device_name = benchmark_machine.device()
-    peak, rows = runs.machine_peak(device), []
-    machine = benchmark_machine.described(device_name, peak)
-    print(machine)
+    rows = []
     for name in FLAGS.models:
         for batch in sizes:
-            given = FLAGS.runtimes, FLAGS.image_size, FLAGS.repeats, peak, FLAGS.memory
+            given = FLAGS.runtimes, FLAGS.image_size, FLAGS.repeats, device, FLAGS.memory
             rows += runs.measure(name, kinds, batch, *given)
             report.write(rows, Path(FLAGS.output))
+    machine = benchmark_machine.described(device_name, max(row.peak for row in rows))
+    print(machine)
     tables = [report.table(rows), report.best(rows), *profiles(kinds, sizes)]
     print("\n".join(tables))
     print(f"written to {FLAGS.output}: benchmark.csv benchmark*.png")

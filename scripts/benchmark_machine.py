@@ -44,6 +44,6 @@ def described(name, peak):
         except importlib.metadata.PackageNotFoundError:
             continue
     return (
-        f"{name}, {os.cpu_count()} cores; a float32 matrix product reaches {peak / 1e9:.0f} GMAC/s; "
+        f"{name}, {os.cpu_count()} cores; a float32 matrix product reaches {peak:.0f} GMAC/s; "
         f"Python {platform.python_version()}, {', '.join(versions)}, backend {keras.backend.backend()}"
     )

@@ -20,6 +20,7 @@ WARM_UP = 3  # calls that do not count: graphs are traced, memory is found
 PAUSE = 0.01  # seconds before each call, until the threads of the one before have stopped looking for work
 MATRICES = {"cpu": 2048, "gpu": 8192}
 THEIRS = "keras.applications"
+PEAK = "matrix product"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Row:
         memory: float, bytes at the peak, see `benchmark_memory`; nan where it was not measured.
         gmacs: float, executed multiply-accumulates per second, 1e9; a step of training has three times those of a
             forward pass.
-        of_peak: float, share of what a matrix product reaches on this machine.
+        peak: float, what a matrix product reached in the same turns at its best, 1e9 per second.
         over_plain: float, time over that of `Conv()` in the same runtime; nan without one.
         over_keras: float, time over that of keras.applications: under `tf.function`, for a step of training over the
             same step; nan where it was not measured.
@@ -51,7 +52,7 @@ class Row:
     spread: float
     memory: float
     gmacs: float
-    of_peak: float
+    peak: float
     over_plain: float
     over_keras: float
 
@@ -61,28 +62,30 @@ class Row:
         return self.batch / self.seconds
 
     @property
+    def of_peak(self):
+        """Share of the peak that was reached."""
+        return self.gmacs / self.peak
+
+    @property
     def milliseconds(self):
         """Milliseconds per image."""
         return 1000 * self.seconds / self.batch
 
 
-def machine_peak(device="cpu"):
-    """Multiply-accumulates per second of a product of two float32 matrices, the best of ten.
+def product(device="cpu"):
+    """A product of two float32 matrices, as a function of nothing that matters, and its multiply-accumulates.
 
-    On the CPU by NumPy: its product is nearer to what the machine can do than TensorFlow's.
+    On the CPU it is NumPy's, which is nearer to what the machine can do than TensorFlow's.
     """
-    side, seconds = MATRICES[device], []
+    side = MATRICES[device]
     x = np.random.default_rng(0).normal(size=(side, side)).astype("float32")
-    multiply = np.matmul if device == "cpu" else keras.ops.matmul
-    x = x if device == "cpu" else keras.ops.convert_to_tensor(x)
-    for _ in range(10):
-        begun = time.perf_counter()
-        keras.ops.convert_to_numpy(multiply(x, x)[0, 0])  # waits for all, copies one number
-        seconds.append(time.perf_counter() - begun)
-    return side**3 / min(seconds)
+    if device == "cpu":
+        return lambda _: np.matmul(x, x), side**3
+    x = keras.ops.convert_to_tensor(x)
+    return lambda _: keras.ops.convert_to_numpy(keras.ops.matmul(x, x)[0, 0]), side**3  # waits for all, copies one
 
 
-def measure(name, kinds, batch, runtimes, image_size, repeats, peak, with_memory=True):
+def measure(name, kinds, batch, runtimes, image_size, repeats, device="cpu", with_memory=True):
     """All rows of a model at a batch size, measured in turns.
 
     Args:
@@ -92,7 +95,7 @@ def measure(name, kinds, batch, runtimes, image_size, repeats, peak, with_memory
         runtimes: list of names; those of keras.applications count where it has the network.
         image_size: int, pixels; 0 for the network's own.
         repeats: int, calls of each.
-        peak: float, of `machine_peak()`.
+        device: `"cpu"` or `"gpu"`. Default `"cpu"`.
         with_memory: bool, whether to measure memory too, before the clock runs. Default `True`.
 
     Returns:
@@ -108,7 +111,9 @@ def measure(name, kinds, batch, runtimes, image_size, repeats, peak, with_memory
             for key, path in tqdm(paths.items(), f"{label}, memory", unit="run", dynamic_ncols=True):
                 memory[key] = peak_memory(key[1], path, images.shape)
         runs = {key: RUNTIMES[key[1]].load(path) for key, path in paths.items()}
+        runs[PEAK], macs = product(device)
         times = in_turns(runs, images, repeats, label)
+    peak = macs / min(times.pop(PEAK)) / 1e9
     return [_row(name, key, batch, times, counts[key[0]], peak, memory.get(key, float("nan"))) for key in times]
 
 
@@ -168,7 +173,7 @@ def _row(name, key, batch, times, counted, peak, memory):
         spread=(upper - lower) / median,
         memory=memory,
         gmacs=gmacs,
-        of_peak=gmacs * 1e9 / peak,
+        peak=peak,
         over_plain=median / medians.get(("Conv()", runtime), float("nan")),
         over_keras=median / medians.get((THEIRS, RUNTIMES[runtime].rival), float("nan")),
     )

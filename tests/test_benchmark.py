@@ -30,7 +30,7 @@ MACS = {"HetConv(parts=4)": 3 * 10**8, "HetConv(parts=8)": 2 * 10**8}
 
 
 def rows():
-    return [runs._row("Net", key, 4, TIMES, counted(key[0]), 160e9, 2**20) for key in TIMES]
+    return [runs._row("Net", key, 4, TIMES, counted(key[0]), 160, 2**20) for key in TIMES]
 
 
 def counted(kind):
