@@ -108,7 +108,7 @@ def test_the_document_has_its_sections():
 def test_networks_are_stored_once(tmp_path):
     paths, counts = runs.store("MobileNet", [ke.Conv()], ("keras", "graph", "train"), (32, 32, 3), tmp_path)
     assert paths["Conv()", "graph"] == paths["Conv()", "train"] != paths["keras.applications", "keras"]
-    assert counts["keras.applications"] is counts["Conv()"]
+    assert counts["keras.applications"].macs == counts["Conv()"].macs > 0
     paths, _ = runs.store("ResNet20", [ke.Conv()], ("keras", "graph"), (32, 32, 3), tmp_path / "2")
     assert list(paths) == [("Conv()", "graph")]  # keras.applications has none
 
