@@ -14,6 +14,7 @@ from keras_effconv.training import image_ops, losses
 from keras_effconv.training.affine import RandomAffine
 from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
+from keras_effconv.training.head import fit_head
 from keras_effconv.training.image_ops import OPERATIONS
 from keras_effconv.training.mixing import Mixing
 from keras_effconv.training.optimizers import l2, make_optimizer
@@ -515,3 +516,20 @@ def test_a_quarter_turn_is_a_quarter_turn(monkeypatch):
     monkeypatch.setattr(keras.random, "uniform", lambda *_, **__: draw)
     turned = keras.ops.convert_to_numpy(RandomAffine(rotation=0.25)(image, training=True))
     np.testing.assert_allclose(turned[0, ..., 0], np.rot90(image[0, ..., 0]), atol=1e-3)
+
+
+def test_the_head_is_as_sure_as_label_smoothing_allows():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    features = rng.normal(size=(300, 8)).astype("float32")
+    features[np.arange(300), labels] += 9
+    inputs = keras.Input((8,))
+    model = keras.Model(inputs, keras.layers.Dense(4, activation="softmax", name="predictions")(inputs))
+    surest = {}
+    for smoothing in (0.0, 0.3):
+        curves = fit_head(model, Recipe(label_smoothing=smoothing, head_c=1.0), (features, labels), (features, labels))
+        assert curves["val_accuracy"][0] > 0.99
+        probabilities = keras.ops.convert_to_numpy(model(features))
+        assert probabilities[:, 3].max() < 0.2  # no image has that class
+        surest[smoothing] = np.median(probabilities.max(1))
+    assert surest[0.0] > 0.95 > 0.85 > surest[0.3] > 0.6

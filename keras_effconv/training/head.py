@@ -47,7 +47,9 @@ def fit_head(model, recipe, train, validation):
     """Fit the layer `predictions` of a model to cached features: logistic regression, the usual linear probe.
 
     scikit-learn's is a convex problem solved to its end: no rate, no epochs, nothing drawn. Features are shifted and
-    scaled to mean 0 and, all together, to variance 1, so that `head_c` means the same for all networks.
+    scaled to mean 0 and, all together, to variance 1, so that `head_c` means the same for all networks. The logits are
+    scaled to what the loss of the next phase wants of them: a head that is surer of itself than label smoothing allows
+    would first of all change the features behind it.
 
     Args:
         model: the whole network; its last layer is the head.
@@ -69,7 +71,9 @@ def fit_head(model, recipe, train, validation):
     layer = model.get_layer("predictions")
     kernel, bias = _softmax_weights(regression, layer.units)
     kernel /= scale
-    layer.set_weights([kernel, bias - mean @ kernel])
+    bias -= mean @ kernel
+    sharpness = _sharpness(train[0] @ kernel + bias, train[1], recipe.label_smoothing)
+    layer.set_weights([sharpness * kernel, sharpness * bias])
     curves = {**_scores(layer, *train), **_scores(layer, *validation, "val_")}
     print(", ".join(f"{name} {values[0]:.3f}" for name, values in curves.items()))
     return curves
@@ -84,6 +88,18 @@ def _softmax_weights(regression, classes):
     bias = np.full(classes, intercept.min(), "float32")
     kernel[:, regression.classes_], bias[regression.classes_] = coefficients.T, intercept
     return kernel, bias
+
+
+def _sharpness(logits, labels, smoothing):
+    """The factor of the logits (n, classes), 0.05 to 1, of the least cross-entropy with smoothed labels."""
+    wanted = np.eye(logits.shape[1])[labels] * (1 - smoothing) + smoothing / logits.shape[1]
+
+    def loss(factor):
+        scaled = factor * logits
+        scaled = scaled - scaled.max(1, keepdims=True)
+        return np.mean(np.log(np.exp(scaled).sum(1)) - (wanted * scaled).sum(1))
+
+    return min(np.geomspace(0.05, 1, 40), key=loss)
 
 
 def _scores(layer, features, labels, prefix=""):
