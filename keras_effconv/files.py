@@ -1,6 +1,8 @@
 """Files that are either whole or as they were."""
 
 import contextlib
+import csv
+import dataclasses
 import glob
 import json
 import os
@@ -44,3 +46,11 @@ def write_lines(path, lines):
     """Write lines of text."""
     with replacing(path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def write_rows(path, rows):
+    """Write dataclasses of one kind, one at least, as CSV: a column per field."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(rows[0])])
+        writer.writeheader()
+        writer.writerows(map(dataclasses.asdict, rows))

@@ -53,7 +53,7 @@ def run():
 
     import keras_effconv
 
-    kinds = [keras_effconv.kinds.get(kind) for kind in FLAGS.kinds.split(";") if kind.strip()]
+    kinds = cli.kinds(FLAGS.kinds)
     sizes = [cli.whole("--batch_sizes", size) for size in FLAGS.batch_sizes]
     for name in FLAGS.models:
         keras_effconv.applications.get(name)

@@ -1,7 +1,5 @@
 """The tables, the CSV file and the section of docs/benchmarks.md of scripts/benchmark.py."""
 
-import csv
-import dataclasses
 import math
 import re
 from pathlib import Path
@@ -10,7 +8,7 @@ from benchmark_pictures import pictures
 from benchmark_runs import THEIRS
 from benchmark_runtimes import RUNTIMES
 
-from keras_effconv.files import replacing
+from keras_effconv.files import replacing, write_rows
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEAD = (
@@ -74,10 +72,7 @@ def best(rows):
 
 def write(rows, folder):
     """Write `benchmark.csv` and the pictures, each whole; returns the pictures' paths."""
-    with replacing(folder / "benchmark.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(rows[0])])
-        writer.writeheader()
-        writer.writerows(map(dataclasses.asdict, rows))
+    write_rows(folder / "benchmark.csv", rows)
     return draw(rows, folder / "benchmark")
 
 

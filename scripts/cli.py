@@ -40,6 +40,17 @@ def whole(name, text):
     return int(text)
 
 
+def kinds(text):
+    """The kinds of a flag, with semicolons between them.
+
+    Raises:
+        ValueError: for what is no kind.
+    """
+    from keras_effconv.kinds import get
+
+    return [get(kind) for kind in text.split(";") if kind.strip()]
+
+
 def flags_only(argv):
     """Raise a `ValueError` for words that are no flags."""
     if len(argv) > 1:

@@ -74,9 +74,9 @@ def study():
 
 def plan(recipe, output):
     """A recipe for each run, in their order: a teacher is before those that it teaches."""
-    from keras_effconv import applications, kinds
+    from keras_effconv import applications
 
-    chosen = [repr(kinds.get(kind.strip())) for kind in FLAGS.kinds.split(";") if kind.strip()]
+    chosen = list(map(repr, cli.kinds(FLAGS.kinds)))
     models = [applications.get(name).__name__ for name in FLAGS.models]
     if not all(seed.strip().isdecimal() for seed in FLAGS.seeds):
         raise ValueError(f"`seeds` must be whole numbers, with commas. Received: seeds={','.join(FLAGS.seeds)}")

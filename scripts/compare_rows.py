@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import json
 
-from keras_effconv.files import replacing
+from keras_effconv.files import write_rows
 
 SETTINGS = ("recipe", "data", "epochs", "limit", "image_size", "dtype", "options")
 
@@ -97,17 +97,11 @@ def row(recipe, settings, result, classes, seconds):
 
 def device():
     """The backend, and what it computes on, in words."""
+    import benchmark_machine
     import keras
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return f"jax, {jax.devices()[0].device_kind}"
-    import tensorflow as tf
-
-    found = tf.config.list_physical_devices("GPU")
-    named = tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU") if found else "cpu"
-    return f"tensorflow, {named}"
+    kind, name = benchmark_machine.device()
+    return f"{keras.backend.backend()}, {name if kind == 'gpu' else kind}"
 
 
 def read(folder):
@@ -156,7 +150,4 @@ def has(rows, recipe, settings):
 def append(path, row):
     """Add a row to a CSV file, which is whole at any moment."""
     before = _read(path) if path.is_file() else []
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Row)])
-        writer.writeheader()
-        writer.writerows(map(dataclasses.asdict, [*before, row]))
+    write_rows(path, [*before, row])

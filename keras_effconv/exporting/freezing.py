@@ -84,7 +84,7 @@ def _folded(graph, weights):
     known = {node.name for node in graph.node if node.op == "Const"} | depends
     values = _values(graph, weights, [source for source in sorted(read) if source[0] not in known])
     without = _scaled([node for node in graph.node if node.name in depends], values)
-    kept, large = type(graph)(library=graph.library, versions=graph.versions), {}
+    kept, large = _without_nodes(graph), {}
     for (source, number), value in values.items():
         node = _constant(kept, f"{source}/{number}/folded", value)
         if node.op == "Placeholder":
@@ -103,6 +103,14 @@ def _folded(graph, weights):
     kept = _needed(kept)
     names = {node.name for node in kept.node}
     return Frozen(kept, {name: value for name, value in large.items() if name in names})
+
+
+def _without_nodes(graph):
+    """A `GraphDef` of the same functions and versions."""
+    kept = type(graph)()
+    for field in ("library", "versions"):
+        getattr(kept, field).CopyFrom(getattr(graph, field))
+    return kept
 
 
 def _values(graph, weights, wanted):
@@ -167,6 +175,6 @@ def _needed(graph):
         if name not in names:
             names.add(name)
             wanted += [source for source, _ in _sources(nodes[name])]
-    kept = type(graph)(library=graph.library, versions=graph.versions)
+    kept = _without_nodes(graph)
     kept.node.extend(node for node in graph.node if node.name in names)
     return kept

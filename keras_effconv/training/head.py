@@ -64,7 +64,7 @@ def fit_head(model, recipe, train, validation):
         C=recipe.head_c, max_iter=ITERATIONS, class_weight="balanced" if recipe.class_weights else None
     )
     mean = train[0].mean(0)
-    scale = np.sqrt(np.mean([np.square(row - mean).mean() for row in train[0]])) or 1.0
+    scale = np.sqrt(train[0].var(0).mean()) or 1.0
     with warnings.catch_warnings():  # of a fit that is not quite at its end
         warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
         regression.fit((train[0] - mean) / scale, train[1])
