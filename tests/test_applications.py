@@ -175,7 +175,7 @@ def test_one_graph_for_every_size_and_any_channels(kind):
 
 
 BUILD_B7 = """
-import gc, time, keras, keras_effconv
+import cProfile, gc, pstats, time, keras, keras_effconv
 builds = (keras.applications.EfficientNetB7, keras_effconv.EfficientNetB7)
 seconds = [[], []]
 for _ in range(3):
@@ -184,15 +184,26 @@ for _ in range(3):
         begun = time.process_time()
         build(weights=None)
         each.append(time.process_time() - begun)
-print(min(seconds[1]) / min(seconds[0]))
+calls = []
+for build in builds:
+    with cProfile.Profile() as profile:
+        build(weights=None)
+    calls.append(pstats.Stats(profile).total_calls)
+print(min(seconds[1]) / min(seconds[0]), calls[1] / calls[0])
 """
 
 
 @pytest.mark.alone
 def test_b7_builds_as_fast_as_keras():
-    """In a process of its own: what other tests left behind slows whoever comes later."""
+    """In a process of its own: what other tests left behind slows whoever comes later.
+
+    The calls are the measure, the same on every machine. The seconds of two equal builds differ by some 5 % on a
+    shared machine, so they are there to catch what calls do not show.
+    """
     result = subprocess.run([sys.executable, "-c", BUILD_B7], capture_output=True, text=True, check=True)
-    assert float(result.stdout) <= 1.0
+    seconds, calls = map(float, result.stdout.split())
+    assert calls <= 1.005
+    assert seconds <= 1.15
 
 
 def test_drop_connect_rate_reaches_the_blocks():
