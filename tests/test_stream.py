@@ -16,6 +16,7 @@ from keras_effconv import data
 from keras_effconv.data import Batches, Stream, scan
 from keras_effconv.data import encoded as on_disk
 from keras_effconv.data.crop import random_crop, random_window
+from keras_effconv.training.feed import Shard, for_fit
 
 
 @pytest.fixture(scope="module")
@@ -305,3 +306,21 @@ def test_scan_by_name(shades, monkeypatch):
     dataset = on_disk.shards_of("streamed_shades", 0.3, directory)
     parts = [[s for shades, _ in epoch(Stream(p, 9, 4)) for s in shades] for p in (dataset.train, dataset.validation)]
     assert [len(part) for part in parts] == [21, 9] and sorted(parts[0] + parts[1]) == [5 * i for i in range(30)]
+
+
+# --- what fit reads ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize("wrap", [lambda batches: batches, lambda batches: Shard(batches, 0, 2)])
+def test_fit_reads_the_same_batches_without_the_tuner_that_sleeps(folder, wrap, start):
+    stream = wrap(Stream(scan(data_dir=folder).train, 4, size=8, training=True, seed=3))
+    stream.set_epoch(5, start)
+    wanted = list(stream)
+    stream.set_epoch(5, start)
+    dataset = for_fit(stream)
+    assert len(dataset) == len(stream) == len(wanted)
+    assert dataset.options().autotune.enabled is False
+    for ours, theirs in zip(wanted, dataset.as_numpy_iterator(), strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -37,7 +37,7 @@ class Stream(Epochs):
         interpolation: "bicubic", "bilinear" or another of `decode`'s.
         flip: To train: whether a mirrored image keeps its class.
         strict: Whether an image that cannot be read is an error.
-        workers: Images decoded at a time; None: TensorFlow finds out. It does not change the result.
+        workers: Images decoded at a time; None: as many as there are processors. It does not change the result.
 
     Attributes:
         unreadable: {name: cause} of the images that could not be read, of all epochs so far.
@@ -70,7 +70,7 @@ class Stream(Epochs):
         if workers is not None and workers < 1:
             raise ValueError(f"expected workers of at least 1, or None, received {workers}")
         self.source, self.training, self.strict = source, training, strict
-        self.parallel = workers or tf.data.AUTOTUNE
+        self.parallel = workers or os.cpu_count()
         self.unreadable, self._left_out, self._named = {}, 0, 0
         self._see = _guarded(source.read, _seen(training, size, crop, interpolation, flip), size)
         super().__init__(len(source), batch_size, seed)
@@ -112,6 +112,7 @@ class Stream(Epochs):
         batches = batches.map(lambda image, *rest: (tf.cast(image, tf.float32), *rest), num_parallel_calls=2)
         options = tf.data.Options()
         options.deterministic = True
+        options.autotune.enabled = False  # its thread can sleep for a minute when the iterator is given up
         return batches.prefetch(2).with_options(options).as_numpy_iterator()
 
     def _leave_out(self, names, number):

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import keras
 import numpy as np
 
 from keras_effconv.data import Batches, Split, Stream
@@ -94,6 +95,33 @@ def _(split: Split, batch_size, shuffle=False, seed=0):
 def _(split: Streamed, batch_size, shuffle=False, seed=0):
     seen = {"crop": split.crop, "interpolation": split.interpolation, "flip": split.flip, "strict": split.strict}
     return Stream(split.source, batch_size, split.size, training=shuffle, seed=seed, **seen)
+
+
+def for_fit(batches):
+    """What `fit` reads the batches through, as they are now (`Epochs.set_epoch`).
+
+    On TensorFlow, Keras makes a `tf.data.Dataset` of them, and at the end of an epoch that one may wait for its thread
+    of automatic tuning, which was woken before the sign to stop that it looks for is set (TensorFlow 2.21) and sleeps
+    on, for up to a minute in which nothing is computed. So here it is made without that thread.
+
+    Args:
+        batches: `Epochs`.
+
+    Returns:
+        A `tf.data.Dataset` on TensorFlow, elsewhere the batches.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    signature = tuple(tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in batches[0])
+    dataset = tf.data.Dataset.from_generator(
+        lambda: (batches[i] for i in range(len(batches))), output_signature=signature
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    known = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return known.prefetch(2).with_options(options)
 
 
 class Shard(Epochs):

@@ -13,7 +13,7 @@ from keras_effconv.training.augment import augmentation
 from keras_effconv.training.averaging import MovingAverage
 from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
 from keras_effconv.training.devices import Devices
-from keras_effconv.training.feed import Streamed, feed
+from keras_effconv.training.feed import Streamed, feed, for_fit
 from keras_effconv.training.head import features, fit_head
 from keras_effconv.training.losses import balanced
 from keras_effconv.training.mixing import Mixing
@@ -207,8 +207,8 @@ class Run:
                 continue
             batches.set_epoch(first, progress.step if first == progress.epoch else 0)
             self.trainer.fit(
-                batches,
-                validation_data=validation,
+                for_fit(batches),
+                validation_data=for_fit(validation),
                 epochs=last,
                 initial_epoch=first,
                 shuffle=False,
