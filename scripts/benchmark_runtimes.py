@@ -45,11 +45,13 @@ def deployed(model, folder):
 
 
 def exported(format):
-    """`deploy(model)` exported to a format."""
+    """The model as `deploy` makes it for a format, exported."""
 
     def save(model, folder):
         path = folder / format
-        return path if path.exists() else keras_effconv.export(keras_effconv.deploy(model), path, format=format)
+        if not path.exists():
+            keras_effconv.export(keras_effconv.deploy(model, target=format), path, format=format)
+        return path
 
     return save
 

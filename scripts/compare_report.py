@@ -8,6 +8,7 @@ from pathlib import Path
 
 import benchmark_runs
 import numpy as np
+from benchmark_report import markdown
 from benchmark_runtimes import RUNTIMES
 from compare_rows import device
 
@@ -20,8 +21,8 @@ from keras_effconv.training.recipe import Recipe
 PLAIN, BATCH = "Conv()", 8
 NAN = float("nan")
 HEAD = (
-    "| network | kind | trained from | runs | accuracy % | at the best epoch % | GMAC | of `Conv()` "
-    "| ms/image | of `Conv()` | deployed | of `Conv()` |\n" + "|---" * 12 + "|\n"
+    *("network", "kind", "trained from", "runs", "accuracy %", "at the best epoch %", "GMAC", "of `Conv()`"),
+    *("ms/image", "of `Conv()`", "deployed", "of `Conv()`"),
 )
 
 
@@ -135,13 +136,13 @@ TOLD = ("recipe", "data", "epochs", "limit", "dtype", "options", "device")
 
 def table(points):
     """Markdown, a line per point; accuracies are mean and standard deviation over seeds."""
-    return HEAD + "".join(map(_line, points))
+    return markdown(HEAD, map(_line, points))
 
 
 def _line(point):
     spread = f" ± {100 * point.spread:.1f}" if point.runs > 1 else ""
     ratios = ["" if np.isnan(ratio) else f"{ratio:.2f}" for ratio in point.of_plain]
-    cells = [
+    return (
         point.model,
         f"`{point.kind}`",
         "teacher" if point.distilled else "labels",
@@ -154,8 +155,7 @@ def _line(point):
         ratios[1],
         f"{1000 * point.deployed:.2f}",
         ratios[2],
-    ]
-    return "| " + " | ".join(cells) + " |\n"
+    )
 
 
 def picture(points):

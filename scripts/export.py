@@ -25,6 +25,7 @@ flags.DEFINE_string("conv", "Conv()", "For a network by name: kind of convolutio
 flags.DEFINE_string("format", "saved_model", "saved_model, onnx, openvino or litert.")
 flags.DEFINE_string("output", None, "Folder to write; a saved_model has a folder a version in it.", required=True)
 flags.DEFINE_string("labels", None, "File with the name of a class a line. Default: labels.txt beside --model.")
+flags.DEFINE_boolean("deploy", True, "Export what keras_effconv.deploy makes of it: faster, the same outputs.")
 flags.DEFINE_string("precision", "float32", "Of the weights: float32, float16 (openvino, litert) or int8 (litert).")
 flags.DEFINE_string("calibration_dir", None, "int8: folder of typical images, with or without a folder per class.")
 flags.DEFINE_integer("calibration_images", 100, "int8: how many of them to use.", 1)
@@ -40,12 +41,13 @@ def main(argv):
 
 def run():
     """Load the model, export it and say what was written."""
-    from keras_effconv import exporting
+    from keras_effconv import deploy, exporting
 
     if FLAGS.format not in exporting.FORMATS:
         raise ValueError(f"--format: expected one of {', '.join(exporting.FORMATS)}, received {FLAGS.format!r}")
     given = {flag: getattr(FLAGS, flag) for flag in ("version", "top", "tolerance") if FLAGS[flag].present}
     model, labels = load()
+    model = deploy(model, target=FLAGS.format) if FLAGS.deploy else model
     if FLAGS.calibration_dir is not None:
         given["calibration"] = calibration(model)
     folder = exporting.export(model, FLAGS.output, FLAGS.format, labels=labels, precision=FLAGS.precision, **given)

@@ -108,6 +108,14 @@ def test_targets_are_forms_of_one_network(target, layout):
     assert len(fast.deploy_report.forms) == len(names(model, HetConv2D))
 
 
+@pytest.mark.parametrize("target", ["saved_model", "onnx", "openvino", "litert"])
+def test_targets_are_the_formats_of_export(target):
+    model = random_statistics(NETWORKS[8].build(conv=ke.OctConv(0.5), classifier_activation=None))
+    fast = ke.deploy(model, target=target)
+    forms = {layer.execution for layer in fast.layers if isinstance(layer, OctConv2D)}
+    assert forms == {"auto" if target == "saved_model" else "separate"}
+
+
 # Hand-made graphs.
 
 

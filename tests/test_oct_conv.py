@@ -25,7 +25,7 @@ from reference import (
     oct_depthwise,
 )
 
-from keras_effconv.layers.oct_conv import OctConv2D, OctDepthwiseConv2D
+from keras_effconv.layers.oct_conv import EXECUTIONS, OctConv2D, OctDepthwiseConv2D
 
 SPLITS = {"high": (4, 0), "both": (4, 2), "low": (0, 4)}  # channels of the two bands at the input
 LAYERS = {
@@ -51,7 +51,7 @@ def with_bias(layer, use_bias):
 
 def check_conv(x, use_bias=True, **config):
     layer = fill(OctConv2D(use_bias=use_bias, **config), x)
-    reference = {key: value for key, value in config.items() if key not in ("filters", "kernel_size")}
+    reference = {key: value for key, value in config.items() if key not in ("filters", "kernel_size", "execution")}
     assert_close(layer(x), oct_conv(x, *with_bias(layer, use_bias), **reference))
 
 
@@ -85,11 +85,12 @@ def splits(multiple=1):
 sizes = st.tuples(st.integers(1, 2), st.integers(1, 9), st.integers(1, 9))
 
 
-@given(st.data(), sizes, geometries(), st.sampled_from([1, 1, 2, 3]))
-def test_outputs(data, size, geometry, groups):
+@given(st.data(), sizes, geometries(), st.sampled_from([1, 1, 2, 3]), st.sampled_from(EXECUTIONS))
+def test_outputs(data, size, geometry, groups, execution):
     high, low = data.draw(splits(groups))
     x = feature_map(*size, *data.draw(splits(groups)))
-    check_conv(x, filters=high + low, alpha=low / (high + low), groups=groups, **geometry)
+    config = {"filters": high + low, "alpha": low / (high + low), "groups": groups, "execution": execution}
+    check_conv(x, **config, **geometry)
 
 
 @given(sizes, splits(), geometries(), st.integers(1, 3))
@@ -234,6 +235,18 @@ def test_gradients(split, make):
     check_gradients(fill(make(), x), x)
 
 
+@pytest.mark.parametrize("size", [(7, 8), (4, 6)])
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_executions(execution, size):
+    layer = OctConv2D(8, 3, alpha=0.25, execution=execution)
+    maps = inputs(4, 2)
+    model = keras.Model(maps, layer(maps))  # of unknown sizes
+    x = feature_map(2, *size, 4, 2)
+    check_gradients(fill(layer, x), x)
+    wanted = oct_conv(x, *with_bias(layer, True), alpha=0.25)
+    assert_close(model.predict_on_batch(x), wanted)
+
+
 @pytest.mark.parametrize("config", [{"strides": 2}, {"dilation_rate": 2}, {"use_bias": False}])
 @every_layer
 def test_gradients_of_other_geometries(make, config):
@@ -279,7 +292,7 @@ COMMON = {
     [
         (OctConv2D, {"filters": 8, "kernel_size": 3}),
         (OctConv2D, {"filters": 8, "kernel_size": (3, 5), **CONV, **COMMON, "kernel_constraint": "max_norm"}),
-        (OctConv2D, {"filters": 8, "kernel_size": 1, "padding": "valid", "alpha": 1.0}),
+        (OctConv2D, {"filters": 8, "kernel_size": 1, "padding": "valid", "alpha": 1.0, "execution": "joined"}),
         (OctConv2D, {"filters": 8, "kernel_size": 3, "alpha": 0.0, "dilation_rate": (1, 2)}),
         (OctDepthwiseConv2D, {"kernel_size": 3}),
         (OctDepthwiseConv2D, {"kernel_size": (3, 5), **DEPTHWISE, **COMMON, "depthwise_regularizer": "l2"}),
@@ -289,7 +302,11 @@ def test_config(layer, config):
     config = {"name": "octave", **config}
     made = layer(**config)
     check_config(made)
-    kept = {key for key, value in config.items() if isinstance(value, (int, float)) or key in ("name", "padding")}
+    kept = {
+        key
+        for key, value in config.items()
+        if isinstance(value, (int, float)) or key in ("name", "padding", "execution")
+    }
     assert {key: made.get_config()[key] for key in kept if key != "kernel_size"} == {
         key: config[key] for key in kept if key != "kernel_size"
     }
@@ -379,6 +396,7 @@ def test_initializers_and_constraints(layer, kernel):
         ("alpha", -0.1),
         ("alpha", 1.5),
         ("groups", 0),
+        ("execution", "dense"),
         ("dilation_rate", 0),
     ],
 )

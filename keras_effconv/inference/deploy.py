@@ -22,9 +22,9 @@ def deploy(model, target="auto", tolerance=1e-4):
 
     Args:
         model: a built functional or sequential `keras.Model`.
-        target: what will run it, which decides the form of `HetConv2D`: `"tensorflow"`, `"jax"`, `"auto"` (the backend
-            of this process), or `"dense"`: plain convolutions, with the zeros, for runtimes whose grouped convolutions
-            are slow. Default `"auto"`.
+        target: what will run it, which decides the form of `HetConv2D` and `OctConv2D`: `"tensorflow"`, `"jax"`,
+            `"auto"` (the backend of this process), a format of `export`, or `"dense"`: plain convolutions in place of
+            `HetConv2D`, with the zeros, for runtimes whose grouped convolutions are slow. Default `"auto"`.
         tolerance: float, the largest difference that is accepted, relative to the largest output. A model that
             computes in half precision needs about 0.05. Default 1e-4.
 

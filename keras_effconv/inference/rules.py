@@ -5,7 +5,7 @@ from keras import layers
 
 from keras_effconv.inference.affine import affine_of, as_rescaling, as_shift
 from keras_effconv.inference.kernels import FORMS, scale_channels, scale_filters
-from keras_effconv.layers import GroupConv2D, HetConv2D, SamePadding2D
+from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, SamePadding2D
 from keras_effconv.layers.padding import same_padding
 from keras_effconv.preprocessing import ImagePreprocessing
 
@@ -197,13 +197,13 @@ def _activation_of(step):
 
 
 def choose_forms(graph, target):
-    """Each `HetConv2D` in the form that is fastest on a target, see `TARGETS`."""
-    choose, chosen = TARGETS.get(target, TARGETS["tensorflow"]), []
+    """Each `HetConv2D` and `OctConv2D` in the form that is fastest on a target, see `TARGETS`."""
+    choices, chosen = TARGETS.get(target, TARGETS["tensorflow"]), []
     for step in graph.steps:
-        if step.kind is not HetConv2D or not graph.is_plain(step):
+        if step.kind not in choices or not graph.is_plain(step):
             continue
-        execution = choose(step.config["parts"])
-        if execution == "dense":
+        execution = choices[step.kind](step)
+        if step.kind is HetConv2D and execution == "dense":
             config = step.config
             step.become(layers.Conv2D, {key: config[key] for key in config.keys() - {"parts", "layout", "execution"}})
         else:
@@ -212,12 +212,33 @@ def choose_forms(graph, target):
     return chosen
 
 
-# Form by the number of parts. TensorFlow computes a grouped convolution, the sum with the pointwise one, bias and ReLU
-# as two operations on a CPU; JAX is slow with groups there.
+def _dense(step):
+    return "dense"
+
+
+def _grouped(step):
+    return "grouped"
+
+
+def _split(step):
+    return "split" if step.config["parts"] <= 64 else "grouped"
+
+
+def _separate(step):
+    return "separate"
+
+
+# TensorFlow computes a grouped convolution, the sum with the pointwise one, bias and ReLU as two operations on a CPU;
+# JAX is slow with groups there.
+EXPORTED = {HetConv2D: _grouped, OctConv2D: _separate}
 TARGETS = {
-    "tensorflow": lambda parts: "grouped",
-    "jax": lambda parts: "split" if parts <= 64 else "grouped",
-    "dense": lambda parts: "dense",
+    "tensorflow": {HetConv2D: _grouped},
+    "saved_model": {HetConv2D: _grouped},
+    "jax": {HetConv2D: _split},
+    "dense": {HetConv2D: _dense, OctConv2D: _separate},
+    "onnx": EXPORTED,
+    "openvino": EXPORTED,
+    "litert": EXPORTED,
 }
 
 RULES = {

@@ -1,14 +1,18 @@
 """OctConv2D: feature maps in a high and a half-resolution low band (ICCV 2019, arXiv:1904.05049)."""
 
+import functools
+import itertools
 import numbers
 
 import keras
 from keras import ops
 
 from keras_effconv.feature_maps import bands, half, split_channels
-from keras_effconv.layers.base import ConvolutionBase, positive
-from keras_effconv.layers.grouped import conv_in_groups
-from keras_effconv.layers.octaves import DEPTH, add_up_sampled, pool, up_sample
+from keras_effconv.layers.base import ConvolutionBase, one_of, positive
+from keras_effconv.layers.grouped import add, conv_in_groups
+from keras_effconv.layers.octaves import DEPTH, add_up_sampled, broadcast_up, pool, up_sample
+
+EXECUTIONS = ("joined", "separate", "auto")
 
 
 class OctaveBase(ConvolutionBase):
@@ -85,6 +89,9 @@ class OctConv2D(OctaveBase):
         padding: `"same"`; `"valid"` for 1 x 1 kernels. Default `"same"`.
         alpha: float from 0 to 1, the low band's share of the filters: `int(alpha * filters)`. Default 0.25.
         groups: int; each path is a grouped convolution. Must divide the channels of each band. Default 1.
+        execution: how it is computed, which changes no output. `"separate"`: each path is a convolution, whose sum
+            with another is part of it on a CPU with TensorFlow. `"joined"`: paths that arrive at a band's own size are
+            one convolution over their concatenation. `"auto"`: the first on TensorFlow. Default `"auto"`.
         **arguments: `dilation_rate`, `activation`, `use_bias`, `kernel_initializer`, `bias_initializer`,
             `kernel_regularizer`, `bias_regularizer`, `activity_regularizer`, `kernel_constraint`,
             `bias_constraint`, `name`, `dtype`, `trainable`, as in `keras.layers.Conv2D`.
@@ -104,10 +111,13 @@ class OctConv2D(OctaveBase):
     ((1, 9, 9, 6), (1, 5, 5, 2), (3, 3, 4, 8))
     """
 
-    def __init__(self, filters, kernel_size, strides=1, padding="same", alpha=0.25, groups=1, **arguments):
+    def __init__(
+        self, filters, kernel_size, strides=1, padding="same", alpha=0.25, groups=1, execution="auto", **arguments
+    ):
         super().__init__(kernel_size, strides, padding, **arguments)
         self.filters = positive("filters", filters)
         self.groups = positive("groups", groups)
+        self.execution = one_of("execution", execution, EXECUTIONS)
         if not isinstance(alpha, numbers.Real) or not 0 <= alpha <= 1:
             raise ValueError(f"`alpha` must be a number from 0 to 1. Received: alpha={alpha!r}")
         self.alpha = float(alpha)
@@ -131,39 +141,41 @@ class OctConv2D(OctaveBase):
         maps = bands(inputs)
         outputs, first = {}, 0
         for write, count in self._written(self.read).items():
-            outputs[write] = self._write(maps, write, slice(first, first + count))
+            outputs[write] = self.activation(self._write(maps, write, slice(first, first + count)))
             first += count
-        return self._finish_bands(outputs)
+        return outputs["high"] if set(outputs) == {"high"} else outputs
 
     def _write(self, maps, write, columns):
-        """The sum of the paths into one band.
-
-        Paths that arrive at the band's own size are one convolution over their concatenation: the same sum, faster.
-        """
-        arriving, rows, up, first = [], [], None, 0
+        """The sum of the paths into one band, with the bias, which comes before other sums: see `grouped.add`."""
+        arriving, up, first = [], None, 0
         for read, count in self.read.items():
-            span = slice(first, first + count // self.groups)
-            first = span.stop
+            kernel = self.kernel[:, :, first : first + count // self.groups, columns]
+            first += count // self.groups
             octaves = DEPTH[write] - DEPTH[read] + self.octaves
             if octaves < 0:
-                up = self._convolve(maps[read], self.kernel[:, :, span, columns])
+                up = self._convolve(maps[read], kernel)
             else:
-                arriving.append(pool(maps[read], octaves))
-                rows.append(span)
+                arriving.append((pool(maps[read], octaves), kernel))
         if not arriving:
-            return up_sample(up)
-        if self.groups == 1:
-            kernel = self.kernel[:, :, rows[0].start : rows[-1].stop, columns]
-            output = self._convolve(ops.concatenate(arriving, axis=-1) if len(arriving) > 1 else arriving[0], kernel)
-        else:
-            output = sum(self._convolve(x, self.kernel[:, :, span, columns]) for x, span in zip(arriving, rows))
-        return output if up is None else add_up_sampled(output, up)
+            return up_sample(self._biased(up, columns))
+        joined = self.execution == "joined" or (self.execution == "auto" and keras.backend.backend() != "tensorflow")
+        if joined and self.groups == 1:
+            arriving = [tuple(ops.concatenate(each, axis) for each, axis in zip(zip(*arriving), (-1, 2)))]
+        output, *others = itertools.starmap(self._convolve, arriving)
+        output = functools.reduce(add, others, self._biased(output, columns))
+        if up is None:
+            return output
+        return broadcast_up(output, up) if joined else add_up_sampled(output, up)
+
+    def _biased(self, x, columns):
+        return ops.add(x, self.bias[columns]) if self.use_bias else x
 
     def _convolve(self, x, kernel):
         return conv_in_groups(x, kernel, self.groups, dilation_rate=self.dilation_rate)
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "alpha": self.alpha, "groups": self.groups}
+        own = {"filters": self.filters, "alpha": self.alpha, "groups": self.groups, "execution": self.execution}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_effconv.feature_maps import half
+from keras_effconv.layers.grouped import add
 
 DEPTH = {"high": 0, "low": 1}
 
@@ -17,22 +18,38 @@ def pool(x, octaves):
 
 def up_sample(x):
     """(n, h, w, c) -> (n, 2 h, 2 w, c), nearest."""
-    return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
+    if keras.backend.backend() != "tensorflow":
+        return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
+    import tensorflow as tf
+
+    # The one operation for which TensorFlow and the runtimes of exported files have a fast kernel; Keras resizes with
+    # half-pixel centres: the same pixels, but not the same kernel. Its own gradient XLA does not know.
+    @tf.custom_gradient
+    def resized(x):
+        height, width = ops.shape(x)[1:3]
+        up = tf.raw_ops.ResizeNearestNeighbor(images=x, size=(2 * height, 2 * width))
+        return up, lambda gradient: 4 * tf.nn.avg_pool2d(gradient, 2, 2, "VALID")
+
+    return resized(x)
 
 
 def add_up_sampled(high, low):
-    """(n, h, w, c) + nearest up-sampling of (n, ceil(h / 2), ceil(w / 2), c), cropped to h and w.
-
-    At even sizes a broadcast sum does it without writing the up-sampled map.
-    """
-    height, width, count = high.shape[1:]
+    """(n, h, w, c) + nearest up-sampling of (n, ceil(h / 2), ceil(w / 2), c), cropped to h and w."""
+    height, width = high.shape[1:3]
+    up = up_sample(low)
     if None in (height, width) or height % 2 or width % 2:
         height, width = ops.shape(high)[1:3]
-        return high + up_sample(low)[:, :height, :width]
+        up = up[:, :height, :width]
+    return add(high, up)
+
+
+def broadcast_up(high, low):
+    """What `add_up_sampled` gives, at even sizes without writing the up-sampled map."""
+    height, width, count = high.shape[1:]
+    if None in (height, width) or height % 2 or width % 2:
+        return add_up_sampled(high, low)
     pairs = ops.reshape(high, (-1, height // 2, 2, width // 2, 2, count))
-    # `low[:, :, None, :, None]` would be a slice of six dimensions, of which LiteRT knows five.
-    low = ops.expand_dims(low, (2, 4))
-    return ops.reshape(pairs + low, (-1, height, width, count))
+    return ops.reshape(pairs + ops.expand_dims(low, (2, 4)), (-1, height, width, count))
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")

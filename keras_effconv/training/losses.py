@@ -1,17 +1,7 @@
 """The losses of training, on probabilities and in float32 whatever the network computes in."""
 
-import keras
 import numpy as np
 from keras import ops
-
-
-def cross_entropy(label_smoothing=0.0):
-    """Categorical cross-entropy on one-hot targets, mixed or not; a share `label_smoothing` is spread over all classes.
-
-    Returns:
-        A `keras.losses.CategoricalCrossentropy` of probabilities.
-    """
-    return keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing, dtype="float32")
 
 
 def divergence(student, teacher, temperature):
