@@ -143,6 +143,10 @@ def store_one(name, kind, runtime, shape, folder):
     counted = keras_effconv.count(model)
     if kind == THEIRS:
         model = getattr(keras.applications, name)(weights=None, input_shape=shape)
+    for variable in model.weights:  # a bias of zeros would be left out of the graph, and all that is fused with it
+        value = keras.ops.convert_to_numpy(variable)
+        if not value.any():
+            variable.assign(np.random.default_rng(0).normal(0, 0.01, value.shape))
     return RUNTIMES[runtime].save(model, folder), counted
 
 
