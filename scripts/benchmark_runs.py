@@ -17,7 +17,7 @@ from tqdm import tqdm
 import keras_effconv
 
 WARM_UP = 3  # calls that do not count: graphs are traced, memory is found
-PAUSE = 0.01  # seconds before each call, until the threads of the one before have stopped looking for work
+PAUSE = 0.2  # seconds before each call: ONNX Runtime's threads look for work for so long, on the cores of the next one
 MATRICES = {"cpu": 2048, "gpu": 8192}
 THEIRS = "keras.applications"
 
