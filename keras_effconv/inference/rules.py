@@ -198,12 +198,12 @@ def _activation_of(step):
 
 def choose_forms(graph, target):
     """Each `HetConv2D` and `OctConv2D` in the form that is fastest on a target, see `TARGETS`."""
-    choices, chosen = TARGETS.get(target, TARGETS["tensorflow"]), []
+    choices, chosen = TARGETS.get(target, TENSORFLOW), []
     for step in graph.steps:
         if step.kind not in choices or not graph.is_plain(step):
             continue
         execution = choices[step.kind](step)
-        if step.kind is HetConv2D and execution == "dense":
+        if execution == "dense":
             config = step.config
             step.become(layers.Conv2D, {key: config[key] for key in config.keys() - {"parts", "layout", "execution"}})
         else:
@@ -231,9 +231,10 @@ def _separate(step):
 # TensorFlow computes a grouped convolution, the sum with the pointwise one, bias and ReLU as two operations on a CPU;
 # JAX is slow with groups there.
 EXPORTED = {HetConv2D: _grouped, OctConv2D: _separate}
+TENSORFLOW = {HetConv2D: _grouped}
 TARGETS = {
-    "tensorflow": {HetConv2D: _grouped},
-    "saved_model": {HetConv2D: _grouped},
+    "tensorflow": TENSORFLOW,
+    "saved_model": TENSORFLOW,
     "jax": {HetConv2D: _split},
     "dense": {HetConv2D: _dense, OctConv2D: _separate},
     "onnx": EXPORTED,

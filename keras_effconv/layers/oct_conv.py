@@ -61,14 +61,19 @@ class OctaveBase(ConvolutionBase):
         low = [half(size) for size in sizes]
         written = self._written(self._read_bands(input_shape))
         outputs = {band: (n, *(low if DEPTH[band] else sizes), count) for band, count in written.items()}
-        return outputs["high"] if set(outputs) == {"high"} else outputs
+        return feature_map_of(outputs)
 
     def _finish_bands(self, outputs):
         first, finished = 0, {}
         for band, output in outputs.items():
             finished[band] = self.finish(output, first)
             first += output.shape[-1]
-        return finished["high"] if set(finished) == {"high"} else finished
+        return feature_map_of(finished)
+
+
+def feature_map_of(outputs):
+    """A dict of bands, or what the high band holds where it is the only one."""
+    return outputs["high"] if set(outputs) == {"high"} else outputs
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
@@ -143,7 +148,7 @@ class OctConv2D(OctaveBase):
         for write, count in self._written(self.read).items():
             outputs[write] = self.activation(self._write(maps, write, slice(first, first + count)))
             first += count
-        return outputs["high"] if set(outputs) == {"high"} else outputs
+        return feature_map_of(outputs)
 
     def _write(self, maps, write, columns):
         """The sum of the paths into one band, with the bias, which comes before other sums: see `grouped.add`."""
