@@ -14,7 +14,7 @@ finetune: $(READY)
 test: $(TESTS_READY) lint
 	$(BIN)/python -m pytest -m alone tests
 	$(BIN)/python -m pytest -n 2 -m "not slow and not alone"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/test_het_conv.py tests/test_oct_conv.py tests/test_kinds.py
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/layers tests/kinds
 
 # What `make test` leaves out: every constructor beside keras.applications, at three sizes, with and without the top.
 test-all: test
@@ -25,8 +25,8 @@ lint: $(TESTS_READY)
 	$(BIN)/ruff format --check .
 
 tables: $(TESTS_READY)
-	$(BIN)/python scripts/model_table.py
-	$(BIN)/python scripts/tables.py
+	$(BIN)/python scripts/docs/model_table.py
+	$(BIN)/python scripts/docs/paper_tables.py
 
 # The stamps are newer than what they depend on, so a second `make` installs nothing.
 $(READY) $(TESTS_READY): setup.py constraints.txt

@@ -1,8 +1,7 @@
 """Efficient convolutional networks for Keras 3, with the convolution as an argument."""
 
 from keras_effconv import applications, exporting, layers, zoo
-from keras_effconv.counting import count
-from keras_effconv.efficientnet import (
+from keras_effconv.applications.efficientnet import (
     EfficientNet,
     EfficientNetB0,
     EfficientNetB1,
@@ -18,18 +17,19 @@ from keras_effconv.efficientnet import (
     EfficientNetLite3,
     EfficientNetLite4,
 )
+from keras_effconv.applications.features import features
+from keras_effconv.applications.mobilenet import MobileNet
+from keras_effconv.applications.mobilenet_v2 import MobileNetV2
+from keras_effconv.applications.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNeXt50, ResNeXt101
+from keras_effconv.applications.resnet_cifar import ResNet20, ResNet32, ResNet44, ResNet56, ResNet110
+from keras_effconv.applications.resnet_v2 import ResNet26, ResNet50V2, ResNet101V2, ResNet152V2, ResNet200
+from keras_effconv.applications.scaling import compound
+from keras_effconv.applications.vgg import VGG11, VGG13, VGG16, VGG16CIFAR, VGG19
+from keras_effconv.counting import count
 from keras_effconv.exporting import export
-from keras_effconv.features import features
 from keras_effconv.inference import deploy, quantize
 from keras_effconv.kinds import DWCPWC, GWCPWC, PC, Conv, HetConv, OctConv
-from keras_effconv.mobilenet import MobileNet
-from keras_effconv.mobilenet_v2 import MobileNetV2
 from keras_effconv.preprocessing import ImagePreprocessing, preprocessing_for
-from keras_effconv.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNeXt50, ResNeXt101
-from keras_effconv.resnet_cifar import ResNet20, ResNet32, ResNet44, ResNet56, ResNet110
-from keras_effconv.resnet_v2 import ResNet26, ResNet50V2, ResNet101V2, ResNet152V2, ResNet200
-from keras_effconv.scaling import compound
-from keras_effconv.vgg import VGG11, VGG13, VGG16, VGG16CIFAR, VGG19
 from keras_effconv.zoo import decode_predictions, load_weights
 
 __version__ = "0.1.0"

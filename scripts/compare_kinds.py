@@ -101,9 +101,9 @@ def one(recipe, dataset, folder, settings):
     import compare_rows as rows
     import keras
 
-    from keras_effconv.files import replacing, write_json
     from keras_effconv.training import train
     from keras_effconv.training.checkpoint import BEST, STATE
+    from keras_effconv.utils.files import replacing, write_json
 
     keras.backend.clear_session()  # networks of the runs before
     gc.collect()

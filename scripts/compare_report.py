@@ -13,10 +13,10 @@ from benchmark_runtimes import RUNTIMES
 from compare_rows import device
 
 import keras_effconv
-from keras_effconv.extras import require
-from keras_effconv.files import replacing, write_lines
 from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.recipe import Recipe
+from keras_effconv.utils.extras import require
+from keras_effconv.utils.files import replacing, write_lines
 
 PLAIN, BATCH = "Conv()", 8
 NAN = float("nan")

@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import json
 
-from keras_effconv.files import write_rows
+from keras_effconv.utils.files import write_rows
 
 SETTINGS = ("recipe", "data", "epochs", "limit", "image_size", "dtype", "options")
 

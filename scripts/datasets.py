@@ -53,7 +53,7 @@ def show():
 def prepare(name):
     """Download a data set, and compare the sizes of its splits with what publications say."""
     from keras_effconv import data
-    from keras_effconv.data.catalog import find
+    from keras_effconv.data.sources.catalog import find
 
     builder = data.prepare(name, FLAGS.tfds_dir, FLAGS.manual_dir)
     print(f"{name}: {builder.data_dir}")
@@ -83,7 +83,7 @@ def trained(name):
     """Print how many images a second a network trains on, from memory, and read meanwhile; two epochs each."""
     from keras_effconv import data
     from keras_effconv.training import RECIPES, network, train
-    from keras_effconv.training.feed import streamed
+    from keras_effconv.training.input_pipeline import streamed
 
     if FLAGS.recipe not in RECIPES:
         raise ValueError(f"`recipe` must be none or one of {', '.join(RECIPES)}. Received: recipe={FLAGS.recipe!r}")

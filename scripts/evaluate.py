@@ -32,8 +32,9 @@ flags.DEFINE_string("output", "outputs/evaluate", "Folder to write to.")
 def main(argv):
     """Evaluate at each size; classes and picture are of the model's own size, or of the first one."""
     cli.flags_only(argv)
-    from keras_effconv.files import write_json
-    from keras_effconv.training import pictures, report
+    from keras_effconv.training.reporting import evaluation as report
+    from keras_effconv.training.reporting import plots as pictures
+    from keras_effconv.utils.files import write_json
 
     model, output = load(FLAGS.model), Path(FLAGS.output)
     sizes = [cli.whole("--sizes", size) for size in FLAGS.sizes] or [model.input_shape[1]]

@@ -81,8 +81,8 @@ def calibration(model):
     import numpy as np
 
     from keras_effconv import preprocessing_for
-    from keras_effconv.data.listing import IMAGE_EXTENSIONS
-    from keras_effconv.data.reading import UnreadableImageError, compiled_decoder, read_image
+    from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
+    from keras_effconv.data.sources.listing import IMAGE_EXTENSIONS
 
     paths = sorted(path for path in Path(FLAGS.calibration_dir).rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
     wanted = preprocessing_for(model).preprocessing

@@ -20,8 +20,9 @@ def finish(result, recipe, dataset, output, begun, files):
         begun: float, `time.perf_counter()` at the start.
         files: names of the files, for the last lines.
     """
-    from keras_effconv.files import replacing, write_json, write_lines
-    from keras_effconv.training import evaluate, report
+    from keras_effconv.training import evaluate
+    from keras_effconv.training.reporting import evaluation as report
+    from keras_effconv.utils.files import replacing, write_json, write_lines
 
     evaluation = evaluate(result.model, dataset.validation, dataset.class_names, recipe.batch_size)
     with replacing(output / "model.keras") as temporary:
@@ -65,7 +66,7 @@ def _summary(result, recipe, dataset, evaluation, begun):
 
 def _write_metrics(result, output):
     """A line per epoch: CSV for a spreadsheet, JSON for a program."""
-    from keras_effconv.files import write_json, write_lines
+    from keras_effconv.utils.files import write_json, write_lines
 
     write_json(output / "metrics.json", {"head": result.head_curves, **result.curves})
     names = sorted({*result.head_curves, *result.curves})
@@ -78,7 +79,7 @@ def _write_metrics(result, output):
 
 
 def _write_pictures(result, evaluation, dataset, output):
-    from keras_effconv.training import pictures
+    from keras_effconv.training.reporting import plots as pictures
 
     pictures.learning_curves(result, output / "learning_curves.png")
     pictures.confusion(evaluation, output / "confusion.png")
@@ -87,9 +88,9 @@ def _write_pictures(result, evaluation, dataset, output):
 
 
 def _write_card(result, recipe, dataset, summary, output, files):
-    from keras_effconv.files import write_lines
-    from keras_effconv.training.card import card
-    from keras_effconv.training.environment import environment
+    from keras_effconv.training.reporting.environment import environment
+    from keras_effconv.training.reporting.model_card import card
+    from keras_effconv.utils.files import write_lines
 
     write_lines(output / "README.md", [card(result.model, recipe, dataset, summary, environment(), files)])
 

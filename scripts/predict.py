@@ -58,7 +58,7 @@ def predict(model, names, paths):
     import numpy as np
 
     from keras_effconv import preprocessing_for
-    from keras_effconv.data.reading import UnreadableImageError, compiled_decoder, read_image
+    from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
 
     layer = preprocessing_for(model)
     wanted, failed = layer.preprocessing, False

@@ -140,7 +140,7 @@ def _run(begun):
     """Check the flags, then data, training, report and files."""
     from keras_effconv.training import network
     from keras_effconv.training.devices import find_devices
-    from keras_effconv.training.environment import check_folder
+    from keras_effconv.training.reporting.environment import check_folder
 
     recipe, output = recipe_from_flags(), Path(FLAGS.output)
     network.check(recipe)
@@ -165,7 +165,7 @@ def _run(begun):
 def load(recipe, wanted, output):
     """The data that the flags name, as the network wants its images."""
     from keras_effconv import data
-    from keras_effconv.training.feed import streamed
+    from keras_effconv.training.input_pipeline import streamed
 
     limit = FLAGS.limit or (SMOKE_LIMIT if FLAGS.smoke else None)
     split = {"validation_split": FLAGS.validation_split, "seed": recipe.seed, "limit": limit, "strict": FLAGS.strict}
@@ -181,9 +181,9 @@ def load(recipe, wanted, output):
 def _train(recipe, dataset, devices, told):
     import keras
 
-    from keras_effconv.files import write_json
     from keras_effconv.training import train
-    from keras_effconv.training.environment import environment
+    from keras_effconv.training.reporting.environment import environment
+    from keras_effconv.utils.files import write_json
 
     def remember(logs=None):
         """Only a run that trains takes the folder: one that fails before leaves what another left there."""

@@ -40,7 +40,7 @@ def main(argv):
     """Score the grid and print it, best first."""
     cli.flags_only(argv)
     import keras_effconv as ke
-    from keras_effconv.scaling import candidates, grid_search
+    from keras_effconv.applications.scaling import candidates, grid_search
 
     grids = [[float(value) for value in values] for values in (FLAGS.alphas, FLAGS.betas, FLAGS.gammas)]
     points = candidates(*grids, FLAGS.budget, FLAGS.tolerance)

@@ -4,11 +4,11 @@ import dataclasses
 import math
 from typing import NamedTuple
 
-from keras_effconv.counting.conventions import CONVENTIONS
+from keras_effconv.counting.calls import calls_of, elements
 from keras_effconv.counting.macs import macs_of
-from keras_effconv.counting.walk import calls_of, elements
-from keras_effconv.extras import require
-from keras_effconv.layers.base import one_of
+from keras_effconv.counting.papers import CONVENTIONS
+from keras_effconv.utils.arguments import one_of
+from keras_effconv.utils.extras import require
 
 
 class LayerCount(NamedTuple):

@@ -5,7 +5,7 @@ import math
 
 import keras
 
-from keras_effconv.counting.walk import elements, positions, shapes_in
+from keras_effconv.counting.calls import elements, positions, shapes_in
 from keras_effconv.feature_maps import bands
 from keras_effconv.layers import HetConv2D, OctConv2D, OctDepthwiseConv2D
 from keras_effconv.layers.octaves import DEPTH

@@ -1,10 +1,8 @@
-"""What every loader returns: images in memory (or mapped from disk), their labels, and batches of them."""
+"""What every loader returns: images in memory (or mapped from disk) and their labels."""
 
 import dataclasses
 
 import numpy as np
-
-from keras_effconv.data.epochs import Epochs, shuffled
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,46 +70,3 @@ class Dataset:
     class_names: tuple[str, ...]
     flip: bool = True
     unreadable: tuple[str, ...] = dataclasses.field(default=(), repr=False)
-
-
-class Batches(Epochs):
-    """A `Split` in batches, for `fit`, `evaluate` and `predict`.
-
-    `Epochs` says what is common to all batches: the order, and how to go on after a stop.
-
-    Args:
-        split: Images and labels.
-        batch_size: Images in a batch; the last batch has what is left.
-        shuffle: Whether to draw a new order for each epoch; otherwise the split's own order.
-        seed: Of the orders.
-
-    Raises:
-        ValueError: The split is empty, or `batch_size` is below 1.
-
-    Example:
-        >>> split = Split(np.zeros((5, 8, 8, 3), "uint8"), np.arange(5, dtype="int32"), tuple("abcde"))
-        >>> batches = Batches(split, batch_size=2, shuffle=True, seed=1)
-        >>> [labels.tolist() for _, labels in batches]
-        [[4, 0], [1, 2], [3]]
-        >>> batches.on_epoch_end()
-        >>> [labels.tolist() for _, labels in batches]
-        [[1, 4], [0, 3], [2]]
-        >>> batches.set_epoch(0, start=1)
-        >>> [labels.tolist() for _, labels in batches]
-        [[1, 2], [3]]
-    """
-
-    def __init__(self, split, batch_size, shuffle=False, seed=0):
-        """See the class."""
-        self.split, self.shuffle = split, shuffle
-        super().__init__(len(split), batch_size, seed)
-
-    def set_epoch(self, epoch, start=0):
-        """See `Epochs`."""
-        super().set_epoch(epoch, start)
-        self.order = shuffled(len(self.split), self.seed, epoch) if self.shuffle else np.arange(len(self.split))
-
-    def batch(self, number):
-        """See `Epochs`."""
-        chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
-        return self.split.images[chosen].astype(np.float32), self.split.labels[chosen]

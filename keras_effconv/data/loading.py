@@ -1,13 +1,13 @@
 """One entry to every loader, for scripts: `load` into memory, or `scan` for what stays on disk."""
 
-from keras_effconv.data.archive import archives_in, from_archives
-from keras_effconv.data.digits import digits
-from keras_effconv.data.encoded import scanned, shards_of
-from keras_effconv.data.folder import from_directory, select_directory
-from keras_effconv.data.partition import check_choices
-from keras_effconv.data.storage import MEMORY_LIMIT
-from keras_effconv.data.table import from_csv, is_csv, select_csv
-from keras_effconv.data.tfds import from_tfds
+from keras_effconv.data.images.storage import MEMORY_LIMIT
+from keras_effconv.data.sources.csv_file import from_csv, is_csv, select_csv
+from keras_effconv.data.sources.digits import digits
+from keras_effconv.data.sources.encoded import scanned, shards_of
+from keras_effconv.data.sources.folder import from_directory, select_directory
+from keras_effconv.data.sources.npz import archives_in, from_archives
+from keras_effconv.data.sources.split import check_choices
+from keras_effconv.data.sources.tfds import from_tfds
 
 
 def load(

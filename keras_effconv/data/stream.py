@@ -5,11 +5,11 @@ import time
 
 from absl import logging
 
-from keras_effconv.data.crop import random_crop
-from keras_effconv.data.decode import check_resize, decode
-from keras_effconv.data.epochs import Epochs
-from keras_effconv.data.reading import assert_pixels
-from keras_effconv.extras import Deferred
+from keras_effconv.data.batches import Epochs
+from keras_effconv.data.images.crop import random_crop
+from keras_effconv.data.images.decode import check_resize, decode
+from keras_effconv.data.images.reading import assert_pixels
+from keras_effconv.utils.extras import Deferred
 
 tf = Deferred("tensorflow")
 

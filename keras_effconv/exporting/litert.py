@@ -8,9 +8,9 @@ import zipfile
 
 import numpy as np
 
+from keras_effconv.exporting.destination import alone
 from keras_effconv.exporting.format import LABELS, METADATA, Format
-from keras_effconv.exporting.places import alone
-from keras_effconv.extras import require
+from keras_effconv.utils.extras import require
 
 FILE = "model.tflite"
 

@@ -2,9 +2,9 @@
 
 import json
 
+from keras_effconv.exporting.destination import alone
 from keras_effconv.exporting.format import Format
-from keras_effconv.exporting.places import alone
-from keras_effconv.extras import require
+from keras_effconv.utils.extras import require
 
 FILE, OPSET = "model.onnx", 17
 

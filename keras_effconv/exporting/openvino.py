@@ -5,9 +5,9 @@ import json
 import threading
 
 from keras_effconv.exporting import onnx
+from keras_effconv.exporting.destination import alone
 from keras_effconv.exporting.format import Format
-from keras_effconv.exporting.places import alone
-from keras_effconv.extras import require
+from keras_effconv.utils.extras import require
 
 FILE = "model.xml"
 HINTS = {"float32": "f32", "bfloat16": "bf16"}

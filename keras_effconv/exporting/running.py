@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_effconv.exporting.destination import versions
 from keras_effconv.exporting.format import METADATA
-from keras_effconv.exporting.places import versions
 from keras_effconv.exporting.writing import FORMATS
-from keras_effconv.layers.base import one_of, positive
 from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.utils.arguments import one_of, positive
 
 
 @dataclasses.dataclass(frozen=True)

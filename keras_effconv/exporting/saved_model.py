@@ -3,10 +3,10 @@
 import keras
 
 from keras_effconv.exporting import warmup
+from keras_effconv.exporting.destination import versioned
 from keras_effconv.exporting.format import LABELS, Format
-from keras_effconv.exporting.fresh import verify
-from keras_effconv.exporting.places import versioned
-from keras_effconv.files import write_lines
+from keras_effconv.exporting.isolated_check import verify
+from keras_effconv.utils.files import write_lines
 
 
 def write(program, folder, precision, settings):
@@ -60,7 +60,7 @@ def _of_files(compute, wanted, max_pixels):
     """`compute` on what is in image files: zeros and empty strings in the rows without an image, and their errors."""
     import tensorflow as tf
 
-    from keras_effconv.data.tolerant import decode_each
+    from keras_effconv.data.images.decode_batch import decode_each
 
     def computed(image_bytes):
         images, error = decode_each(image_bytes, wanted.size, wanted.crop, wanted.interpolation, max_pixels=max_pixels)

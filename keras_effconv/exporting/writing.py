@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from keras_effconv.exporting import litert, onnx, openvino, saved_model
+from keras_effconv.exporting.classifier import BATCH, program
 from keras_effconv.exporting.format import LABELS, MAX_PIXELS, METADATA, Settings
-from keras_effconv.exporting.program import BATCH, program
-from keras_effconv.extras import require
-from keras_effconv.files import write_json, write_lines
-from keras_effconv.layers.base import one_of, positive
+from keras_effconv.utils.arguments import one_of, positive
+from keras_effconv.utils.extras import require
+from keras_effconv.utils.files import write_json, write_lines
 
 FORMATS = {module.FORMAT.name: module.FORMAT for module in (saved_model, onnx, openvino, litert)}
 

@@ -3,10 +3,10 @@
 import keras
 
 from keras_effconv.inference.compare import difference
-from keras_effconv.inference.graph import Graph
 from keras_effconv.inference.report import DeployReport
+from keras_effconv.inference.rewriting import Graph
 from keras_effconv.inference.rules import RULES, TARGETS, choose_forms, reads_pixels
-from keras_effconv.layers.base import one_of
+from keras_effconv.utils.arguments import one_of
 
 
 def deploy(model, target="auto", tolerance=1e-4):

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_effconv.inference.graph import Graph
-from keras_effconv.layers.base import one_of
+from keras_effconv.inference.rewriting import Graph
+from keras_effconv.utils.arguments import one_of
 
 DTYPES = ("int8", "bfloat16", "mixed_bfloat16")
 QUANTIZABLE = (layers.Dense, layers.EinsumDense, layers.Embedding)

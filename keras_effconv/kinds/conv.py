@@ -7,7 +7,7 @@ from keras import layers
 
 from keras_effconv.feature_maps import lift
 from keras_effconv.layers import GroupConv2D
-from keras_effconv.suggestions import did_you_mean
+from keras_effconv.utils.suggestions import did_you_mean
 
 KINDS = {}
 

@@ -6,7 +6,7 @@ import functools
 from keras_effconv.feature_maps import channels
 from keras_effconv.kinds.conv import Conv, behind, entry_at, scheduled
 from keras_effconv.layers import HetConv2D
-from keras_effconv.layers.base import one_of, positive
+from keras_effconv.utils.arguments import one_of, positive
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -4,7 +4,7 @@ import dataclasses
 
 from keras_effconv.kinds.conv import Conv, entry_at, scheduled
 from keras_effconv.layers import OctConv2D, OctDepthwiseConv2D
-from keras_effconv.layers.base import positive
+from keras_effconv.utils.arguments import positive
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -6,7 +6,7 @@ from keras import layers
 
 from keras_effconv.feature_maps import channels, lift
 from keras_effconv.kinds.conv import Conv
-from keras_effconv.layers.base import positive
+from keras_effconv.utils.arguments import positive
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_effconv.layers.grouped import conv_in_groups
+from keras_effconv.layers.backend import conv_in_groups
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")

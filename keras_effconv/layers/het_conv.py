@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_effconv.layers.base import ConvolutionBase, one_of, positive
-from keras_effconv.layers.grouped import add, conv, grouped_conv, grouped_is_native, most_split_parts, split_conv
+from keras_effconv.layers.backend import add, conv, grouped_conv, grouped_is_native, most_split_parts, split_conv
+from keras_effconv.layers.base import ConvolutionBase
 from keras_effconv.layers.het_parts import (
     center,
     cut,
@@ -21,6 +21,7 @@ from keras_effconv.layers.het_parts import (
     unpack,
 )
 from keras_effconv.layers.padding import output_size, pad_same
+from keras_effconv.utils.arguments import one_of, positive
 
 CORRELATIONS = {"center": 0.0, "correlated": 0.5, "sum": 1.0}  # of neighbouring pixels: see `HetConv2D.cut`
 

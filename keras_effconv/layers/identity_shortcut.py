@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_effconv.layers.base import positive
+from keras_effconv.utils.arguments import positive
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")

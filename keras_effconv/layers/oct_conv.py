@@ -8,9 +8,10 @@ import keras
 from keras import ops
 
 from keras_effconv.feature_maps import bands, half, split_channels
-from keras_effconv.layers.base import ConvolutionBase, one_of, positive
-from keras_effconv.layers.grouped import add, conv_in_groups
+from keras_effconv.layers.backend import add, conv_in_groups
+from keras_effconv.layers.base import ConvolutionBase
 from keras_effconv.layers.octaves import DEPTH, add_up_sampled, broadcast_up, pool, up_sample
+from keras_effconv.utils.arguments import one_of, positive
 
 EXECUTIONS = ("joined", "separate", "auto")
 

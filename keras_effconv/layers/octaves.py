@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_effconv.feature_maps import half
-from keras_effconv.layers.grouped import add
+from keras_effconv.layers.backend import add
 
 DEPTH = {"high": 0, "low": 1}
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_effconv.layers.base import pair
+from keras_effconv.utils.arguments import pair
 
 
 def same_padding(size, kernel_size, stride, dilation=1):

@@ -1,6 +1,6 @@
 """Exports over HTTP, by the REST interface of TensorFlow Serving and without it."""
 
-from keras_effconv.extras import require
+from keras_effconv.utils.extras import require
 
 require("starlette", "serve")
 require("uvicorn", "serve")

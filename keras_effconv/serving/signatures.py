@@ -77,7 +77,7 @@ def _around(exported, top, max_pixels):
     """Files are decoded as in a SavedModel, in TensorFlow; there are no features, which the other formats lack."""
     import tensorflow as tf
 
-    from keras_effconv.data.tolerant import decode_each
+    from keras_effconv.data.images.decode_batch import decode_each
 
     wanted, classes = exported.preprocessing, len(exported.labels)
     names, top = np.array([label.encode() for label in exported.labels], object), min(top, classes)

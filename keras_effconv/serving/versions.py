@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_effconv.exporting import load, places
+from keras_effconv.exporting import destination, load
 from keras_effconv.exporting.format import METADATA
-from keras_effconv.layers.base import positive
 from keras_effconv.serving.signatures import STRING, signatures
+from keras_effconv.utils.arguments import positive
 
 
 class Version(NamedTuple):
@@ -102,7 +102,7 @@ def found(path):
     """The exports at a path: folders by number."""
     if (path / METADATA).is_file():
         return {1: path}
-    numbers = places.versions(path) if path.is_dir() else []
+    numbers = destination.versions(path) if path.is_dir() else []
     folders = {number: path / str(number) for number in numbers}
     return {number: folder for number, folder in folders.items() if (folder / METADATA).is_file()}
 

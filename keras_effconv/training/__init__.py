@@ -4,7 +4,7 @@ from keras_effconv.training.network import blocks, unfreeze
 from keras_effconv.training.recalibrate import recalibrate
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.recipes import RECIPES
-from keras_effconv.training.report import Evaluation, evaluate
+from keras_effconv.training.reporting.evaluation import Evaluation, evaluate
 from keras_effconv.training.run import Result, train
 
 __all__ = ["RECIPES", "Evaluation", "Recipe", "Result", "blocks", "evaluate", "recalibrate", "train", "unfreeze"]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_effconv.files import remove_unfinished, replacing
+from keras_effconv.utils.files import remove_unfinished, replacing
 
 STATE, BEST = "checkpoint.npz", "best.npz"
 

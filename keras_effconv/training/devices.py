@@ -6,7 +6,7 @@ import os
 
 import keras
 
-from keras_effconv.layers.base import one_of
+from keras_effconv.utils.arguments import one_of
 
 MODES = ("auto", "none", "mirrored", "multi-host")
 

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from keras_effconv.extras import require
+from keras_effconv.utils.extras import require
 
 ITERATIONS = 500  # of L-BFGS, at most; some dozens are usual
 MEMORY_LIMIT = 1 << 30  # bytes of features; more go to a temporary file that is mapped

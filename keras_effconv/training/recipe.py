@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from keras_effconv.layers.base import one_of
+from keras_effconv.utils.arguments import one_of
 
 OPTIMIZERS = ("adamw", "sgd", "nesterov", "rmsprop")
 SCHEDULES = ("cosine", "exponential", "steps", "constant")

@@ -9,21 +9,21 @@ import numpy as np
 
 from keras_effconv import zoo
 from keras_effconv.training import checkpoint
-from keras_effconv.training.augment import augmentation
-from keras_effconv.training.averaging import MovingAverage
+from keras_effconv.training.augmentation.mixing import Mixing
+from keras_effconv.training.augmentation.pipeline import augmentation
+from keras_effconv.training.callbacks import Patience, Speed
 from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
 from keras_effconv.training.devices import Devices
-from keras_effconv.training.feed import Streamed, feed, for_fit
 from keras_effconv.training.head import features, fit_head
-from keras_effconv.training.losses import balanced
-from keras_effconv.training.mixing import Mixing
+from keras_effconv.training.input_pipeline import Streamed, feed, for_fit
 from keras_effconv.training.network import backbone, blocks, classifier, unfreeze
-from keras_effconv.training.optimizers import l2, make_optimizer
+from keras_effconv.training.optimization.averaging import MovingAverage
+from keras_effconv.training.optimization.losses import balanced
+from keras_effconv.training.optimization.optimizers import l2, make_optimizer
+from keras_effconv.training.optimization.schedules import learning_rate
+from keras_effconv.training.phases import stages
 from keras_effconv.training.recalibrate import recalibrate
-from keras_effconv.training.schedules import learning_rate
-from keras_effconv.training.stages import stages
 from keras_effconv.training.trainer import Trainer, at_size
-from keras_effconv.training.watching import Patience, Speed
 
 NAME = "network"
 FIT_IMAGES = 256  # for warm starts: see keras_effconv.zoo.fit

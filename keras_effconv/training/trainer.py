@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_effconv.preprocessing import ImagePreprocessing
-from keras_effconv.training.losses import distilled
+from keras_effconv.training.optimization.losses import distilled
 
 
 class MeanLoss(keras.losses.Loss):

@@ -1,14 +1,14 @@
 """The model zoo: published weights as records, readers to one dense form, and one strict `pour`."""
 
 from keras_effconv.zoo.classes import decode_predictions, imagenet_classes
-from keras_effconv.zoo.download import WeightsUnavailable
-from keras_effconv.zoo.fitting import can_fit, fit
+from keras_effconv.zoo.fetching.download import WeightsUnavailable
+from keras_effconv.zoo.fetching.sources import locate, verify
 from keras_effconv.zoo.loading import load, load_weights
 from keras_effconv.zoo.pour import LoadReport, pour
 from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.records import RECORDS, Record, find, tags
-from keras_effconv.zoo.sources import locate, verify
 from keras_effconv.zoo.table import list_sets as list
+from keras_effconv.zoo.warm_start.fitting import can_fit, fit
 
 __all__ = [
     "RECORDS",

@@ -5,10 +5,10 @@ import os
 
 from keras_effconv.zoo import readers
 from keras_effconv.zoo.dense import set_normalization, to_dense
+from keras_effconv.zoo.fetching.sources import locate
 from keras_effconv.zoo.names import family, in_bands, recognise
 from keras_effconv.zoo.pour import pour
 from keras_effconv.zoo.records import find
-from keras_effconv.zoo.sources import locate
 
 TOP = (r"predictions/.*", r"conv_preds/.*", r"fc\d/.*")
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_effconv.layers import HetConv2D, OctConv2D, OctDepthwiseConv2D
-from keras_effconv.zoo.fusing import fuse
+from keras_effconv.zoo.warm_start.fusing import fuse
 
 BAND = re.compile(r"(.*)_(high|low)")
 

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 from keras import ops
 
-from keras_effconv.extras import require
-from keras_effconv.files import replacing
+from keras_effconv.utils.extras import require
+from keras_effconv.utils.files import replacing
 
 SUFFIXES = (".weights.h5", ".keras", ".safetensors")
 

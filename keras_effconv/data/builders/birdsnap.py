@@ -4,7 +4,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from keras_effconv.data.builders.sources import image_info, image_name, lines_of
-from keras_effconv.data.reading import UnreadableImageError, compiled_decoder, decode_image
+from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, decode_image
 
 
 class Birdsnap(tfds.core.GeneratorBasedBuilder):

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_effconv.data.builders.sources import folder_or_archive, image_info, image_name
-from keras_effconv.extras import require
+from keras_effconv.utils.extras import require
 
 
 class StanfordCars(tfds.core.GeneratorBasedBuilder):

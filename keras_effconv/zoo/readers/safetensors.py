@@ -1,6 +1,6 @@
 """Reads safetensors files, through the package of that name."""
 
-from keras_effconv.extras import require
+from keras_effconv.utils.extras import require
 from keras_effconv.zoo.readers.errors import FormatError, reading
 from keras_effconv.zoo.readers.tensors import from_bfloat16
 

@@ -8,7 +8,7 @@ import json
 from importlib import resources
 
 from keras_effconv.preprocessing import CAFFE, GLUON, SYMBOL, TORCH, UNIT, Preprocessing
-from keras_effconv.suggestions import did_you_mean
+from keras_effconv.utils.suggestions import did_you_mean
 from keras_effconv.zoo.records.record import Download, Package, Record
 
 __all__ = ["RECORDS", "Download", "Package", "Record", "find", "tags"]

@@ -1,0 +1,182 @@
+"""What networks are made of, from feature map to feature map: a tensor, or a dict of tensors by band."""
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers
+
+from keras_effconv.feature_maps import bands, channels, lift, split_channels
+from keras_effconv.layers import MergeBands, OctMaxPooling2D, SamePadding2D, SplitBands
+from keras_effconv.utils.arguments import one_of
+
+
+def free_name(x, name):
+    """`name`, or `name_1`, ... where a layer that the tensor x came through has it: names are unique in a model."""
+    taken = {operation.name for operation in keras.Function(keras.utils.get_source_inputs(x), x).operations}
+    names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
+    return next(each for each in names if each not in taken)
+
+
+def norm(x, name, **config):
+    """Batch normalisation of each band."""
+    return lift(layers.BatchNormalization, x, name=name, **config)
+
+
+def act(x, activation, name):
+    """An activation of each band."""
+    return lift(layers.Activation, x, name=name, activation=activation)
+
+
+def add(x, y, name):
+    """The sum of two feature maps of the same bands."""
+    return lift(layers.Add, x, y, name=name)
+
+
+def drop_path(x, rate, name):
+    """Stochastic depth: a sample's whole map is dropped at this rate in training.
+
+    Layers of one seed draw the same numbers, so the bands of a sample are dropped together.
+    """
+    if not rate:
+        return x
+    seed = random.randint(1, 10**9) if isinstance(x, dict) else None  # as Keras draws one where there is none
+    return lift(layers.Dropout, x, name=name, rate=rate, noise_shape=(None, 1, 1, 1), seed=seed)
+
+
+def pad_layer(mode, kernel_size, stride, name):
+    """The padding before a strided convolution.
+
+    Args:
+        mode: `"same"`, as TensorFlow pads: what is odd goes to the end. `"symmetric"`, as torch pads: `k // 2` on each
+            side. Weights trained with one give other numbers with the other.
+        kernel_size: int, k.
+        stride: int.
+        name: str.
+    """
+    one_of("padding", mode, ("same", "symmetric"))
+    if mode == "same":
+        return SamePadding2D(kernel_size, stride, name=name)
+    return layers.ZeroPadding2D(kernel_size // 2, name=name)
+
+
+def before_stride(downsampling, stride, name, pad=None):
+    """The layer before a convolution that may stride: its padding, or the pooling that strides in its place.
+
+    Args:
+        downsampling: `"stride"`, or `"pool"` for average pooling, then a convolution with stride 1, as octave
+            convolutions have it by themselves. Weights trained with one give other numbers with the other.
+        stride: int; where it is 1, nothing is pooled.
+        name: str, of the pooling.
+        pad: the padding layer of the strided convolution, or `None`.
+    """
+    one_of("downsampling", downsampling, ("stride", "pool"))
+    if downsampling == "stride" or stride == 1:
+        return pad
+    return layers.AveragePooling2D(stride, padding="same", name=name)
+
+
+def max_pool(x, name):
+    """2 x 2 max pooling."""
+    return OctMaxPooling2D(name=name)(x) if isinstance(x, dict) else layers.MaxPooling2D(2, 2, name=name)(x)
+
+
+def merge(x, name="merge_bands"):
+    """A feature map -> one tensor."""
+    return MergeBands(name=name)(x) if isinstance(x, dict) else x
+
+
+def split(x, like, name):
+    """A tensor -> a map with the bands of another: the low band takes its share of the channels, average-pooled.
+
+    Args:
+        x: tensor (n, h, w, c).
+        like: dict of tensors by band.
+        name: str.
+    """
+    counts = split_channels(x.shape[-1], like["low"].shape[-1] / channels(like))
+    maps = SplitBands(counts, name=name)(x)
+    if "low" in maps:
+        maps["low"] = layers.AveragePooling2D(2, padding="same", name=f"{name}_pool")(maps["low"])
+    return {band: maps[band] for band in like}
+
+
+def rebanded(x, like, name):
+    """A feature map in the bands of another of as many channels."""
+    if shares(x) == shares(like):
+        return x
+    merged = merge(x, f"{name}_merge")
+    return split(merged, like, f"{name}_split") if isinstance(like, dict) else merged
+
+
+def shares(x):
+    """The channels of each band.
+
+    >>> shares(keras.Input((8, 8, 3)))
+    {'high': 3}
+    """
+    return {band: tensor.shape[-1] for band, tensor in bands(x).items()}
+
+
+def squeeze_excite(x, squeezed, name, **config):
+    """Squeeze-and-excite over all bands together: the gate of each channel sees the means of all (arXiv:1709.01507).
+
+    Args:
+        x: a feature map.
+        squeezed: int, filters of the bottleneck.
+        name: str, a prefix: the layers are `{name}reduce`, `{name}expand`, ...
+        **config: `activation` of the bottleneck and `kernel_initializer`.
+    """
+    means = lift(layers.GlobalAveragePooling2D, x, name=f"{name}squeeze")
+    if isinstance(means, dict):
+        means = layers.Concatenate(name=f"{name}concat")(list(means.values()))
+    gate = layers.Reshape((1, 1, channels(x)), name=f"{name}reshape")(means)
+    gate = layers.Conv2D(squeezed, 1, padding="same", name=f"{name}reduce", **config)(gate)
+    config = {**config, "activation": "sigmoid"}
+    gate = layers.Conv2D(channels(x), 1, padding="same", name=f"{name}expand", **config)(gate)
+    if isinstance(x, dict):
+        counts = {band: tensor.shape[-1] for band, tensor in bands(x).items()}
+        gate = SplitBands(counts, name=f"{name}split")(gate)
+    return lift(layers.Multiply, x, gate, name=f"{name}excite")
+
+
+class Stage(NamedTuple):
+    """A row of a family's table: a block for each of the strides."""
+
+    block: Callable
+    filters: int
+    strides: tuple[int, ...]
+    config: dict[str, Any]
+
+
+def entering(stride, repeats):
+    """The strides of a stage whose first block strides.
+
+    >>> entering(2, 3)
+    (2, 1, 1)
+    """
+    return (stride, *(1,) * (repeats - 1))
+
+
+def trunk(x, stages, kind, stride, label):
+    """The stages of a network, one after the other.
+
+    Args:
+        x: a feature map, `stride` times smaller than the image.
+        stages: list of `Stage`; `block(kind, x, filters, stride, name, **config)` makes a block.
+        kind: the kind of convolution; each block asks it what to use at its resolution.
+        stride: int.
+        label: callable (stage, block) -> name, both counted from 0.
+
+    Returns:
+        The last feature map as a tensor, its bands merged, and a dict from stride to the last map of that stride.
+    """
+    ends = {}
+    for i, (block, filters, strides, config) in enumerate(stages):
+        for j, step in enumerate(strides):
+            stride *= step
+            x = ends[stride] = block(kind.at(stride), x, filters, step, label(i, j), **config)
+    x = ends[stride] = merge(x)
+    return x, ends

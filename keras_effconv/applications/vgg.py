@@ -1,0 +1,130 @@
+"""VGG-11, 13, 16 and 19 (arXiv:1409.1556), and VGG-16 for 32 x 32 images as in the HetConv paper."""
+
+import functools
+from typing import NamedTuple
+
+from keras import layers
+from keras.applications.vgg16 import preprocess_input
+
+from keras_effconv.applications.application import Architecture, publish
+from keras_effconv.applications.blocks import act, max_pool, merge, norm, squeeze_excite
+from keras_effconv.feature_maps import channels
+from keras_effconv.kinds import Conv
+from keras_effconv.preprocessing import CAFFE, CIFAR
+from keras_effconv.zoo import decode_predictions
+
+FILTERS = (64, 128, 256, 512, 512)
+FIRST = "block1_conv1"
+
+
+class Variant(NamedTuple):
+    """A row: convolutions of each block."""
+
+    name: str
+    convolutions: tuple[int, ...]
+
+
+VARIANTS = (
+    Variant("VGG11", (1, 1, 2, 2, 2)),
+    Variant("VGG13", (2, 2, 2, 2, 2)),
+    Variant("VGG16", (2, 2, 3, 3, 3)),
+    Variant("VGG19", (2, 2, 4, 4, 4)),
+)
+
+
+def conv_relu(kind, x, filters, name):
+    """A convolution with ReLU, as the paper has it."""
+    return kind.conv(x, filters, 3, activation="relu", name=name)
+
+
+def conv_bn_relu(kind, x, filters, name):
+    """A convolution, batch normalisation and ReLU."""
+    return act(norm(kind.conv(x, filters, 3, name=name), f"{name}_bn"), "relu", f"{name}_relu")
+
+
+def conv_bn_relu_se(kind, x, filters, name):
+    """`conv_bn_relu`, then squeeze-and-excite with reduction 16, but after the first convolution of the network."""
+    y = conv_bn_relu(kind, x, filters, name)
+    if name == FIRST:
+        return y
+    return squeeze_excite(y, channels(y) // 16, f"{name}_se_", activation="relu")
+
+
+def body(x, kind, convolutions, block, width):
+    """Image -> the last feature map, 32 times smaller. The first convolution, of the image, is plain."""
+    maps = {}
+    for i, (filters, count) in enumerate(zip(FILTERS, convolutions), 1):
+        stride, filters = 2 ** (i - 1), int(filters * width)
+        for j in range(1, count + 1):
+            name = f"block{i}_conv{j}"
+            x = maps[stride] = block(Conv() if name == FIRST else kind.at(stride), x, filters, name)
+        x = max_pool(x, f"block{i}_pool")
+    x = maps[2 * stride] = merge(x)
+    return x, maps
+
+
+def top(x, classes, activation):
+    """The last feature map -> predictions (n, classes), through two layers of 4096."""
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(4096, activation="relu", name="fc1")(x)
+    x = layers.Dense(4096, activation="relu", name="fc2")(x)
+    return layers.Dense(classes, activation=activation, name="predictions")(x)
+
+
+def cifar_top(x, classes, activation, dropout):
+    """The last feature map -> predictions (n, classes), through one layer of 512."""
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(dropout, name="flatten_dropout")(x)
+    x = act(norm(layers.Dense(512, name="fc1")(x), "fc1_bn"), "relu", "fc1_relu")
+    x = layers.Dropout(dropout, name="fc1_dropout")(x)
+    return layers.Dense(classes, activation=activation, name="predictions")(x)
+
+
+def design(variant, batch_norm=False, width=1.0):
+    """A row of the table.
+
+    Args:
+        variant: a row of the table.
+        batch_norm: bool; batch normalisation between each convolution and its ReLU. Default `False`.
+        width: float, multiplies the filters of the convolutions (cut to whole numbers). Default 1.
+    """
+    block = conv_bn_relu if batch_norm else conv_relu
+    features = functools.partial(body, convolutions=variant.convolutions, block=block, width=width)
+    pool_names = ("global_average_pooling2d", "global_max_pooling2d")
+    return Architecture(variant.name, 224, CAFFE, features, top, pool_names)
+
+
+def cifar_design(variant, se=False, dropout_rate=0.5, width=1.0):
+    """VGG for small images.
+
+    Args:
+        variant: a row of the table.
+        se: bool; squeeze-and-excite after each convolution but the first. Default `False`.
+        dropout_rate: float, before and after the layer of 512. Default 0.5.
+        width: float, multiplies the filters of the convolutions (cut to whole numbers). Default 1.
+    """
+    block = conv_bn_relu_se if se else conv_bn_relu
+    return Architecture(
+        variant.name,
+        32,
+        CIFAR,
+        functools.partial(body, convolutions=variant.convolutions, block=block, width=width),
+        functools.partial(cifar_top, dropout=dropout_rate),
+    )
+
+
+def _publish(variant):
+    summary = f"{variant.name}; images as `keras_effconv.applications.vgg.preprocess_input` leaves them."
+    return publish(variant.name, design, summary, variant)
+
+
+VGG11, VGG13, VGG16, VGG19 = map(_publish, VARIANTS)
+VGG16CIFAR = publish(
+    "VGG16CIFAR",
+    cifar_design,
+    "VGG-16 for 32 x 32 images as in Table 1 of the HetConv paper: 13 convolutions with batch normalisation.",
+    Variant("VGG16CIFAR", (2, 2, 3, 3, 3)),
+    defaults={"weights": None, "classes": 10},
+)
+
+__all__ = ["VGG16CIFAR", "decode_predictions", "preprocess_input", *(variant.name for variant in VARIANTS)]

@@ -1,0 +1,1 @@
+"""The commands: `keras-effconv finetune ...`, or `python -m keras_effconv finetune ...`."""

@@ -1,0 +1,153 @@
+"""Labelled images that stay encoded on disk: files, or the records of TFDS. `Stream` reads them."""
+
+import dataclasses
+import functools
+import os
+import stat
+
+import numpy as np
+
+from keras_effconv.data.batches import shuffled
+from keras_effconv.data.dataset import Dataset
+from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
+from keras_effconv.data.sources.file_list import labels_of, names_of_classes, printable, report, without_unknown
+from keras_effconv.data.sources.tfds import flips, keys_of, prepare, splits_of
+from keras_effconv.utils.extras import Deferred, require
+
+tf = Deferred("tensorflow")
+
+BLOCK = 2048  # records that are shuffled together; two blocks wait in memory
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Files:
+    """Image files and their labels.
+
+    Args:
+        paths: n paths.
+        labels: int32 (n,).
+    """
+
+    paths: tuple[str, ...]
+    labels: np.ndarray
+
+    def __len__(self):
+        """Number of images."""
+        return len(self.paths)
+
+    def examples(self, order=None, start=0):
+        """tf.data.Dataset of (name, label, reference), from number `start` on.
+
+        Args:
+            order: (seed, epoch) of a random order; None: the order of `paths`.
+            start: int.
+        """
+        count = len(self.paths)
+        indices = np.arange(count) if order is None else shuffled(count, *order)
+        paths, labels = tf.constant([os.fsencode(path) for path in self.paths]), tf.constant(self.labels)
+        return tf.data.Dataset.from_tensor_slices(indices[start:]).map(lambda i: (paths[i], labels[i], paths[i]))
+
+    def read(self, reference):
+        """The content of a file, from its reference: string tensors."""
+        return tf.io.read_file(reference)
+
+    def cause(self, name):
+        """Why the file `name` cannot be read."""
+        try:
+            read_image(name, _decoder())
+        except UnreadableImageError as error:
+            return str(error)
+        return "cannot be decoded"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shards:
+    """A split of a data set that TFDS has prepared.
+
+    Args:
+        builder: Of TFDS.
+        split: Such as "train", "train+validation" or "train[:80%]".
+    """
+
+    builder: object
+    split: str
+
+    def __len__(self):
+        """Number of images."""
+        return self.builder.info.splits[self.split].num_examples
+
+    def examples(self, order=None, start=0):
+        """See `Files.examples`. A random order is that of the shards, then of the records in blocks of `BLOCK`."""
+        tfds = require("tensorflow_datasets")
+        image_key, label_key = keys_of(self.builder)
+
+        def shuffle_files(files):
+            return files if order is None else [files[i] for i in shuffled(len(files), *order)]
+
+        config = tfds.ReadConfig(try_autocache=False, add_tfds_id=True, experimental_interleave_sort_fn=shuffle_files)
+        decoders = {image_key: tfds.decode.SkipDecoding()}
+        examples = self.builder.as_dataset(split=self.split, decoders=decoders, read_config=config)
+        examples = examples.map(lambda e: (e["tfds_id"], tf.cast(e[label_key], tf.int32), e[image_key]))
+        return (examples if order is None else _shuffled_blocks(examples, order)).skip(start)
+
+    def read(self, reference):
+        """The content of an image, which is its reference."""
+        return reference
+
+    def cause(self, name):
+        """Why the record `name` cannot be read."""
+        return "cannot be decoded"
+
+
+@functools.cache
+def _decoder():
+    """The smallest there is, to find out what is wrong with a file."""
+    return compiled_decoder(1)
+
+
+def _shuffled_blocks(examples, order):
+    """Each block in a random order of its own. (`Dataset.shuffle` would depend on TensorFlow's global seed.)"""
+    key = tf.constant(order, tf.int64)
+
+    def shuffle(number, block):
+        rows = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(block[0])[0]), tf.random.fold_in(key, number))
+        return tuple(tf.gather(part, rows) for part in block)
+
+    return examples.batch(BLOCK).enumerate().map(shuffle).prefetch(1).unbatch()
+
+
+def scanned(selection, strict=False):
+    """A `Dataset` of `Files`; what is no file is left out, with a warning, or, with `strict`, an error."""
+    parts = selection.train, selection.validation
+    absent = {path: cause for files in parts for _, path in files if (cause := _no_file(path))}
+    unreadable = selection.refused | absent
+    report(unreadable, strict)
+    train, validation = ([file for file in files if file[1] not in absent] for files in parts)
+    validation = without_unknown(validation, train, selection)
+    class_names = names_of_classes(train, selection)
+    train, validation = (
+        Files(tuple(path for _, path in files), labels_of(files, class_names)) for files in (train, validation)
+    )
+    if not len(validation):
+        place = selection.validation_place or selection.place
+        raise ValueError(f"expected a readable validation image in {place!r}, received none")
+    return Dataset(selection.name, train, validation, class_names, unreadable=tuple(map(printable, unreadable)))
+
+
+def shards_of(name, validation_split=0.2, data_dir=None):
+    """A `Dataset` of `Shards`; arguments and errors are those of `from_tfds`."""
+    builder = prepare(name, data_dir)
+    train, held = splits_of(builder)
+    if not held:
+        cut = min(max(round(100 * (1 - validation_split)), 1), 99)
+        train, held = f"{train}[:{cut}%]", [f"{train}[{cut}%:]"]
+    names = tuple(builder.info.features[keys_of(builder)[1]].names)
+    return Dataset(builder.name, Shards(builder, train), Shards(builder, held[0]), names, flips(builder))
+
+
+def _no_file(path):
+    """Why there is no file at a path, or None; what waits for ever when it is opened is none."""
+    try:
+        return None if stat.S_ISREG(os.stat(path).st_mode) else "not a regular file"
+    except OSError as error:
+        return error.strerror or type(error).__name__

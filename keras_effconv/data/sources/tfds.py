@@ -1,0 +1,222 @@
+"""Any image classification data set of TensorFlow Datasets (TFDS), or of `catalog`, by name."""
+
+import numpy as np
+
+from keras_effconv.data.dataset import Dataset, Split
+from keras_effconv.data.images.decode import check_resize, decode
+from keras_effconv.data.images.storage import MEMORY_LIMIT, allocate
+from keras_effconv.data.sources.catalog import BY_NAME, find
+from keras_effconv.data.sources.split import check_choices, limited, stratified
+from keras_effconv.utils.extras import Deferred, require
+from keras_effconv.utils.suggestions import did_you_mean
+
+tf = Deferred("tensorflow")
+
+# Digits and letters: mirrored, they are another one, or none.
+NO_FLIP = frozenset(
+    {
+        "binary_alpha_digits",
+        "cmaterdb",
+        "emnist",
+        "kmnist",
+        "mnist",
+        "mnist_corrupted",
+        "omniglot",
+        "svhn_cropped",
+    }
+)
+
+
+def from_tfds(
+    name,
+    size,
+    crop=0.875,
+    interpolation="bicubic",
+    seed=0,
+    limit=None,
+    data_dir=None,
+    validation_split=0.2,
+    cache_dir=None,
+    memory_limit=MEMORY_LIMIT,
+):
+    """Loads a data set of TensorFlow Datasets, after a download if it is not prepared yet.
+
+    The sets of `data.list()` are split as publications do: "flowers102", for one, trains on "train" and "validation"
+    and validates on "test". Others train on "train" and validate on "validation", or else on "test", or else on a part
+    of "train" that is split off here, every class in the same proportion. Images whose label is hidden (-1) are left
+    out.
+
+    Args:
+        name: Such as "cifar10", "flowers102", "emnist/letters" or "cifar10:3.0.2".
+        size: Height and width of the images, in pixels.
+        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None: all, squeezed.
+        interpolation: "bicubic", "bilinear" or another of `decode`'s.
+        seed: Of the split, and of the choice that `limit` makes.
+        limit: Most images per class and split, for a quick run; None for all.
+        data_dir: Where TFDS keeps prepared data; None: `TFDS_DATA_DIR`, or ~/tensorflow_datasets.
+        validation_split: Share of each class for validation, in (0, 1), where the set has "train" only.
+        cache_dir: Where the pixels go if they exceed `memory_limit`; None: a temporary directory, removed at exit.
+        memory_limit: Bytes of pixels held in memory, 4 GiB; more are mapped from a file.
+
+    Returns:
+        `Dataset`; `flip` is False for digits and letters; image names are like "cifar10/train/17".
+
+    Raises:
+        ValueError: TFDS has no such set, the set has no "train" or no image with one class label, or an argument is
+            out of range.
+        RuntimeError: Download or preparation failed; the message says where prepared data was expected.
+        OSError: The disk of `cache_dir` is too small.
+        ImportError: tensorflow_datasets or tqdm is not installed.
+
+    Example:
+        dataset = from_tfds("cifar10", size=32, crop=1.0)
+    """
+    check_resize(size, crop, interpolation)
+    check_choices(validation_split, limit)
+    builder = prepare(name, data_dir)
+    image_key, label_key = keys_of(builder)
+    labels = _labels(builder, label_key)
+    train, validation = (
+        (part, rows[limited(labels[part][rows], limit, seed)])
+        for part, rows in _divide(builder, labels, validation_split, seed)
+    )
+    images = allocate(len(train[1]) + len(validation[1]), size, memory_limit, cache_dir)
+    places = {part: np.full(len(labels[part]), -1) for part, _ in (train, validation)}
+    places[train[0]][train[1]] = np.arange(len(train[1]))
+    places[validation[0]][validation[1]] = np.arange(len(train[1]), len(images))
+    for part, place in places.items():
+        _fill(images, place, _examples(builder, part), lambda e: decode(e[image_key], size, crop, interpolation))
+
+    def split(rows_of_images, part, rows):
+        return Split(rows_of_images, labels[part][rows], tuple(f"{builder.name}/{part}/{row}" for row in rows))
+
+    return Dataset(
+        name=builder.name,
+        train=split(images[: len(train[1])], *train),
+        validation=split(images[len(train[1]) :], *validation),
+        class_names=tuple(builder.info.features[label_key].names),
+        flip=flips(builder),
+    )
+
+
+def prepare(name, data_dir=None, manual_dir=None):
+    """Downloads a data set and writes it as TFDS keeps it, unless it is there.
+
+    Args:
+        name: See `from_tfds`.
+        data_dir: Where TFDS keeps prepared data; None: `TFDS_DATA_DIR`, or ~/tensorflow_datasets.
+        manual_dir: Where files are that were downloaded by hand; None: `downloads/manual` in `data_dir`.
+
+    Returns:
+        The TFDS builder.
+
+    Raises:
+        ValueError, RuntimeError, ImportError: See `from_tfds`.
+    """
+    builder = builder_of(name, data_dir)
+    keys_of(builder)
+    download = require("tensorflow_datasets").download
+    try:
+        if manual_dir is None:
+            builder.download_and_prepare()
+        else:
+            builder.download_and_prepare(download_config=download.DownloadConfig(manual_dir=manual_dir))
+    except Exception as error:  # No network, a moved file, a manual download, a missing package, a full disk...
+        cause = f"{type(error).__name__}: {error}".partition("\n")[0]
+        record = find(name)
+        hint = f" (wanted in the manual directory: {', '.join(record.manual)})" if record and record.manual else ""
+        raise RuntimeError(
+            f"expected data set {builder.name!r} to be prepared in {str(builder.data_dir)!r}, "
+            f"where it is missing, and its download failed: {cause}{hint}"
+        ) from error
+    return builder
+
+
+def builder_of(name, data_dir=None):
+    """The builder of a data set, which knows its features and where its files are."""
+    tfds, record = require("tensorflow_datasets"), find(name)
+    wanted = record.tfds + "".join(name.partition(":")[1:]) if record else name
+    try:
+        return tfds.builder(wanted, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        hint = did_you_mean(name, {*tfds.list_builders(with_community_datasets=False), *BY_NAME})
+        raise ValueError(f"expected the name of a TensorFlow data set, received {name!r}{hint}") from error
+    except Exception as error:  # Each malformed name, configuration and version has its own type there.
+        cause = str(error).partition("\n")[0]
+        raise ValueError(f"expected the name of a TensorFlow data set, received {name!r}: {cause}") from error
+
+
+def keys_of(builder):
+    """Names of the image and of the label among the features."""
+    tfds = require("tensorflow_datasets")
+    features = builder.info.features
+    image_keys = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
+    label_keys = [key for key, feature in features.items() if isinstance(feature, tfds.features.ClassLabel)]
+    for keys in (builder.info.supervised_keys, ("image", "label")):
+        if keys and keys[0] in image_keys and keys[1] in label_keys:
+            return keys[0], keys[1]
+    raise ValueError(
+        f"expected a data set of images with one class label, received {builder.name!r} "
+        f"with features {', '.join(features)}"
+    )
+
+
+def flips(builder):
+    """Whether a mirrored image of a data set keeps its class."""
+    record = BY_NAME.get(builder.name)
+    return record.flip if record else builder.name not in NO_FLIP
+
+
+def splits_of(builder):
+    """(split to train on, splits to validate on in order of preference, perhaps none)."""
+    record, available = BY_NAME.get(builder.name), list(builder.info.splits)
+    if "train" not in available:
+        raise ValueError(f"expected data set {builder.name!r} to have a split 'train', received {available}")
+    if record and {*record.train.split("+"), record.validation} <= set(available):
+        return record.train, [record.validation]
+    return "train", [part for part in ("validation", "test") if part in available]
+
+
+def _labels(builder, label_key):
+    """{part to train on: int32 labels}, and likewise the part to validate on, if there is one with labels."""
+
+    def read(part):
+        batches = _examples(builder, part).map(lambda example: example[label_key]).batch(4096)
+        return np.concatenate([np.zeros(0, np.int32), *batches.as_numpy_iterator()]).astype(np.int32)
+
+    train, candidates = splits_of(builder)
+    labels = {train: read(train)}
+    for part in candidates:
+        found = read(part)
+        if (found >= 0).any():
+            return {**labels, part: found}
+    return labels
+
+
+def _divide(builder, labels, validation_split, seed):
+    """[(part, rows to train on), (part, rows to validate on)]."""
+    visible = [(part, np.flatnonzero(values >= 0)) for part, values in labels.items()]
+    if len(visible) == 1:
+        part, rows = visible[0]
+        visible = [(part, rows[chosen]) for chosen in stratified(labels[part][rows], validation_split, seed)]
+    if not all(len(rows) for _, rows in visible):
+        raise ValueError(f"expected labelled images to train and to validate on, found too few in {builder.name!r}")
+    return visible
+
+
+def _examples(builder, part):
+    """tf.data.Dataset of a part in its stored order, images still encoded."""
+    tfds = require("tensorflow_datasets")
+    image_key, _ = keys_of(builder)
+    return builder.as_dataset(split=part, decoders={image_key: tfds.decode.SkipDecoding()})
+
+
+def _fill(images, place, examples, prepare):
+    """Writes prepare(example i) to images[place[i]], where that is not negative."""
+    wanted = tf.constant(place)
+    examples = examples.enumerate().filter(lambda i, _: wanted[i] >= 0)
+    examples = examples.map(lambda i, example: (wanted[i], prepare(example)), num_parallel_calls=tf.data.AUTOTUNE)
+    total = int((place >= 0).sum())
+    examples = examples.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+    for row, image in require("tqdm").tqdm(examples, "images", total, unit="image", leave=False, disable=None):
+        images[row] = image

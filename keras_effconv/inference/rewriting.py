@@ -1,0 +1,202 @@
+"""A functional model as a list of steps that can be rewritten, and a model made of them again."""
+
+import keras
+
+from keras_effconv.counting.calls import graph_of
+from keras_effconv.inference.kernels import FORMS, bias_of
+
+
+class Step:
+    """One call of a layer or operation.
+
+    Attributes:
+        operation: as the model has it.
+        args, kwargs: what it is called with; the tensors in them are the values of the graph.
+        outputs: list of the values that it writes.
+        kind: the class that it will have.
+        changes: dict, what becomes of its configuration.
+        edits: list of callables (kernel, bias) -> (kernel, bias), NumPy arrays as `FORMS` has them.
+    """
+
+    def __init__(self, operation, args, kwargs, outputs):
+        self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
+        self.kind, self.changes, self.edits = type(operation), {}, []
+        self._config = None
+
+    @property
+    def name(self):
+        return self.operation.name
+
+    @property
+    def inputs(self):
+        """The values that it reads, in a list."""
+        return [x for x in keras.tree.flatten((self.args, self.kwargs)) if isinstance(x, keras.KerasTensor)]
+
+    @property
+    def config(self):
+        """The configuration that it will have."""
+        if self._config is None:
+            self._config = self.operation.get_config()
+        return {**self._config, **self.changes}
+
+    def become(self, kind, config):
+        """Be a layer of another class, called in inference mode with the inputs alone."""
+        self.kind, self._config, self.changes, self.kwargs = kind, config, {}, {}
+
+    def layer(self, name):
+        """The layer that it will be, under a name; one that cannot be copied by its configuration is shared."""
+        if self.kind is type(self.operation) and not self.changes:
+            try:
+                return self.kind.from_config({**self.config, "name": name})
+            except (NotImplementedError, TypeError, ValueError):
+                return self.operation
+        return self.kind.from_config({**self.config, "name": name})
+
+    def transfer(self, layer):
+        """Give its weights, edited, to the layer made of it."""
+        source = self.operation
+        unchanged = self.kind is type(source) and not self.changes and not self.edits
+        if self.kind in FORMS and not unchanged:
+            kernel = FORMS[type(source)].read(source)
+            bias = bias_of(source, kernel.shape[-1])
+            for edit in self.edits:
+                kernel, bias = edit(kernel, bias)
+            FORMS[self.kind].write(layer, kernel)
+            if layer.bias is not None:
+                layer.bias.assign(bias)
+            if hasattr(source, "depthwise_kernel"):  # the other kernel of a separable convolution
+                layer.depthwise_kernel.assign(source.depthwise_kernel)
+        elif layer is not source and self.kind is type(source):
+            layer.set_weights(source.get_weights())
+            if isinstance(layer, keras.layers.Normalization):
+                layer.finalize_state()
+
+
+class Graph:
+    """The steps of a model in order, nested models among them, and who reads and writes each value."""
+
+    def __init__(self, model):
+        functional = graph_of(model)
+        if functional is None or not model.built:
+            raise ValueError(
+                f"`model` must be a built functional or sequential Keras model. Received: {type(model).__name__}"
+            )
+        self.name, self.steps = model.name, []
+        self.inputs, self._inputs_struct = list(functional.inputs), functional._inputs_struct
+        self.outputs = functional._run_through_graph(self.inputs, self._recorder)
+        self.uses = {}
+        for step in self.steps:
+            self.uses[id(step.operation)] = self.uses.get(id(step.operation), 0) + 1
+        self._index()
+
+    def _recorder(self, operation):
+        """Keras' own way through the graph, with our notes at each step."""
+
+        def record(*args, **kwargs):
+            nested = graph_of(operation)
+            if nested is not None and _is_plain_call(args, kwargs):
+                return nested._run_through_graph(args[0], self._recorder)
+            specs = operation.compute_output_spec(*args, **kwargs)
+            outputs = keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), specs)
+            self.steps.append(Step(operation, args, kwargs, keras.tree.flatten(outputs)))
+            return outputs
+
+        return record
+
+    def _index(self):
+        self._writers = {id(value): step for step in self.steps for value in step.outputs}
+        self._readers = {}
+        for step in self.steps:
+            for value in step.inputs:
+                self._readers.setdefault(id(value), []).append(step)
+        self._results = {id(value) for value in keras.tree.flatten(self.outputs)}
+
+    def writer(self, value):
+        """The step that writes a value; `None` for an input of the model."""
+        return self._writers.get(id(value))
+
+    def readers(self, value):
+        """The steps that read a value."""
+        return self._readers.get(id(value), [])
+
+    def only_reader(self, value):
+        """The step that reads a value, where there is one and the value is no output of the model; else `None`."""
+        readers = self.readers(value)
+        return readers[0] if len(readers) == 1 and id(value) not in self._results else None
+
+    def only_writer(self, step):
+        """The step that writes what a step of one input reads, where nothing else reads it; else `None`."""
+        writer = self.writer(step.inputs[0])
+        return writer if writer is not None and self.only_reader(step.inputs[0]) is step else None
+
+    def is_plain(self, step):
+        """Whether a step is a layer of its own (not called elsewhere) in inference mode: what rules may rewrite."""
+        own = isinstance(step.operation, keras.layers.Layer) and self.uses[id(step.operation)] == 1
+        return own and _is_plain_call(step.args, step.kwargs)
+
+    def absorb(self, step, writer):
+        """Let the step that writes the one input of a step write its output instead; the step goes."""
+        index = [id(value) for value in writer.outputs].index(id(step.inputs[0]))
+        writer.outputs[index] = step.outputs[0]
+        self._writers[id(step.outputs[0])] = writer
+        self.steps.remove(step)
+
+    def bypass(self, step):
+        """Let all readers of a step's output read its input instead; the step goes."""
+        old, new = step.outputs[0], step.inputs[0]
+
+        def swap(x):
+            return new if x is old else x
+
+        for reader in self.readers(old):
+            reader.args, reader.kwargs = keras.tree.map_structure(swap, (reader.args, reader.kwargs))
+        self.outputs = keras.tree.map_structure(swap, self.outputs)
+        self.steps.remove(step)
+        self._index()
+
+    def insert_after(self, step, operation):
+        """A new step, of a layer of one input, between a step and all that read its output."""
+        old = step.outputs[0]
+        step.outputs[0] = keras.KerasTensor(old.shape, old.dtype)
+        new = Step(operation, (step.outputs[0],), {}, [old])
+        self.steps.insert(self.steps.index(step) + 1, new)
+        self.uses[id(operation)] = 1
+        self._index()
+        return new
+
+    def build(self):
+        """A `keras.Model` of the steps, with copies of the layers."""
+        values, copies, names = {}, {}, set()
+        for value in self.inputs:
+            values[id(value)] = keras.Input(batch_shape=value.shape, dtype=value.dtype, name=value.name)
+            names.add(value.name)
+        for step in self.steps:
+            args, kwargs = keras.tree.map_structure(lambda x: values.get(id(x), x), (step.args, step.kwargs))
+            layer = copies.get(id(step.operation))
+            fresh = layer is None
+            if fresh:
+                layer = copies[id(step.operation)] = self._copy(step, names)
+            outputs = layer(*args, **kwargs)
+            if fresh and isinstance(layer, keras.layers.Layer):
+                step.transfer(layer)
+            for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
+                values[id(old)] = new
+        inputs = keras.tree.pack_sequence_as(self._inputs_struct, [values[id(x)] for x in self.inputs])
+        outputs = keras.tree.map_structure(lambda x: values[id(x)], self.outputs)
+        return keras.Model(inputs, outputs, name=self.name)
+
+    def _copy(self, step, names):
+        """The layer of a step under a name that is free: layers of nested models may share one."""
+        name, number = step.name, 0
+        while name in names:
+            number += 1
+            name = f"{step.name}_{number}"
+        names.add(name)
+        if not isinstance(step.operation, keras.layers.Layer) and name == step.name:
+            return step.operation
+        return step.layer(name)
+
+
+def _is_plain_call(args, kwargs):
+    """Whether a call has one argument and no option such as `training=True` or a mask."""
+    return len(args) == 1 and all(value is None or value is False for value in kwargs.values())

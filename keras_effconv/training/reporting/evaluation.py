@@ -1,0 +1,92 @@
+"""What a trained model does on the validation images, in numbers."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_effconv.training.input_pipeline import batches_of
+from keras_effconv.utils.extras import require
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Predictions on a split.
+
+    Attributes:
+        probabilities: array (n, classes).
+        labels: array (n,).
+        class_names: tuple of str.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+    @property
+    def predicted(self):
+        """The best class of each image (n,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def accuracy(self):
+        """Share of images whose best class is right."""
+        return self.accuracy_at(1)
+
+    def accuracy_at(self, k):
+        """Share of images whose class is among the k most probable; equals count against it.
+
+        >>> Evaluation(np.array([[0.5, 0.3, 0.2]]), np.array([1]), ("a", "b", "c")).accuracy_at(2)
+        1.0
+        """
+        right = np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)
+        others = np.arange(self.probabilities.shape[1]) != self.labels[:, None]
+        ahead = ((self.probabilities >= right) & others).sum(axis=1)
+        return float((ahead < k).mean())
+
+    @property
+    def confusion(self):
+        """(classes, classes) ints: rows are the true classes, columns the predicted ones."""
+        matrix = np.zeros((len(self.class_names),) * 2, int)
+        np.add.at(matrix, (self.labels, self.predicted), 1)
+        return matrix
+
+    def rows(self):
+        """Per class: name, images, right, and the class it is taken for most often."""
+        for name, row, i in zip(self.class_names, self.confusion, range(len(self.class_names))):
+            wrong = row.copy()
+            wrong[i] = 0
+            mistaken = f"{self.class_names[wrong.argmax()]} ({wrong.max()})" if wrong.any() else ""
+            yield name, int(row.sum()), int(row[i]), mistaken
+
+
+def evaluate(model, split, class_names, batch_size):
+    """Predict a split.
+
+    Args:
+        model: classifier, images 0..255 -> probabilities.
+        split: `Split` or `Streamed`.
+        class_names: sequence of str.
+        batch_size: int.
+
+    Returns:
+        An `Evaluation`.
+    """
+    batches, found = batches_of(split, batch_size), []
+    for i in require("tqdm").tqdm(range(len(batches)), "evaluation", unit="batch", leave=False, dynamic_ncols=True):
+        images, labels = batches[i]
+        # A full last batch, so that no other graph is made for it.
+        full = np.resize(images, (batch_size, *images.shape[1:]))
+        found.append((model.predict_on_batch(full)[: len(images)], labels))
+    return Evaluation(*map(np.concatenate, zip(*found)), tuple(class_names))
+
+
+def table(evaluation, most=25):
+    """The classes as lines of text, the worst first where there are more than `most`."""
+    rows = sorted(evaluation.rows(), key=lambda row: row[2] / max(row[1], 1))[:most]
+    width = max(len("class"), *(len(row[0]) for row in rows))
+    lines = [f"{'class':<{width}}  images  right  accuracy  most often taken for"]
+    for name, images, right, mistaken in rows:
+        lines.append(f"{name:<{width}}  {images:6d}  {right:5d}  {right / max(images, 1):7.1%}  {mistaken}".rstrip())
+    if len(evaluation.class_names) > most:
+        lines.append(f"... and {len(evaluation.class_names) - most} classes with fewer mistakes")
+    return lines

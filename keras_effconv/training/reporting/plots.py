@@ -1,0 +1,82 @@
+"""Pictures of a run: its learning curves, which classes it confuses, and what it says of some images."""
+
+import numpy as np
+
+from keras_effconv.utils.extras import require
+from keras_effconv.utils.files import replacing
+
+
+def learning_curves(result, path):
+    """Accuracy and loss over the epochs of both phases, one after the other; PNG."""
+    figure, both = _figure(1, 2, (11, 4.2))
+    offset = len(result.head_curves.get("accuracy", ()))
+    for axes, quantity in zip(both, ("accuracy", "loss")):
+        for name, colour, label in (
+            (quantity, "tab:blue", "training"),
+            (f"val_{quantity}", "tab:orange", "validation"),
+        ):
+            values = [*result.head_curves.get(name, ()), *result.curves.get(name, ())]
+            axes.plot(range(1 - offset, len(values) + 1 - offset), values, color=colour, label=label, marker=".")
+        if offset and result.curves:
+            axes.axvline(0.5, color="grey", linestyle=":")
+            axes.text(0.5, axes.get_ylim()[0], " blocks unfrozen", color="grey", va="bottom")
+        axes.set(xlabel="epoch (0: the head on frozen features)" if offset else "epoch", ylabel=quantity)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.suptitle("Learning curves; the training loss includes smoothing, mixing and weight decay", fontsize=10)
+    _save(figure, path)
+
+
+MOST_CLASSES = 40
+
+
+def confusion(evaluation, path):
+    """Which class (row) is taken for which (column), in shares of the row; PNG. Of many classes, the most confused."""
+    matrix = evaluation.confusion
+    mistakes = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
+    shown = np.sort(np.argsort(-mistakes, kind="stable")[:MOST_CLASSES])
+    names = [evaluation.class_names[i] for i in shown]
+    shares = matrix[np.ix_(shown, shown)] / np.maximum(matrix.sum(1)[shown, None], 1)
+    side = 3 + 0.28 * len(shown)
+    figure, axes = _figure(1, 1, (side + 1, side))
+    image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+    ticks = range(len(shown))
+    axes.set_xticks(ticks, names, rotation=90)
+    axes.set_yticks(ticks, names)
+    axes.set(xlabel="predicted", ylabel="true")
+    for i, j in zip(*np.nonzero(shares)) if len(shown) <= 15 else ():
+        colour = "white" if shares[i, j] > 0.5 else "black"
+        axes.text(j, i, matrix[shown[i], shown[j]], ha="center", va="center", fontsize=8, color=colour)
+    left_out = len(matrix) - len(shown)
+    axes.set_title(f"{len(shown)} most confused of {len(matrix)} classes" if left_out else "Confusion of classes")
+    figure.colorbar(image, label="share of the true class")
+    _save(figure, path)
+
+
+def predictions(evaluation, split, path, columns=6, rows=3):
+    """Images with the predicted class and its probability; the mistakes first, in red; PNG."""
+    wrong = evaluation.predicted != evaluation.labels
+    order = sorted(range(len(split)), key=lambda i: (not wrong[i], i * 7919 % len(split)))[: columns * rows]
+    figure, axes = _figure(rows, columns, (2.1 * columns, 2.5 * rows))
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, i in zip(axes.flat, order):
+        axis.imshow(split.images[i])
+        best = evaluation.predicted[i]
+        title = f"{evaluation.class_names[best]} {evaluation.probabilities[i, best]:.0%}"
+        if wrong[i]:
+            title += f"\n(is {evaluation.class_names[split.labels[i]]})"
+        axis.set_title(title, fontsize=8, color="tab:red" if wrong[i] else "black")
+    figure.suptitle(f"Validation images; {wrong.sum()} of {len(split)} are wrong, shown first", fontsize=10)
+    _save(figure, path)
+
+
+def _figure(rows, columns, size):
+    """A figure without pyplot's global state or a display."""
+    figure = require("matplotlib.figure").Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(rows, columns)
+
+
+def _save(figure, path):
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110)

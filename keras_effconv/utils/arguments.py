@@ -1,0 +1,26 @@
+"""Checks of arguments: the value, or a `ValueError` that names the argument."""
+
+import numbers
+
+
+def pair(name, value):
+    """`3` or `(3, 3)` -> `(3, 3)`; a `ValueError` names the argument for anything but positive integers."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    whole = all(isinstance(v, numbers.Integral) and not isinstance(v, bool) and v > 0 for v in values)
+    if len(values) != 2 or not whole:
+        raise ValueError(f"`{name}` must be a positive integer or a pair of them. Received: {name}={value!r}")
+    return tuple(int(v) for v in values)
+
+
+def positive(name, value):
+    """The value as an `int`, or a `ValueError` that names the argument."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    return int(value)
+
+
+def one_of(name, value, choices):
+    """The value, or a `ValueError` that lists the choices."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
+    return value

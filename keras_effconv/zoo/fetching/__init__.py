@@ -1,0 +1,1 @@
+"""Published files: fetched, verified, unpacked."""

@@ -1,0 +1,1 @@
+"""Weights of a plain network, turned into those of another kind of convolution."""

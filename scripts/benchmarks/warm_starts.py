@@ -1,0 +1,91 @@
+"""Pour trained plain networks into other kinds, and write the accuracy right after to docs/zoo.md.
+
+python scripts/benchmarks/warm_starts.py --data_dir=cifar10 --weights=resnet20-12fca82f.th,resnet56-4bfd9763.th
+"""
+
+import os
+import re
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import cli
+from absl import flags
+
+FLAGS = flags.FLAGS
+ROOT = Path(__file__).parents[2]
+
+flags.DEFINE_string("data_dir", None, "Folder of train*.npz and test*.npz.", required=True)
+flags.DEFINE_list(
+    "weights", None, "Files; the name of each begins with its network's, such as resnet20.", required=True
+)
+flags.DEFINE_list(
+    "kinds", ["HetConv(parts=2)", "HetConv(parts=4)", "OctConv(alpha=0.25)", "OctConv(alpha=0.5)"], "Kinds."
+)
+flags.DEFINE_list("rules", ["center", "sum", "correlated", "fit"], "What HetConv's 1 x 1 are made by.")
+flags.DEFINE_integer("fit_images", 512, "Training images for the least-squares fit and for batch statistics.", 1)
+flags.DEFINE_integer("limit", 1000, "Most test images per class.", 1)
+flags.DEFINE_boolean("write", True, "Write the table to docs/zoo.md.")
+
+MARKERS = re.compile(r"(<!-- warm starts -->\n).*?(<!-- /warm starts -->)", re.DOTALL)
+HEAD = "| network | kind | rule | top-1 % | with batch statistics measured again |\n" + "|---" * 5 + "|\n"
+
+
+def main(argv):
+    cli.flags_only(argv)
+    begun = time.perf_counter()
+    table = HEAD + "".join(rows())
+    if FLAGS.write:
+        path = ROOT / "docs" / "zoo.md"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(MARKERS.sub(lambda found: found[1] + table + found[2], text), encoding="utf-8")
+    print(f"{time.perf_counter() - begun:.0f} s")
+
+
+def rows():
+    """Lines of the table, printed as they come."""
+    import numpy as np
+
+    import keras_effconv as ke
+    from keras_effconv import data, training, zoo
+
+    images = data.from_archives(FLAGS.data_dir, 32, limit=FLAGS.limit)
+    for path in FLAGS.weights:
+        build = ke.applications.get(re.match(r"[a-zA-Z]+\d+", Path(path).name)[0])
+        teacher = build(weights=path)
+        prepare = ke.preprocessing_for(teacher)
+        drawn = images.train.take(np.random.default_rng(0).permutation(len(images.train))[: FLAGS.fit_images])
+        sample = np.asarray(prepare(drawn.images))
+        statistics = [(sample[i : i + 128], None) for i in range(0, len(sample), 128)]
+        test = np.asarray(prepare(images.validation.images))
+
+        def top1(model, test=test):
+            scores = model.predict(test, batch_size=250, verbose=0)
+            return 100 * float((scores.argmax(1) == images.validation.labels).mean())
+
+        yield line(teacher.name, "Conv()", "", top1(teacher), None)
+        for kind in FLAGS.kinds:
+            for rule in FLAGS.rules if kind.startswith("HetConv") else ("",):
+                model = build(weights=None, conv=kind)
+                ke.load_weights(model, path, pointwise="correlated" if rule in ("", "fit") else rule)
+                if rule == "fit":
+                    zoo.fit(model, teacher, sample)
+                right_after = top1(model)
+                training.recalibrate(model, statistics)
+                yield line(teacher.name, kind, rule, right_after, top1(model))
+
+
+def line(*cells):
+    """A row of Markdown."""
+    shown = [
+        f"{cell:.1f}" if isinstance(cell, float) else (f"`{cell}`" if "(" in str(cell) else cell or "")
+        for cell in cells
+    ]
+    text = "| " + " | ".join(shown) + " |\n"
+    print(text, end="", flush=True)
+    return text
+
+
+if __name__ == "__main__":
+    cli.run(main)

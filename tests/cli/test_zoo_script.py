@@ -1,0 +1,112 @@
+"""scripts/zoo.py, the writers behind it, and archives of checkpoints."""
+
+import functools
+import io
+import tarfile
+
+import keras
+import numpy as np
+import pytest
+from commands import check_mistakes, script
+
+import keras_effconv as ke
+from keras_effconv.zoo import writers
+from keras_effconv.zoo.fetching.unpack import unpacked
+from keras_effconv.zoo.readers import FormatError
+
+run = functools.partial(script, "zoo.py")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Weights of a small network, as Keras wrote them long ago, and outputs of it."""
+    folder = tmp_path_factory.mktemp("source")
+    keras.utils.set_random_seed(0)
+    model = ke.ResNet20(weights=None, width=0.25, conv=ke.OctConv(alpha=0.25))
+    for v in model.weights:
+        v.assign(np.random.default_rng(0).uniform(0.1, 1, v.shape).astype("float32") / v.shape[-1])
+    images = np.random.default_rng(1).normal(size=(2, 32, 32, 3)).astype("float32")
+    np.savez(folder / "reference.npz", images=images, outputs=keras.ops.convert_to_numpy(model(images)))
+    model.save_weights(folder / "model.weights.h5")
+    return folder
+
+
+def test_convert_writes_each_format_and_compares(source, tmp_path):
+    flags = ("--model=ResNet20", "--conv=OctConv(alpha=0.25)", '--options={"width": 0.25}')
+    path = source / "model.weights.h5"
+    for suffix in writers.SUFFIXES:
+        result = run("convert", path, tmp_path / f"new{suffix}", *flags, f"--reference={source / 'reference.npz'}")
+        assert result.returncode == 0, result.stderr
+        assert "largest difference 0\n" in result.stdout and "reference.npz: " in result.stdout
+        path = tmp_path / f"new{suffix}"
+    wrong = {**np.load(source / "reference.npz")}
+    np.savez(tmp_path / "wrong.npz", images=wrong["images"], outputs=wrong["outputs"] + 1)
+    result = run("convert", path, tmp_path / "last.keras", *flags, f"--reference={tmp_path / 'wrong.npz'}")
+    assert result.returncode == 2 and "expected a difference of at most 0.0001" in result.stderr
+
+
+def test_a_mistake_is_one_line_and_status_2():
+    mistakes = [
+        ((), "expected one of list, fetch, verify, convert"),
+        (("list", "--model=nothing"), "expected a set, found none"),
+        (("fetch", "--model=ResNet50"), "expected one set, found"),
+        (("convert", "a.h5", "b.txt", "--model=VGG16"), "ends in .weights.h5, .keras, .safetensors"),
+        (("convert", "nothing.h5", "b.keras", "--model=ResNet20"), "nothing.h5"),
+        (("convert", "a.h5", "b.keras", "--model=ResNet20", "--options=[1]"), "must be a JSON object"),
+    ]
+    check_mistakes("zoo.py", mistakes)
+
+
+def test_fetch_from_a_mirror_and_verify(tmp_path):
+    """ResNet20's published file does not fit in a test: a mirror with another one shows both ends."""
+    mirror, home = tmp_path / "mirror", tmp_path / "home"
+    mirror.mkdir()
+    (mirror / "resnet20-12fca82f.th").write_bytes(b"something else")
+    flags = ("--model=^ResNet20$", "--tag=cifar10")
+    environment = {"KERAS_EFFCONV_ZOO": str(mirror), "KERAS_HOME": str(home)}
+    assert "expected the hash 12fca82f" in run("fetch", *flags, **environment).stderr
+    assert run("verify", *flags, **environment).stdout == ""
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "resnet20-12fca82f.th").write_bytes(b"something else")
+    result = run("verify", *flags, **environment)
+    assert result.returncode == 1 and "expected the hash 12fca82f" in result.stdout
+
+
+def archive(path, files):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_an_archive_is_unpacked_beside_itself_and_nowhere_else(tmp_path):
+    inside = tmp_path / "cache"
+    inside.mkdir()
+    files = {
+        "net/model.ckpt.index": b"i",
+        "../../model.ckpt.data-00000-of-00001": b"d",
+        "/checkpoint": b"c",
+        "run.py": b"x",
+    }
+    folder = unpacked(archive(inside / "net.tar.gz", files))
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "checkpoint",
+        "model.ckpt.data-00000-of-00001",
+        "model.ckpt.index",
+    ]
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file() and p.parent != folder) == ["net.tar.gz"]
+    assert unpacked(inside / "net.tar.gz") == folder
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", None], ids=["empty", "page", "no checkpoint"])
+def test_another_archive_is_one_error_and_leaves_nothing(tmp_path, content):
+    path = tmp_path / "net.tar.gz"
+    if content is None:
+        archive(path, {"readme.txt": b"hello"})
+    else:
+        path.write_bytes(content)
+    with pytest.raises(FormatError, match="expected an archive of a TensorFlow checkpoint"):
+        unpacked(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["net.tar.gz"]

@@ -1,0 +1,120 @@
+"""Image files that are decoded in a graph, where a bad one must spoil its own row only."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from keras_effconv.data.images.decode import decode
+from keras_effconv.data.images.decode_batch import CORRUPT, TOO_LARGE, UNKNOWN, declared_pixels, decode_each
+from keras_effconv.data.images.gif import first_frame
+
+SIZE, LIMIT = 8, 10_000
+each = tf.function(lambda files: decode_each(files, SIZE, max_pixels=LIMIT)).get_concrete_function(
+    tf.TensorSpec([None], tf.string)
+)
+
+
+def encoded(kind, width=30, height=20, seed=0, **options):
+    """The bytes of a picture of noise."""
+    noise = np.random.default_rng(seed).integers(0, 255, (height, width, 3), "uint8")
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, kind, **options)
+    return file.getvalue()
+
+
+def animation(*sizes):
+    """A GIF with frames of these sizes, the first of which is its canvas."""
+    frames = [Image.fromarray(np.full((height, width), 40 * i, "uint8")) for i, (width, height) in enumerate(sizes)]
+    file = io.BytesIO()
+    frames[0].save(file, "gif", save_all=True, append_images=frames[1:], comment=b"c" * 600)
+    return file.getvalue()
+
+
+def read(files):
+    images, errors = each(tf.constant(files, tf.string))
+    return images.numpy(), [error.decode() for error in errors.numpy()]
+
+
+KINDS = ("jpeg", "png", "gif", "bmp")
+GOOD = [encoded(kind, seed=i) for i, kind in enumerate(KINDS)]
+
+
+def png_bomb(width, height):
+    """A PNG that claims a size, and has next to no data."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def bmp_bomb(width, height):
+    return (
+        b"BM" + struct.pack("<IHHI", 1000, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, *[0] * 6)
+    )
+
+
+def jpeg_bomb(width, height):
+    start = GOOD[0].index(b"\xff\xc0")
+    return GOOD[0][: start + 5] + struct.pack(">HH", height, width) + GOOD[0][start + 9 :]
+
+
+def gif_bomb(width, height):
+    """A canvas of a few pixels and a frame that is larger."""
+    start = GOOD[2].index(b"\x2c\0\0\0\0")
+    return GOOD[2][: start + 5] + struct.pack("<HH", width, height) + GOOD[2][start + 9 :]
+
+
+BOMBS = [bomb(60_000, 60_000) for bomb in (png_bomb, bmp_bomb, jpeg_bomb, gif_bomb)]
+BOMBS += [bmp_bomb(60_000, -60_000), png_bomb(2**31 - 1, 2**31 - 1)]
+
+
+def test_files_are_what_decode_makes_of_them():
+    images, errors = read(GOOD)
+    assert errors == [""] * 4
+    np.testing.assert_array_equal(images, [decode(file, SIZE) for file in GOOD])
+    assert [int(declared_pixels(file)) for file in GOOD if not file.startswith(b"GIF")] == [600] * 3
+
+
+def test_no_files_are_no_rows():
+    images, errors = read([])
+    assert images.shape == (0, SIZE, SIZE, 3) and errors == []
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: repr(bomb[:4]))
+def test_a_file_that_claims_too_much_is_not_decoded(bomb):
+    images, errors = read([GOOD[1], bomb, GOOD[0]])
+    assert errors == ["", TOO_LARGE.format(LIMIT), ""]
+    assert not images[1].any() and images[0].any() and images[2].any()
+
+
+@pytest.mark.parametrize("bad", [b"", b"\0", b"text", b"RIFF\0\0\0\0WEBP", b"II*\0", bytes(100)])
+def test_what_is_no_image_is_told(bad):
+    assert read([bad, GOOD[0]])[1] == [UNKNOWN, ""]
+
+
+@given(st.integers(0, 3), st.integers(3, 600), st.binary(min_size=0, max_size=8))
+@settings(max_examples=40)
+def test_damage_is_never_more_than_a_row(which, position, noise):
+    file = GOOD[which]
+    position = position % len(file)
+    images, errors = read([GOOD[1], file[:position] + noise, file[:position] + noise + file[position + len(noise) :]])
+    np.testing.assert_array_equal(images[0], decode(GOOD[1], SIZE))
+    for image, error in zip(images, errors):
+        assert error in ("", CORRUPT, UNKNOWN, TOO_LARGE.format(LIMIT))
+        assert error == "" or not image.any()
+
+
+def test_of_an_animation_the_first_frame_is_unpacked():
+    file = animation((30, 20), (30, 20), (30, 20))
+    cut, pixels = first_frame(file)
+    assert len(cut.numpy()) < len(file) and pixels == 600
+    with Image.open(io.BytesIO(cut.numpy())) as image:
+        assert image.n_frames == 1
+    np.testing.assert_array_equal(read([file])[0][0], decode(file, SIZE))

@@ -1,0 +1,319 @@
+"""A server in a process of its own, asked by a real client."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor as pools
+
+import httpx
+import numpy as np
+import pytest
+from commands import check_mistakes
+from served import FORMATS, LABELS, SIZE, Server, b64, declared, decoded, eventually, expected, floats, png
+
+from keras_effconv import serving
+
+LIMIT = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    started = Server(tmp_path_factory.mktemp("served"))
+    try:
+        assert started.address, started.stderr()
+        yield started
+    finally:
+        started.close()
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_files_get_the_answers_of_the_keras_model(server, name):
+    files = [png(seed) for seed in range(3)]
+    wanted = expected(server.models[0], decoded(files))
+    answer = server.post(name, {"instances": [{"image_bytes": b64(file)} for file in files]})
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
+    rows = answer.json()["predictions"]
+    np.testing.assert_allclose([row["probabilities"] for row in rows], wanted, atol=1e-5)
+    for row, probabilities in zip(rows, wanted):
+        order = np.argsort(-probabilities)[: len(row["labels"])]
+        assert row["labels"] == [LABELS[i] for i in order] and row["error"] == ""
+        np.testing.assert_allclose(row["scores"], probabilities[order], atol=1e-5)
+    columns = {key: [row[key] for row in rows] for key in rows[0]}
+    for values in ([b64(file) for file in files], {"image_bytes": [b64(file) for file in files]}):
+        found = server.post(name, {"inputs": values}).json()["outputs"]
+        assert found.keys() == columns.keys() and found["labels"] == columns["labels"]
+        np.testing.assert_allclose(found["probabilities"], columns["probabilities"], atol=1e-6)
+    assert server.post(name, {"instances": [b64(files[0])]}, end="").json()["predictions"][0]["error"] == ""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_numbers_get_the_answers_of_the_keras_model(server, name):
+    images = np.random.default_rng(0).integers(0, 255, (11, SIZE, SIZE, 3))  # more than a batch
+    wanted = expected(server.models[0], images.astype("float32"))
+    request = {"signature_name": "float_images", "instances": images.tolist()}
+    rows = server.post(name, request, end="/versions/1:predict").json()["predictions"]
+    np.testing.assert_allclose([row["probabilities"] for row in rows], wanted, atol=1e-5)
+    assert rows[0].keys() == {"labels", "scores", "probabilities"}
+
+
+def test_features_of_a_saved_model(server):
+    request = {"signature_name": "features", "inputs": [b64(png(0)), b64(b"no")]}
+    outputs = server.post("saved_model", request).json()["outputs"]
+    assert np.shape(outputs["features"]) == (2, 4) and not any(outputs["features"][1])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_no_image_is_the_error_of_its_row(server, name):
+    files = [b"no image", png(0), png(0)[:60], declared(30000, 30000), b""]
+    rows = server.post(name, {"instances": [b64(file) for file in files]}).json()["predictions"]
+    assert [bool(row["error"]) for row in rows] == [True, False, True, True, True]
+    assert "pixels" in rows[3]["error"]
+    for row in (rows[0], *rows[2:]):
+        assert set(row["labels"]) == {""} and not any(row["scores"]) and not any(row["probabilities"])
+    np.testing.assert_allclose(rows[1]["probabilities"], expected(server.models[0], decoded([png(0)]))[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_status_and_metadata(server, name):
+    ready = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    assert server.client.get(f"/v1/models/{name}/versions/1").json() == {"model_version_status": [ready]}
+    assert ready in server.client.get(f"/v1/models/{name}").json()["model_version_status"]
+    told = server.client.get(f"/v1/models/{name}/versions/1/metadata").json()
+    assert told["model_spec"] == {"name": name, "signature_name": "", "version": "1"}
+    signature = told["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert signature["method_name"] == "tensorflow/serving/predict"
+    assert signature["inputs"]["image_bytes"]["dtype"] == "DT_STRING"
+    assert signature["inputs"]["image_bytes"]["tensor_shape"] == {
+        "dim": [{"size": "-1", "name": ""}],
+        "unknown_rank": False,
+    }
+    outputs = {key: [d["size"] for d in value["tensor_shape"]["dim"]] for key, value in signature["outputs"].items()}
+    top = "2" if name == "saved_model" else "3"
+    assert outputs == {"labels": ["-1", top], "scores": ["-1", top], "probabilities": ["-1", "3"], "error": ["-1"]}
+    assert server.client.get("/healthz").status_code == 200
+
+
+# --- mistakes --------------------------------------------------------------------------------------------------------
+
+GOOD = {"instances": [{"b64": ""}]}
+BAD = {
+    "JSON Parse error": [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"instances": [' + b"1" * 5000 + b"]}"],
+    "Is not object": [b"[]", b"3"],
+    "Missing 'inputs' or 'instances' key": [{}, {"instance": []}],
+    "only one of": [{"inputs": [], **GOOD}],
+    "at least one row": [{"instances": []}, {"instances": 3}, {"inputs": {"b64": ""}}],
+    "not found in signature def": [{**GOOD, "signature_name": "train"}],
+    "must be a string": [{**GOOD, "signature_name": 3}],
+    "Unable to base64 decode": [{"instances": [{"b64": "*"}]}, {"instances": [{"b64": "é"}]}],
+    'expected {"b64"': [{"instances": [3]}, {"instances": [None]}, {"inputs": [["x"]]}, {"instances": [{"b64": 1}]}],
+    "to have the key": [{"instances": [{"image": ""}]}, {"inputs": {}}, {"instances": [{"image_bytes": "", "b": 1}]}],
+    "to be numbers": [
+        {"signature_name": "float_images", "instances": values}
+        for values in ([1], [[1, 2], [3]], ["1"], [{"images": [[[1, 2, 3]]]}], [True], [None], [[]])
+    ],
+    "finite": [
+        b'{"signature_name": "float_images", "instances": ['
+        + json.dumps(np.zeros((SIZE, SIZE, 3), int).tolist()).replace("0", number, 1).encode()
+        + b"]}"
+        for number in ("NaN", "1e39")
+    ],
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_request_is_one_line_and_400(server, message):
+    for name in FORMATS:
+        for request in BAD[message]:
+            answer = server.post(name, request)
+            assert answer.status_code == 400, (request, answer.text)
+            assert answer.json().keys() == {"error"} and message in answer.json()["error"], answer.text
+            assert "\n" not in answer.json()["error"] and len(answer.text) < 600
+
+
+def test_what_is_not_there_is_404(server):
+    get, post = server.client.get, server.post
+    for answer, status, message in [
+        (get("/v1/models/tulips"), 404, "Could not find any versions of model tulips"),
+        (get("/v1/models/onnx/versions/9"), 404, "Could not find version 9 of model onnx"),
+        (get("/v1/models/onnx/versions/9/metadata"), 404, "Servable not found for request: Specific(onnx, 9)"),
+        (post("tulips", GOOD), 404, "Servable not found for request: Latest(tulips)"),
+        (post("onnx", GOOD, "/versions/9:predict"), 404, "Servable not found for request: Specific(onnx, 9)"),
+        (post("onnx", GOOD, ":classify"), 400, "Malformed request: POST /v1/models/onnx:classify"),
+        (post("onnx", GOOD, "/versions/x:predict"), 400, "Malformed request"),
+        (get("/v1/models/onnx:predict"), 400, "Malformed request: GET /v1/models/onnx:predict"),
+        (get("/v1/../etc/passwd"), 404, "Not Found"),
+        (get("/"), 404, "Not Found"),
+        (server.client.put("/v1/models/onnx", content=b""), 405, "Method Not Allowed"),
+    ]:
+        assert answer.status_code == status and message in answer.json()["error"], answer.text
+
+
+def test_a_body_that_is_too_large_is_413(server):
+    large = b'{"instances": ["' + b"A" * LIMIT + b'"]}'
+    assert server.post("onnx", large).status_code == 413
+    parts = (large[i : i + 50_000] for i in range(0, len(large), 50_000))  # without a declared length
+    answer = server.client.post("/v1/models/onnx:predict", content=parts)
+    assert answer.status_code == 413 and str(LIMIT) in answer.json()["error"]
+    assert server.metrics()["held_bytes"] == 0
+
+
+def test_slow_clients_are_cut_off_and_others_answered(server):
+    head = b"POST /v1/models/onnx:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+    begun, slow = time.monotonic(), [server.connect() for _ in range(24)]
+    for i, connection in enumerate(slow):  # headers, or a body, that never end; or nothing
+        connection.sendall((head, head + b'\r\n{"instances', b"")[i % 3])
+    trickle = 0
+    while time.monotonic() < begun + 1.5:
+        for i, connection in enumerate(slow):
+            connection.sendall((b"X", b" ", b"")[i % 3])
+        trickle += 1
+        assert server.post("onnx", {"instances": [b64(png(trickle))]}).status_code == 200
+    endings = []
+    for connection in slow:
+        with connection:
+            try:
+                endings.append(connection.recv(1000)[:12])
+            except ConnectionResetError:
+                endings.append(b"")
+    assert trickle > 1 and set(endings[1::3]) == {b"HTTP/1.1 408"}
+    assert set(endings[0::3]) | set(endings[2::3]) == {b""}
+
+
+def test_who_sends_requests_without_end_is_cut_off(server):
+    body = json.dumps(floats(*[1] * 500)).encode()
+    head = f"POST /v1/models/onnx:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with server.connect() as connection, pytest.raises(ConnectionError):
+        for _ in range(3000):  # 30 MB
+            connection.sendall(head + body)
+    assert server.client.get("/healthz").status_code == 200
+
+
+# --- load and versions -----------------------------------------------------------------------------------------------
+
+
+def test_requests_at_the_same_time_are_computed_together_and_right(server):
+    files = [png(seed) for seed in range(64)]
+    wanted, before = expected(server.models[0], decoded(files)), server.metrics()
+
+    def ask(i):
+        answer = server.post(FORMATS[i % 2], {"instances": [b64(files[i])]}, "/versions/1:predict")
+        return answer.json()["predictions"][0]["probabilities"]
+
+    with pools(16) as pool:
+        found = list(pool.map(ask, range(64)))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    made = {name: count - before.get(name, 0) for name, count in server.metrics().items()}
+    assert made["computed_requests_total"] == made["computed_rows_total"] == 64
+    assert 64 / 8 <= made["computed_batches_total"] <= 40
+
+
+def test_a_new_version_is_picked_up_and_a_broken_one_passed_over(server):
+    image, folder = png(5), server.folder / "onnx"
+    request = {"instances": [b64(image)]}
+    wanted = [expected(model, decoded([image]))[0] for model in server.models]
+
+    def numbers():
+        states = server.client.get("/v1/models/onnx").json()["model_version_status"]
+        return {each["version"]: each["state"] for each in states}
+
+    def probabilities(end=":predict"):
+        return server.post("onnx", request, end).json()["predictions"][0]["probabilities"]
+
+    shutil.copytree(server.next, folder / ".2")
+    os.rename(folder / ".2", folder / "2")
+    eventually(lambda: numbers() == {"1": "AVAILABLE", "2": "AVAILABLE"})
+    np.testing.assert_allclose(probabilities(), wanted[1], atol=1e-5)
+    np.testing.assert_allclose(probabilities("/versions/1:predict"), wanted[0], atol=1e-5)
+    assert np.abs(wanted[0] - wanted[1]).max() > 1e-3
+    shutil.copytree(server.next, folder / ".3")
+    (folder / ".3" / "model.onnx").write_bytes(b"half a file")
+    os.rename(folder / ".3", folder / "3")
+    eventually(lambda: numbers() == {"1": "AVAILABLE", "2": "AVAILABLE", "3": "END"})
+    np.testing.assert_allclose(probabilities(), wanted[1], atol=1e-5)
+    shutil.copy(server.next / "model.onnx", folder / "3")
+    eventually(lambda: numbers() == {"2": "AVAILABLE", "3": "AVAILABLE"})
+    shutil.rmtree(folder / "3")
+    eventually(lambda: numbers() == {"1": "AVAILABLE", "2": "AVAILABLE"})
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
+def test_memory_does_not_grow_with_requests(server):
+    def resident():
+        with open(f"/proc/{server.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+    request = {"instances": [b64(png(1, 100))] * 2}
+
+    def ask(i):
+        assert server.post(FORMATS[i % 2], request).status_code == 200
+
+    with pools(8) as pool:
+        list(pool.map(ask, range(50)))
+        before = resident()
+        list(pool.map(ask, range(300)))
+    assert resident() < before + 40, (before, resident())
+    assert server.metrics()["held_bytes"] == 0
+
+
+# --- the process -----------------------------------------------------------------------------------------------------
+
+
+def test_a_users_mistake_is_one_line_and_status_2(tmp_path):
+    folder = f"--model={tmp_path}"
+    check_mistakes(
+        "serve.py",
+        [
+            ((), "--model"),
+            ((f"--model={tmp_path / 'no'}",), "--model: expected a folder"),
+            ((f"--model={tmp_path},{tmp_path}",), "--name: expected another one"),
+            ((folder, "--name=a:b"), "--name: expected a name without"),
+            ((folder, "--max_queue=0"), "--max_queue"),
+        ],
+    )
+
+
+def test_what_cannot_be_served_is_one_line(server, tmp_path):
+    with pytest.raises(ValueError, match=r"expected an export in .*: there is none in it"):
+        serving.Versions(tmp_path)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "export.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"expected an export in .*: KeyError: 'format'") as caught:
+        serving.Versions(tmp_path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(OSError, match="in use"):
+        serving.serve({}, port=int(server.address.rsplit(":", 1)[1]))
+
+
+def test_sigterm_under_load_answers_what_was_accepted_and_exits_0(server):
+    """The last test: it ends the server."""
+    before = server.metrics()["accepted_requests_total"]
+    request = {"instances": [b64(png(0))]}
+    clients = [httpx.Client(base_url=server.address, timeout=60, trust_env=False) for _ in range(32)]
+
+    def ask(client):
+        return client.post("/v1/models/saved_model:predict", json=request)
+
+    with pools(len(clients)) as pool:
+        answers = [pool.submit(ask, client) for client in clients]
+        eventually(lambda: server.metrics()["accepted_requests_total"] >= before + 8)
+        accepted = server.metrics()["accepted_requests_total"] - before
+        server.process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        assert server.process.wait(timeout=20) == 0
+        taken = time.monotonic() - begun
+        errors = [answer.exception(timeout=20) for answer in answers]
+    for client in clients:
+        client.close()
+    whole = [answer.result() for answer, error in zip(answers, errors) if error is None]
+    assert len(whole) >= accepted and {answer.status_code for answer in whole} == {200}
+    # The others came too late: they found no one who listens, or a connection that was closed before they were read.
+    assert all(isinstance(error, httpx.TransportError) for error in errors if error is not None), errors
+    assert taken < 15
+    assert not [word for word in ("Traceback", "Exception", "never retrieved", "ERROR:") if word in server.stderr()]
+    with pytest.raises(OSError):
+        server.connect()

@@ -1,0 +1,144 @@
+"""What a server is made of, with a runtime that waits to be told; and the formats that test_serve.py does not serve."""
+
+import asyncio
+import dataclasses
+import threading
+
+import httpx
+import numpy as np
+import pytest
+from served import LABELS, decoded, eventually, expected, floats, png, small
+
+import keras_effconv as ke
+from keras_effconv import exporting, serving
+from keras_effconv.exporting import destination
+from keras_effconv.exporting.format import Format
+from keras_effconv.serving.batching import Batcher, Full
+from keras_effconv.utils.files import write_json
+
+
+class Gate:
+    """A format that computes when it may; the probabilities tell the version, and a white image cannot be computed."""
+
+    def __init__(self, folder, monkeypatch):
+        self.folder, self.may, self.runs = folder, threading.Event(), []
+        self.may.set()
+        monkeypatch.setitem(exporting.FORMATS, "gate", Format("gate", None, self.load, ("numpy",), destination.alone))
+
+    def write(self, number):
+        told = {"format": "gate", "precision": "float32", "size": 1, "crop": None, "interpolation": "bilinear"}
+        (self.folder / str(number)).mkdir(parents=True)
+        write_json(self.folder / str(number) / "export.json", {**told, "labels": ["a", "b"]})
+
+    def load(self, folder, precision, threads):
+        def run(images):
+            assert self.may.wait(30)
+            if images.max() == 255:
+                raise RuntimeError("white")
+            self.runs.append(len(images))
+            return np.full((len(images), 2), float(folder.name), "float32")
+
+        return run
+
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch):
+    made = Gate(tmp_path / "gate", monkeypatch)
+    made.write(1)
+    return made
+
+
+async def reached(condition, seconds=30):
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def too_many_and_too_long(gate, versions, client):
+    async def ask(*values):
+        return await client.post("/v1/models/gate:predict", json=floats(*values))
+
+    async def told(line):
+        return line in (await client.get("/metrics")).text
+
+    gate.may.clear()
+    first = asyncio.create_task(ask(1))
+    await reached(lambda: told("accepted_requests_total 1\n"))
+    await reached(lambda: told("waiting_requests 0\n"))
+    second = asyncio.create_task(ask(2))
+    await reached(lambda: told("waiting_requests 1\n"))
+    assert (await ask(3)).status_code == 503  # the queue is full
+    assert (await ask(*[4] * 100)).status_code == 503  # too many bytes
+    gate.write(2)
+    threading.Timer(0.2, gate.may.set).start()
+    await asyncio.to_thread(versions.refresh)
+    with pytest.raises(KeyError):
+        versions.get(1)
+    for answer in (await first, await second):  # they began with version 1, which is gone
+        assert answer.json()["outputs"]["probabilities"] == [[1, 1]]
+    assert (await ask(5)).json()["outputs"]["probabilities"] == [[2, 2]]
+    gate.may.clear()
+    assert (await ask(6)).status_code == 504
+    gate.may.set()
+    answer = await ask(255)
+    assert (answer.status_code, answer.json()) == (500, {"error": "RuntimeError"})
+
+
+def test_too_many_and_too_long_are_refused_and_what_runs_is_finished(gate):
+    versions = serving.Versions(gate.folder, count=1)
+    limits = serving.Limits(max_batch=1, max_queue=1, request_timeout=3, max_held=500, poll=60)
+
+    async def story():
+        application = serving.app({"gate": versions}, limits)
+        transport = httpx.ASGITransport(app=application)
+        async with (
+            application.router.lifespan_context(application),
+            httpx.AsyncClient(transport=transport, base_url="http://server") as client,
+        ):
+            await too_many_and_too_long(gate, versions, client)
+
+    asyncio.run(story())
+
+
+def test_who_sends_what_cannot_be_computed_is_alone_with_it(gate):
+    signature = serving.Versions(gate.folder).get()[1].signatures["float_images"]
+    batcher = Batcher(max_batch=4, max_delay=5)
+    gate.runs.clear()
+    futures = [batcher.submit(signature, np.full((1, 1, 1, 3), value, "float32")) for value in (1, 255, 2, 3)]
+    assert [future.exception(30) is None for future in futures] == [True, False, True, True]
+    batcher.close()
+    assert gate.runs == [1, 1, 1]
+    with pytest.raises(Full):
+        batcher.submit(signature, np.zeros((1, 1, 1, 3), "float32"))
+
+
+def test_a_batch_holds_one_signature_and_what_was_given_up_is_not_computed(gate):
+    signature = serving.Versions(gate.folder).get()[1].signatures["float_images"]
+    other = dataclasses.replace(signature)  # as of another version
+    batcher = Batcher(max_batch=4, max_delay=0)
+    gate.runs.clear()
+    gate.may.clear()
+    image = np.zeros((1, 1, 1, 3), "float32")
+    busy = batcher.submit(signature, image)
+    eventually(busy.running)
+    given = ((signature, 1), (other, 1), (signature, 1), (other, 7), (signature, 2))
+    futures = [batcher.submit(each, np.concatenate([image] * rows)) for each, rows in given]
+    assert futures[2].cancel()
+    gate.may.set()
+    assert [len(f.result(30)["scores"]) for f in futures if not f.cancelled()] == [1, 1, 7, 2]
+    batcher.close()
+    assert gate.runs == [1, 1 + 2, 1, 4, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["openvino", "litert"])
+def test_the_other_formats_answer_the_same(name, tmp_path):
+    pytest.importorskip(exporting.FORMATS[name].modules[-1])
+    model, files = small(1), [png(0), b"no", png(1)]
+    folder = ke.export(model, tmp_path / name, name, labels=LABELS)
+    for rows in [files, files[:1], files]:
+        outputs = serving.Versions(folder).get()[1].signatures["serving_default"].run(np.array(rows, object))
+        assert [bool(error) for error in outputs["error"]] == [file == b"no" for file in rows]
+        good = [i for i, file in enumerate(rows) if file != b"no"]
+        wanted = expected(model, decoded([rows[i] for i in good]))
+        np.testing.assert_allclose(outputs["probabilities"][good], wanted, atol=1e-5)
