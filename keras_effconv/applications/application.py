@@ -1,16 +1,19 @@
 """The arguments of `keras.applications`, once for all families, and the registry of models."""
 
+import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import textwrap
 
 import keras
 from keras import layers
 
 from keras_effconv import kinds, zoo
-from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.architecture import ARCHITECTURES, Design, NetworkInfo
+from keras_effconv.feature_maps import bands
+from keras_effconv.graph import writer_of
 from keras_effconv.utils.arguments import positive
+from keras_effconv.utils.docstrings import arguments_of
 from keras_effconv.utils.suggestions import did_you_mean
 
 MIN_SIZE = 32
@@ -29,85 +32,53 @@ USUAL = {
 }
 
 ARGUMENTS = """
-    Args:
-        include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights
-            file. Default {weights}. A number of classes or of input channels other than the file's is adapted;
-            `model.load_report` says how.
-        input_tensor: Keras tensor to use as the image. Default `None`.
-        input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: {size} x {size} x 3
-            with the top, `(None, None, 3)` without.
-        pooling: without the top: `None` for the last feature map (n, h, w, c), `"avg"` or `"max"` for (n, c).
-        classes: int. Default {classes}.
-        classifier_activation: of the classifier; `None` for logits. Default `"softmax"`.
-        name: str, of the model. Default `{name!r}`.
-        conv: what "convolution" means: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or such a string.
-            Default `None`, the plain one.
+Args:
+    include_top: bool; whether the network ends in its classifier. Default `True`.
+    weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
+        If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        Default {weights}.
+    input_tensor: Keras tensor to use as the image. Default `None`.
+    input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: {size} x {size} x 3 with the
+        top, `(None, None, 3)` without.
+    pooling: without the top: `None` for the last feature map (n, h, w, c), `"avg"` or `"max"` for (n, c). Default
+        `None`.
+    classes: int. Default {classes}.
+    classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
+    name: str, of the model. Default `{name!r}`.
+    conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
+        the plain one.
 {options}
 
-    Returns:
-        A `keras.Model`.
+Returns:
+    A `keras.Model`: images (n, height, width, channels) -> predictions (n, classes) with the top.
 
-    Raises:
-        ValueError: for an argument that is not as above; the message names it.
+Raises:
+    ValueError: for an argument that is not as above; the message names it.
 """
 
 
-class Architecture(NamedTuple):
-    """What `application` needs to know of a network."""
-
-    name: str
-    size: int
-    preprocessing: Preprocessing
-    body: Callable  # (image, kind) -> the last feature map, a tensor, and a dict of maps by stride
-    top: Callable  # (feature map, classes, activation) -> predictions
-    pool_names: tuple[str, str] = ("avg_pool", "max_pool")
-    model_name: str = "{name}"  # {name} in small letters, {rows} of the image
-    settings: tuple[str, ...] = ()  # options that change what weights mean but not their shapes
-
-
-class Design(NamedTuple):
-    """Which network a model is: what a weight set must have been trained for."""
-
-    name: str
-    options: Mapping[str, Any]
-    defaults: Mapping[str, Any]
-    settings: tuple[str, ...]
-
-    def differences(self, wanted):
-        """The options that are other than wanted, as texts; a setting that `wanted` does not name is the default.
-
-        >>> Design("Net", {"padding": "same"}, {"padding": "symmetric"}, ("padding",)).differences({})
-        ["padding='symmetric' (received 'same')"]
-        """
-        wanted = {**{key: self.defaults[key] for key in self.settings}, **wanted}
-        other = [key for key, value in wanted.items() if self.options.get(key) != value]
-        return [f"{key}={wanted[key]!r} (received {self.options.get(key)!r})" for key in other]
-
-
-def publish(name, design, summary, variant, order=tuple(USUAL)[:-1], defaults=None):
+def publish(name, architecture, options, summary, variant, order=tuple(USUAL)[:-1], defaults=None):
     """Make the constructor of a network and enter it in the registry.
 
-    Its signature is that of `keras.applications`, then, by keyword only, `conv` and what the design takes.
+    Its signature is that of `keras.applications`, then, by keyword only, `conv` and the family's options. A family of
+    your own is published in the same way; it then loads weights, counts and trains as those of the package do.
 
     Args:
         name: str.
-        design: callable (variant, **options) -> `Architecture`. The "Args:" of its docstring describe the options.
+        architecture: callable (variant, options) -> `Architecture`.
+        options: frozen dataclass of the family's options; the "Args:" of its docstring describe them.
         summary: str, the first line of the documentation.
         variant: a row of the family's table.
-        order: names of the arguments that may be given by position. Default: as in most of `keras.applications`.
-        defaults: dict, of arguments, where they are not the usual ones.
+        order: tuple of str, the arguments that may be given by position. Default: as in most of `keras.applications`.
+        defaults: dict of the arguments' defaults that are not the usual ones. Default `None`.
 
     Returns:
-        A callable -> `keras.Model`; its `preprocessing` says what the network wants of an image.
+        A callable -> `keras.Model`; its attribute `preprocessing` says what the network wants of an image.
     """
-    options = {p.name: p.default for p in list(inspect.signature(design).parameters.values())[1:]}
-    every = {**USUAL, "name": name.lower(), **options, **(defaults or {})}
-    rest = [key for key in every if key not in order]
-    usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(key, usual, default=every[key]) for key in order]
-    parameters += [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=every[key]) for key in rest]
-    signature = inspect.Signature(parameters)
+    own = {field.name: field.default for field in dataclasses.fields(options)}
+    every = {**USUAL, "name": name.lower(), **own, **(defaults or {})}
+    own_defaults = {key: every[key] for key in own}
+    signature = _signature(every, order)
 
     def constructor(*positional, **keywords):
         try:
@@ -115,40 +86,52 @@ def publish(name, design, summary, variant, order=tuple(USUAL)[:-1], defaults=No
         except TypeError as error:
             raise TypeError(f"{name}() {error}") from None
         bound.apply_defaults()
-        chosen = {key: bound.arguments[key] for key in options}
-        architecture = design(variant, **chosen)
-        told = Design(
-            name,
-            {**chosen, "conv": repr(kinds.get(bound.arguments["conv"]))},
-            {key: every[key] for key in options},
-            architecture.settings,
-        )
-        return application(architecture, told, **{key: bound.arguments[key] for key in USUAL})
+        values = {key: bound.arguments[key] for key in own}
+        options(**values)  # a wrong option is an error ahead of all others
+        kind = kinds.get(bound.arguments["conv"])
+        design = Design(name, {**values, "conv": repr(kind)}, own_defaults)
+        usual = {key: bound.arguments[key] for key in USUAL if key != "conv"}
+        return application(design, kind, **usual)
 
-    plain = design(variant)
-    constructor.preprocessing = plain.preprocessing
-    constructor.__doc__ = _documentation(summary, design, every, plain.size)
+    ARCHITECTURES[name] = lambda values: architecture(variant, options(**values))
+    plain = ARCHITECTURES[name](own_defaults)
+    constructor.preprocessing, constructor.options = plain.preprocessing, options
+    constructor.__doc__ = _documentation(summary, options, every, plain.size)
     constructor.__signature__ = signature
     constructor.__name__ = constructor.__qualname__ = name
-    constructor.__module__ = design.__module__
+    constructor.__module__ = architecture.__module__
     MODELS[name] = constructor
     return constructor
 
 
-def _documentation(summary, design, defaults, size):
-    """The summary, the usual arguments, and the design's own options as its docstring describes them."""
-    lines = inspect.getdoc(design).split("\n")
-    own = [f"    {line}".rstrip() for line in lines[lines.index("    variant: a row of the table.") + 1 :]]
-    weights = "`None`" if defaults["weights"] is None else f'`"{defaults["weights"]}"`'
-    told = {**defaults, "weights": weights, "size": size, "options": "\n".join(own).format(**defaults)}
-    return f"{summary}\n" + ARGUMENTS.format(**told).replace("\n\n\n", "\n\n")
+def _signature(defaults, order):
+    """The arguments in `order` by position, the others by keyword only."""
+    usual, keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    rest = [key for key in defaults if key not in order]
+    parameters = [inspect.Parameter(key, usual, default=defaults[key]) for key in order]
+    return inspect.Signature(parameters + [inspect.Parameter(key, keyword, default=defaults[key]) for key in rest])
+
+
+def _documentation(summary, options, defaults, size):
+    """The summary, the usual arguments, and the family's options with their defaults."""
+    lines = [
+        textwrap.fill(f"{name}: {words} Default `{defaults[name]!r}`.", 116, subsequent_indent="    ")
+        for name, words in arguments_of(options).items()
+    ]
+    values = {**defaults, "weights": f"`{defaults['weights']!r}`", "size": size}
+    return f"{summary}\n" + ARGUMENTS.format(**values, options=textwrap.indent("\n".join(lines), "    "))
 
 
 def get(name):
-    """The constructor of a model by its name, whatever the case.
+    """Return the constructor of a model by its name, whatever the case.
 
     Raises:
         ValueError: for a name that is not in `MODELS`.
+
+    Example:
+
+    >>> get("resnet50").__name__
+    'ResNet50'
     """
     names = {known.lower(): known for known in MODELS}
     if str(name).lower() not in names:
@@ -158,7 +141,9 @@ def get(name):
 
 
 def list_models(pattern=""):
-    """The names of all models, or of those that contain a pattern (a regular expression, whatever the case).
+    """Return the names of all models, or of those that contain a pattern (a regular expression, whatever the case).
+
+    Example:
 
     >>> list_models("b[01]$")
     ['EfficientNetB0', 'EfficientNetB1']
@@ -167,48 +152,39 @@ def list_models(pattern=""):
 
 
 def application(
-    architecture,
-    design,
-    include_top,
-    weights,
-    input_tensor,
-    input_shape,
-    pooling,
-    classes,
-    classifier_activation,
-    name,
-    conv,
+    design, kind, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
 ):
-    """Build a network: `keras.applications`' arguments, and the kind of convolution.
-
-    The graph depends on all arguments but `weights`.
-    """
-    kind = kinds.get(conv)
+    """Build a network with the arguments of `keras.applications`. The graph depends on all of them but `weights`."""
     positive("classes", classes)
     _check_choices(weights, pooling, include_top, classifier_activation)
-    if weights is not None and not zoo.readers.exists(weights):
-        zoo.find(design, weights, include_top)  # before the network is built
+    architecture = design.architecture
     shape = _image_shape(input_shape, architecture.size, include_top)
     image = _image(input_tensor, shape)
-    x, ends = architecture.body(image, kind)
+    size = image.shape[1] or architecture.size
+    source = None if weights is None else zoo.resolve(weights, design, include_top, size)
+    info = NetworkInfo(design, architecture.preprocessing.at(size))
+    x, ends = architecture.body(info(image), kind)
+    info.ends = {stride: {band: writer_of(y) for band, y in bands(end).items()} for stride, end in ends.items()}
     if include_top:
         x = architecture.top(x, classes, classifier_activation)
     elif pooling:
-        average, maximum = architecture.pool_names
-        pools = {"avg": (layers.GlobalAveragePooling2D, average), "max": (layers.GlobalMaxPooling2D, maximum)}
-        layer, pool_name = pools[pooling]
-        x = layer(name=pool_name)(x)
+        x = _pooled(x, pooling, architecture.pool_names)
     sources = keras.utils.get_source_inputs(image)
     inputs = sources[0] if len(sources) == 1 else sources
     model = keras.Model(
         inputs, x, name=name or architecture.model_name.format(name=architecture.name.lower(), rows=shape[0])
     )
-    model.design, model.kind, model.load_report = design, kind, None
-    model.stride_ends = ends
-    model.preprocessing = architecture.preprocessing.at(image.shape[1] or architecture.size)
-    if weights is not None:
-        zoo.load(model, weights, include_top=include_top)
+    model.load_report = None
+    if source is not None:
+        zoo.load(model, source, include_top=include_top)
     return model
+
+
+def _pooled(x, pooling, names):
+    average, maximum = names
+    pools = {"avg": (layers.GlobalAveragePooling2D, average), "max": (layers.GlobalMaxPooling2D, maximum)}
+    layer, name = pools[pooling]
+    return layer(name=name)(x)
 
 
 def _check_choices(weights, pooling, include_top, classifier_activation):

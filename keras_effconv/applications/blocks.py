@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
+from keras_effconv.architecture import GATE, Block
 from keras_effconv.feature_maps import bands, channels, lift, split_channels
 from keras_effconv.layers import MergeBands, OctMaxPooling2D, SamePadding2D, SplitBands
 from keras_effconv.utils.arguments import one_of
@@ -46,6 +47,9 @@ def drop_path(x, rate, name):
     return lift(layers.Dropout, x, name=name, rate=rate, noise_shape=(None, 1, 1, 1), seed=seed)
 
 
+PADDINGS, DOWNSAMPLINGS = ("same", "symmetric"), ("stride", "pool")
+
+
 def pad_layer(mode, kernel_size, stride, name):
     """The padding before a strided convolution.
 
@@ -56,7 +60,7 @@ def pad_layer(mode, kernel_size, stride, name):
         stride: int.
         name: str.
     """
-    one_of("padding", mode, ("same", "symmetric"))
+    one_of("padding", mode, PADDINGS)
     if mode == "same":
         return SamePadding2D(kernel_size, stride, name=name)
     return layers.ZeroPadding2D(kernel_size // 2, name=name)
@@ -72,7 +76,7 @@ def before_stride(downsampling, stride, name, pad=None):
         name: str, of the pooling.
         pad: the padding layer of the strided convolution, or `None`.
     """
-    one_of("downsampling", downsampling, ("stride", "pool"))
+    one_of("downsampling", downsampling, DOWNSAMPLINGS)
     if downsampling == "stride" or stride == 1:
         return pad
     return layers.AveragePooling2D(stride, padding="same", name=name)
@@ -126,9 +130,10 @@ def squeeze_excite(x, squeezed, name, **config):
     Args:
         x: a feature map.
         squeezed: int, filters of the bottleneck.
-        name: str, a prefix: the layers are `{name}reduce`, `{name}expand`, ...
+        name: str, of the block: the layers are `{name}_se_reduce`, `{name}_se_expand`, ...
         **config: `activation` of the bottleneck and `kernel_initializer`.
     """
+    name = f"{name}_{GATE}"
     means = lift(layers.GlobalAveragePooling2D, x, name=f"{name}squeeze")
     if isinstance(means, dict):
         means = layers.Concatenate(name=f"{name}concat")(list(means.values()))
@@ -158,6 +163,16 @@ def entering(stride, repeats):
     (2, 1, 1)
     """
     return (stride, *(1,) * (repeats - 1))
+
+
+def labelled(counts, label):
+    """Return the blocks of a network whose stages have so many, as `trunk` labels them: a tuple of `Block`.
+
+    >>> [block.name for block in labelled((1, 2), "stage{}_block{}".format)]
+    ['stage0_block0', 'stage1_block0', 'stage1_block1']
+    """
+    names = [label(i, j) for i, count in enumerate(counts) for j in range(count)]
+    return tuple(Block(name, (name,)) for name in names)
 
 
 def trunk(x, stages, kind, stride, label):

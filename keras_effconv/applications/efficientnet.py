@@ -1,29 +1,37 @@
 """EfficientNet B0-B7 (arXiv:1905.11946) and EfficientNet-Lite 0-4: one table, one block."""
 
+import dataclasses
 import functools
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from keras import layers
 from keras.applications.efficientnet import preprocess_input
 
-from keras_effconv.applications.application import Architecture, publish
+from keras_effconv.applications.application import publish
 from keras_effconv.applications.blocks import (
+    PADDINGS,
     Stage,
     act,
     add,
     drop_path,
     entering,
     free_name,
+    labelled,
     norm,
     pad_layer,
     squeeze_excite,
     trunk,
 )
-from keras_effconv.applications.scaling import deeper, divisible, pixels
+from keras_effconv.applications.scaling import Multipliers, deeper, divisible, pixels
+from keras_effconv.architecture import Architecture, Pair, Unit
 from keras_effconv.feature_maps import channels, shapes
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import keras_preprocessing, lite_preprocessing
+from keras_effconv.utils.arguments import one_of
 from keras_effconv.zoo import decode_predictions
+from keras_effconv.zoo.names import efficientnet as producers
+
+NORMALIZATION = "normalization"  # the layer that holds mean and variance of the images
 
 CONV_INIT = {
     "class_name": "VarianceScaling",
@@ -98,50 +106,54 @@ def repeats(variant):
 
 
 def label(stage, block):
-    """The prefix of a block's layers.
+    """Return the name of a block, with which its layers' names begin.
 
     >>> label(0, 0), label(6, 1)
-    ('block1a_', 'block7b_')
+    ('block1a', 'block7b')
     """
-    return f"block{stage + 1}{chr(ord('a') + block)}_"
+    return f"block{stage + 1}{chr(ord('a') + block)}"
+
+
+def pair(name):
+    """Return the names of a block's expansion and depthwise convolution, as Keras has them."""
+    expand = Unit(f"{name}_expand_conv", f"{name}_expand_bn", f"{name}_expand_activation")
+    return Pair(expand, Unit(f"{name}_dwconv", f"{name}_bn", f"{name}_activation"))
 
 
 def inverted_residual(kind, x, filters, stride, name, kernel_size, expand, variant, drop_rate, padding):
     """Expand, depthwise, squeeze-and-excite, project: (n, h, w, c) -> (n, h / stride, w / stride, filters)."""
+    units = {unit.conv: unit for unit in pair(name)}
+    names = tuple(units)
 
-    def finish(y, layer_name):
-        prefix = layer_name.removesuffix("conv").removesuffix("dw")
-        return act(norm(y, f"{prefix}bn"), variant.activation, f"{prefix}activation")
+    def finish(y, conv):
+        return act(norm(y, units[conv].norm), variant.activation, units[conv].activation)
 
-    pad = pad_layer(padding, kernel_size, stride, f"{name}dwconv_pad") if stride > 1 else None
-    names = (f"{name}expand_conv", f"{name}dwconv")
+    pad = pad_layer(padding, kernel_size, stride, f"{name}_dwconv_pad") if stride > 1 else None
     if expand == 1:
         config = {"use_bias": False, "depthwise_initializer": CONV_INIT}
         y = finish(kind.depthwise(x, kernel_size, stride, pad, name=names[1], **config), names[1])
     else:
-        expanded = expand * channels(x)
-        y = kind.expand_depthwise(
-            x, expanded, kernel_size, stride, pad, finish, names=names, kernel_initializer=CONV_INIT
-        )
+        config = {"names": names, "kernel_initializer": CONV_INIT}
+        y = kind.expand_depthwise(x, expand * channels(x), kernel_size, stride, pad, finish, **config)
     if variant.se_ratio:
         squeezed = max(1, int(variant.se_ratio * channels(x)))
-        y = squeeze_excite(y, squeezed, f"{name}se_", activation=variant.activation, kernel_initializer=CONV_INIT)
-    y = kind.conv(y, filters, 1, name=f"{name}project_conv", use_bias=False, kernel_initializer=CONV_INIT)
-    y = norm(y, f"{name}project_bn")
+        y = squeeze_excite(y, squeezed, name, activation=variant.activation, kernel_initializer=CONV_INIT)
+    y = kind.conv(y, filters, 1, name=f"{name}_project_conv", use_bias=False, kernel_initializer=CONV_INIT)
+    y = norm(y, f"{name}_project_bn")
     if stride > 1 or shapes(x) != shapes(y):
         return y
-    return add(drop_path(y, drop_rate(name), f"{name}drop"), x, f"{name}add")
+    return add(drop_path(y, drop_rate(name), f"{name}_drop"), x, f"{name}_add")
 
 
-def stages(variant, drop_connect_rate, padding):
-    """The table of a variant; stochastic depth grows linearly from 0 over the blocks."""
+def stages(variant, options):
+    """Return the table of a variant; stochastic depth grows linearly from 0 over the blocks."""
     counts = repeats(variant)
     names = [label(i, j) for i, count in enumerate(counts) for j in range(count)]
 
     def drop_rate(name):
-        return drop_connect_rate * names.index(name) / len(names)
+        return options.drop_connect_rate * names.index(name) / len(names)
 
-    shared = {"variant": variant, "drop_rate": drop_rate, "padding": padding}
+    shared = {"variant": variant, "drop_rate": drop_rate, "padding": options.padding}
     return [
         Stage(
             inverted_residual,
@@ -153,16 +165,16 @@ def stages(variant, drop_connect_rate, padding):
     ]
 
 
-def body(x, kind, variant, drop_connect_rate, padding):
+def body(x, kind, variant, options):
     """Image in 0..255 -> the last feature map. Normalisation is part of the network; its constants are weights."""
     ends = 1.0 if variant.fixed_ends else variant.width
     config = {"use_bias": False, "kernel_initializer": CONV_INIT}
     x = layers.Rescaling(1 / 255, name=free_name(x, "rescaling"))(x)
-    x = layers.Normalization(axis=-1, name="normalization")(x)
-    pad = pad_layer(padding, 3, 2, "stem_conv_pad")
+    x = layers.Normalization(axis=-1, name=NORMALIZATION)(x)
+    pad = pad_layer(options.padding, 3, 2, "stem_conv_pad")
     x = Conv().conv(x, divisible(32 * ends), 3, 2, pad, name="stem_conv", **config)
     x = act(norm(x, "stem_bn"), variant.activation, "stem_activation")
-    x, maps = trunk(x, stages(variant, drop_connect_rate, padding), kind, stride=2, label=label)
+    x, maps = trunk(x, stages(variant, options), kind, stride=2, label=label)
     x = Conv().conv(x, divisible(1280 * ends), 1, name="top_conv", **config)
     return act(norm(x, "top_bn"), variant.activation, "top_activation"), maps
 
@@ -175,32 +187,50 @@ def top(x, classes, activation, dropout):
     return layers.Dense(classes, activation=activation, kernel_initializer=DENSE_INIT, name="predictions")(x)
 
 
-def design(variant, width=1.0, depth=1.0, resolution=1.0, drop_connect_rate=0.2, padding="same"):
-    """A variant, scaled further.
+@dataclasses.dataclass(frozen=True)
+class Options(Multipliers):
+    """The options of EfficientNets.
 
     Args:
-        variant: a row of the table.
-        width: float, multiplies the filters (rounded to multiples of 8). Default 1.
-        depth: float, multiplies the blocks of each stage (rounded up). Default 1.
-        resolution: float, multiplies the default size of the image. Default 1.
-        drop_connect_rate: float, stochastic depth of the last block. Default 0.2.
-        padding: of strided convolutions: `"same"` as TensorFlow pads, `"symmetric"` as torch does. Default `"same"`.
+        drop_connect_rate: float, stochastic depth of the last block.
+        padding: `"same"` or `"symmetric"`, the padding of strided convolutions: as TensorFlow pads, or as torch does.
     """
-    scaled = variant._replace(width=width * variant.width, depth=depth * variant.depth)
-    size = pixels(variant.size, resolution)
+
+    drop_connect_rate: float = 0.2
+    padding: Literal["same", "symmetric"] = "same"
+
+    def __post_init__(self):
+        super().__post_init__()
+        one_of("padding", self.padding, PADDINGS)
+
+
+def architecture(variant, options):
+    """Return the `Architecture` of a row, scaled further by the options."""
+    scaled = variant._replace(width=options.width * variant.width, depth=options.depth * variant.depth)
+    size = pixels(variant.size, options.resolution)
+    blocks = labelled(repeats(scaled), label)
+    pairs = tuple(pair(block.name) for block in blocks)
     return Architecture(
         variant.name,
         size,
         (keras_preprocessing if variant.se_ratio else lite_preprocessing)(size),
-        functools.partial(body, variant=scaled, drop_connect_rate=drop_connect_rate, padding=padding),
+        functools.partial(body, variant=scaled, options=options),
         functools.partial(top, dropout=variant.dropout),
+        head=("predictions",),
+        blocks=blocks,
+        stem=("stem",),
+        end=("top_conv", "top_bn", "top_activation"),
+        depthwise=tuple(second.conv for _, second in pairs),
+        pairs=pairs,
+        normalization=NORMALIZATION,
         settings=("padding",),
+        producers=producers.PORTS if variant.name in producers.PORTED else producers.PRODUCERS,
     )
 
 
 def _publish(variant):
     summary = f"{variant.name}: width {variant.width}, depth {variant.depth}; images RGB, 0..255, not divided by 255."
-    return publish(variant.name, design, summary, variant)
+    return publish(variant.name, architecture, Options, summary, variant)
 
 
 EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3 = map(_publish, VARIANTS[:4])
@@ -209,7 +239,8 @@ EfficientNetLite0, EfficientNetLite1, EfficientNetLite2 = map(_publish, VARIANTS
 EfficientNetLite3, EfficientNetLite4 = map(_publish, VARIANTS[11:])
 EfficientNet = publish(
     "EfficientNet",
-    design,
+    architecture,
+    Options,
     "The EfficientNet of any width, depth and resolution, from B0; see `keras_effconv.compound`.",
     VARIANTS[0],
     defaults={"weights": None},

@@ -1,19 +1,23 @@
 """MobileNet (arXiv:1704.04861): a table of depthwise separable blocks."""
 
+import dataclasses
 import functools
 import itertools
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from keras import layers
 from keras.applications.mobilenet import preprocess_input
 
-from keras_effconv.applications.application import USUAL, Architecture, publish
-from keras_effconv.applications.blocks import before_stride, lift, merge, norm, pad_layer
-from keras_effconv.applications.scaling import deeper, pixels
+from keras_effconv.applications.application import USUAL, publish
+from keras_effconv.applications.blocks import DOWNSAMPLINGS, PADDINGS, before_stride, lift, merge, norm, pad_layer
+from keras_effconv.applications.scaling import Multipliers, deeper, pixels
+from keras_effconv.architecture import Architecture, Block, Pair, Unit
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import UNIT
-from keras_effconv.utils.arguments import one_of
+from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.zoo import decode_predictions
+from keras_effconv.zoo.names import octaves
+from keras_effconv.zoo.names import mobilenet as producers
 
 
 class Row(NamedTuple):
@@ -38,9 +42,19 @@ ORDER = ("input_shape", "alpha", "depth_multiplier", "dropout")
 ORDER += tuple(key for key in USUAL if key not in ("input_shape", "conv"))
 
 
-def finish(x, name, max_value):
-    """Normalisation and a ReLU, up to a value if it is not `None`: `{name}_bn`, `{name}_relu`."""
-    return lift(layers.ReLU, norm(x, f"{name}_bn"), name=f"{name}_relu", max_value=max_value)
+def unit(conv):
+    """Return the names of a convolution and of what follows it, as Keras has them."""
+    return Unit(conv, f"{conv}_bn", f"{conv}_relu")
+
+
+def pair(i):
+    """Return the names of block i's depthwise and pointwise convolution."""
+    return Pair(unit(f"conv_dw_{i}"), unit(f"conv_pw_{i}"))
+
+
+def finish(x, conv, max_value):
+    """Normalisation and a ReLU, up to a value if it is not `None`, behind a convolution of that name."""
+    return lift(layers.ReLU, norm(x, unit(conv).norm), name=unit(conv).activation, max_value=max_value)
 
 
 def strided_padding(padding, name):
@@ -56,16 +70,16 @@ def blocks_of(depth):
             yield row.filters, row.stride if j == 0 else 1
 
 
-def body(x, kind, alpha, depth_multiplier, depth, padding, activation, downsampling):
+def body(x, kind, options):
     """Image -> the last feature map, 32 times smaller."""
-    done = functools.partial(finish, max_value=MAXIMA[activation])
-    pad = pad_layer(padding, 3, 2, "conv1_pad") if padding == "symmetric" else None
+    done, alpha = functools.partial(finish, max_value=MAXIMA[options.activation]), options.alpha * options.width
+    pad = pad_layer(options.padding, 3, 2, "conv1_pad") if options.padding == "symmetric" else None
     x = done(Conv().conv(x, int(32 * alpha), 3, 2, pad, name="conv1", use_bias=False), "conv1")
-    blocks, stride, maps = [*blocks_of(depth), (None, 1)], 2, {2: x}
+    blocks, stride, maps = [*blocks_of(options.depth), (None, 1)], 2, {2: x}
     for i, ((filters, step), (_, next_step)) in enumerate(itertools.pairwise(blocks), 1):
         stride *= step
-        pad = strided_padding(padding, f"conv_pad_{i}") if step > 1 else None
-        pad = before_stride(downsampling, step, f"conv_avg_{i}", pad)
+        pad = strided_padding(options.padding, f"conv_pad_{i}") if step > 1 else None
+        pad = before_stride(options.downsampling, step, f"conv_avg_{i}", pad)
         x = maps[stride] = kind.at(stride).separable(
             x,
             int(filters * alpha),
@@ -73,9 +87,9 @@ def body(x, kind, alpha, depth_multiplier, depth, padding, activation, downsampl
             step,
             pad,
             done,
-            names=(f"conv_dw_{i}", f"conv_pw_{i}"),
+            names=tuple(each.conv for each in pair(i)),
             into=kind.at(stride * next_step),
-            depth_multiplier=depth_multiplier,
+            depth_multiplier=options.depth_multiplier,
         )
     x = maps[stride] = merge(x)
     return x, maps
@@ -90,48 +104,58 @@ def top(x, classes, activation, dropout):
     return layers.Activation(activation, name="predictions")(x)
 
 
-def design(
-    variant,
-    alpha=1.0,
-    depth_multiplier=1,
-    dropout=1e-3,
-    width=1.0,
-    depth=1.0,
-    resolution=1.0,
-    padding="end",
-    activation="relu6",
-    downsampling="stride",
-):
-    """The network of a width.
+@dataclasses.dataclass(frozen=True)
+class Options(Multipliers):
+    """The options of MobileNet.
 
     Args:
-        variant: a row of the table.
-        alpha: float, multiplies the filters (cut to whole numbers). Default 1.
-        depth_multiplier: int, filters per channel of depthwise convolutions. Default 1.
-        dropout: float, before the classifier. Default 0.001.
-        width: float, multiplies alpha, so that `keras_effconv.compound` fits. Default 1.
-        depth: float, multiplies the blocks of each width but the first (rounded up). Default 1.
-        resolution: float, multiplies the default size of the image. Default 1.
-        padding: of strided convolutions: `"end"`, as Keras pads (a row at the end, whatever the size), `"same"`, as
-            TensorFlow does (which differs at odd sizes), or `"symmetric"`, as torch does. Default `"end"`.
-        activation: `"relu6"`, as Keras has it, or `"relu"`, as the OctConv authors have it. Default `"relu6"`.
-        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling before each depthwise convolution that would
-            stride, as the OctConv authors have it also in layers of one band. Default `"stride"`.
+        alpha: float, multiplies the filters (cut to whole numbers); `width` multiplies it, so that
+            `keras_effconv.compound` fits.
+        depth_multiplier: int, filters per channel of depthwise convolutions.
+        dropout: float, ahead of the classifier.
+        padding: `"end"`, `"same"` or `"symmetric"`, the padding of strided convolutions: as Keras pads (a row at the
+            end, whatever the size), as TensorFlow does (which differs at odd sizes), or as torch does.
+        activation: `"relu6"`, as Keras has it, or `"relu"`, as the OctConv authors have it.
+        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling ahead of each depthwise convolution that would
+            stride, as the OctConv authors have it also in layers of one band.
     """
-    one_of("activation", activation, tuple(MAXIMA))
-    size = pixels(224, resolution)
-    total = alpha * width
-    shared = {"padding": padding, "activation": activation, "downsampling": downsampling}
-    pool_names = ("global_average_pooling2d", "global_max_pooling2d")
+
+    alpha: float = 1.0
+    depth_multiplier: int = 1
+    dropout: float = 1e-3
+    padding: Literal["end", "same", "symmetric"] = "end"
+    activation: Literal["relu6", "relu"] = "relu6"
+    downsampling: Literal["stride", "pool"] = "stride"
+
+    def __post_init__(self):
+        super().__post_init__()
+        positive_number("alpha", self.alpha)
+        positive("depth_multiplier", self.depth_multiplier)
+        one_of("padding", self.padding, ("end", *PADDINGS))
+        one_of("activation", self.activation, tuple(MAXIMA))
+        one_of("downsampling", self.downsampling, DOWNSAMPLINGS)
+
+
+def architecture(variant, options):
+    """Return the `Architecture`. A block is a depthwise and a pointwise convolution."""
+    size, numbers = pixels(224, options.resolution), range(1, 1 + len([*blocks_of(options.depth)]))
+    pairs = tuple(map(pair, numbers))
+    layer_names = ("conv_pad_{}", "conv_avg_{}", "conv_dw_{}", "conv_pw_{}")
     return Architecture(
         variant,
         size,
         UNIT.at(size),
-        functools.partial(body, alpha=total, depth_multiplier=depth_multiplier, depth=depth, **shared),
-        functools.partial(top, dropout=dropout),
-        pool_names,
-        f"mobilenet_{total:.2f}_{{rows}}",
+        functools.partial(body, options=options),
+        functools.partial(top, dropout=options.dropout),
+        head=("conv_preds",),
+        blocks=tuple(Block(f"block{i}", tuple(name.format(i) for name in layer_names)) for i in numbers),
+        stem=("conv1",),
+        depthwise=tuple(first.conv for first, _ in pairs),
+        pairs=pairs,
         settings=("padding", "depth_multiplier", "activation", "downsampling"),
+        producers=producers.V1 + octaves.MOBILENET,
+        pool_names=("global_average_pooling2d", "global_max_pooling2d"),
+        model_name=f"mobilenet_{options.alpha * options.width:.2f}_{{rows}}",
     )
 
 

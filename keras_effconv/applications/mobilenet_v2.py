@@ -1,19 +1,24 @@
 """MobileNetV2 (arXiv:1801.04381): a table of inverted residual blocks."""
 
+import dataclasses
 import functools
-from typing import NamedTuple
+import itertools
+from typing import Literal, NamedTuple
 
 from keras import layers
 from keras.applications.mobilenet_v2 import preprocess_input
 
-from keras_effconv.applications.application import USUAL, Architecture, publish
-from keras_effconv.applications.blocks import Stage, add, before_stride, entering, lift, norm, pad_layer, trunk
-from keras_effconv.applications.scaling import deeper, divisible, pixels
+from keras_effconv.applications.application import USUAL, publish
+from keras_effconv.applications.blocks import DOWNSAMPLINGS, PADDINGS, Stage, add, before_stride, entering, lift, norm, pad_layer, trunk
+from keras_effconv.applications.scaling import Multipliers, deeper, divisible, pixels
+from keras_effconv.architecture import Architecture, Block, Pair, Unit
 from keras_effconv.feature_maps import shapes
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import UNIT
-from keras_effconv.utils.arguments import positive
+from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.zoo import decode_predictions
+from keras_effconv.zoo.names import octaves
+from keras_effconv.zoo.names import mobilenet as producers
 
 
 class Row(NamedTuple):
@@ -49,50 +54,71 @@ def relu6(x, name):
     return lift(layers.ReLU, x, name=name, max_value=6.0)
 
 
-def finish(x, name):
-    """Normalisation and ReLU6: `{name}_BN`, `{name}_relu`."""
-    return relu6(batch_norm(x, f"{name}_BN"), f"{name}_relu")
+def label(number):
+    """Return the name of a block, with which its layers' names begin, as Keras has it.
+
+    >>> label(0), label(1)
+    ('expanded_conv', 'block_1')
+    """
+    return f"block_{number}" if number else "expanded_conv"
 
 
-def inverted_residual(kind, x, filters, stride, name, expand, padding, downsampling):
+def pair(name):
+    """Return the names of a block's expansion and depthwise convolution, as Keras has them."""
+    return Pair(*(Unit(f"{name}_{part}", f"{name}_{part}_BN", f"{name}_{part}_relu") for part in ("expand", "depthwise")))
+
+
+def inverted_residual(kind, x, filters, stride, name, expand, options):
     """Expand, depthwise, project: (n, h, w, c) -> (n, h / stride, w / stride, filters).
 
     Only the expanded map is in bands, as the OctConv authors have it: what comes in and goes out is one map.
     """
-    pad = pad_layer(padding, 3, stride, f"{name}pad") if stride > 1 else None
-    pad = before_stride(downsampling, stride, f"{name}avg", pad)
+    units = {unit.conv: unit for unit in pair(name)}
+    names = tuple(units)
+
+    def finish(y, conv):
+        return relu6(batch_norm(y, units[conv].norm), units[conv].activation)
+
+    pad = pad_layer(options.padding, 3, stride, f"{name}_pad") if stride > 1 else None
+    pad = before_stride(options.downsampling, stride, f"{name}_avg", pad)
     if expand:
-        names = (f"{name}expand", f"{name}depthwise")
         config = {"names": names, "kernel_initializer": "glorot_uniform"}
         y = kind.expand_depthwise(x, expand * x.shape[-1], 3, stride, pad, finish, **config)
     else:
-        y = finish(kind.depthwise(x, 3, stride, pad, name=f"{name}depthwise", use_bias=False), f"{name}depthwise")
-    y = batch_norm(kind.closing().conv(y, filters, 1, name=f"{name}project", use_bias=False), f"{name}project_BN")
-    return add(x, y, f"{name}add") if stride == 1 and shapes(x) == shapes(y) else y
+        y = finish(kind.depthwise(x, 3, stride, pad, name=names[1], use_bias=False), names[1])
+    y = kind.closing().conv(y, filters, 1, name=f"{name}_project", use_bias=False)
+    y = batch_norm(y, f"{name}_project_BN")
+    return add(x, y, f"{name}_add") if stride == 1 and shapes(x) == shapes(y) else y
 
 
-def stages(alpha, depth, divisor, expand_first, **config):
-    """The table at a width and a depth."""
-    expansions = [row.expand if row.expand > 1 else int(expand_first) for row in ROWS]
+def depths(options):
+    """Return the blocks of each stage."""
+    return [deeper(row.repeats, options.depth) for row in ROWS]
+
+
+def stages(options):
+    """Return the table at a width and a depth."""
+    alpha = options.alpha * options.width
+    expansions = [row.expand if row.expand > 1 else int(options.expand_first) for row in ROWS]
     return [
         Stage(
             inverted_residual,
-            divisible(int(row.filters * alpha), divisor),
-            entering(row.stride, deeper(row.repeats, depth)),
-            {"expand": expand, **config},
+            divisible(int(row.filters * alpha), options.divisor),
+            entering(row.stride, count),
+            {"expand": expand, "options": options},
         )
-        for row, expand in zip(ROWS, expansions)
+        for row, count, expand in zip(ROWS, depths(options), expansions)
     ]
 
 
-def body(x, kind, alpha, depth, divisor, expand_first, padding, downsampling):
+def body(x, kind, options):
     """Image -> the last feature map, 32 times smaller."""
-    pad = pad_layer(padding, 3, 2, "Conv1_pad") if padding == "symmetric" else None
+    alpha, divisor = options.alpha * options.width, options.divisor
+    pad = pad_layer(options.padding, 3, 2, "Conv1_pad") if options.padding == "symmetric" else None
     x = Conv().conv(x, divisible(32 * alpha, divisor), 3, 2, pad, name="Conv1", use_bias=False)
     x = relu6(batch_norm(x, "bn_Conv1"), "Conv1_relu")
-    rows = stages(alpha, depth, divisor, expand_first, padding=padding, downsampling=downsampling)
-    names = (f"block_{i}_" if i else "expanded_conv_" for i in range(sum(len(row.strides) for row in rows)))
-    x, maps = trunk(x, rows, kind, stride=2, label=lambda *_: next(names))
+    names = map(label, itertools.count())  # blocks are numbered through
+    x, maps = trunk(x, stages(options), kind, stride=2, label=lambda *_: next(names))
     x = Conv().conv(x, divisible(1280 * max(alpha, 1.0), divisor), 1, name="Conv_1", use_bias=False)
     return relu6(batch_norm(x, "Conv_1_bn"), "out_relu"), maps
 
@@ -103,51 +129,54 @@ def top(x, classes, activation):
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 
 
-def design(
-    variant,
-    alpha=1.0,
-    width=1.0,
-    depth=1.0,
-    resolution=1.0,
-    divisor=8,
-    expand_first=False,
-    padding="same",
-    downsampling="stride",
-):
-    """The network of a width.
+@dataclasses.dataclass(frozen=True)
+class Options(Multipliers):
+    """The options of MobileNetV2.
 
     Args:
-        variant: a row of the table.
-        alpha: float, multiplies the filters. Default 1.
-        width: float, multiplies alpha, so that `keras_effconv.compound` fits. Default 1.
-        depth: float, multiplies the blocks of each stage (rounded up). Default 1.
-        resolution: float, multiplies the default size of the image. Default 1.
-        divisor: int; filters are rounded to its multiples. The OctConv authors' networks have 1. Default 8.
-        expand_first: bool; a 1 x 1 convolution in the first block too, as in the OctConv authors' networks. Default
-            `False`.
-        padding: of strided convolutions: `"same"`, as Keras pads, or `"symmetric"`, as torch does. Default `"same"`.
-        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling before each depthwise convolution that would
-            stride, as the OctConv authors have it also in layers of one band. Default `"stride"`.
+        alpha: float, multiplies the filters; `width` multiplies it, so that `keras_effconv.compound` fits.
+        divisor: int; filters are rounded to its multiples. The OctConv authors' networks have 1.
+        expand_first: bool; a 1 x 1 convolution in the first block too, as in the OctConv authors' networks.
+        padding: `"same"` or `"symmetric"`, the padding of strided convolutions: as Keras pads, or as torch does.
+        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling ahead of each depthwise convolution that would
+            stride, as the OctConv authors have it also in layers of one band.
     """
-    size, total = pixels(224, resolution), alpha * width
-    features = functools.partial(
-        body,
-        alpha=total,
-        depth=depth,
-        divisor=positive("divisor", divisor),
-        expand_first=expand_first,
-        padding=padding,
-        downsampling=downsampling,
-    )
+
+    alpha: float = 1.0
+    divisor: int = 8
+    expand_first: bool = False
+    padding: Literal["same", "symmetric"] = "same"
+    downsampling: Literal["stride", "pool"] = "stride"
+
+    def __post_init__(self):
+        super().__post_init__()
+        positive_number("alpha", self.alpha)
+        positive("divisor", self.divisor)
+        one_of("padding", self.padding, PADDINGS)
+        one_of("downsampling", self.downsampling, DOWNSAMPLINGS)
+
+
+def architecture(variant, options):
+    """Return the `Architecture`."""
+    size = pixels(224, options.resolution)
+    names = tuple(label(i) for i in range(sum(depths(options))))
+    pairs = tuple(map(pair, names))
     return Architecture(
         variant,
         size,
         UNIT.at(size),
-        features,
+        functools.partial(body, options=options),
         top,
-        ("global_average_pooling2d", "global_max_pooling2d"),
-        f"mobilenetv2_{total:.2f}_{{rows}}",
+        head=("predictions",),
+        blocks=tuple(Block(name, (name,)) for name in names),
+        stem=("Conv1", "bn_Conv1"),
+        end=("Conv_1", "out_relu"),
+        depthwise=tuple(second.conv for _, second in pairs),
+        pairs=pairs,
         settings=("padding", "downsampling"),
+        producers=producers.V2 + octaves.MOBILENET_V2,
+        pool_names=("global_average_pooling2d", "global_max_pooling2d"),
+        model_name=f"mobilenetv2_{options.alpha * options.width:.2f}_{{rows}}",
     )
 
 

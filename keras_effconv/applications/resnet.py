@@ -1,21 +1,25 @@
 """ResNet (arXiv:1512.03385), ResNeXt (1611.05431) and their squeeze-and-excite variants (1709.01507)."""
 
+import dataclasses
 import functools
 import types
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from keras import layers
 from keras.applications.resnet import preprocess_input
 
-from keras_effconv.applications.application import Architecture, publish
-from keras_effconv.applications.blocks import Stage, entering, pad_layer, trunk
-from keras_effconv.applications.resnet_blocks import POSITIONS, Options, basic, bottleneck, conv_norm
+from keras_effconv.applications.application import publish
+from keras_effconv.applications.blocks import Stage, entering, labelled, pad_layer, trunk
+from keras_effconv.applications.resnet_blocks import POSITIONS, ResidualOptions, basic, bottleneck, conv_norm
 from keras_effconv.applications.scaling import deeper, pixels
+from keras_effconv.architecture import Architecture
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import CAFFE
-from keras_effconv.utils.arguments import one_of, positive
+from keras_effconv.utils.arguments import one_of
 from keras_effconv.zoo import decode_predictions
+from keras_effconv.zoo.names import octaves
+from keras_effconv.zoo.names import resnet as producers
 
 FILTERS = (64, 128, 256, 512)
 
@@ -52,12 +56,21 @@ class Variant(NamedTuple):
     defaults: dict[str, object] = types.MappingProxyType({})
 
 
-def stem(x, convolutions, scale, options, last_norm=True):
+def stem_names(name):
+    """Return the names of a stem's convolutions, with which their layers' names begin.
+
+    >>> stem_names("7x7"), stem_names("deep")
+    (('conv1',), ('conv1_1', 'conv1_2', 'conv1_3'))
+    """
+    count = len(STEMS[name].convolutions)
+    return ("conv1",) if count == 1 else tuple(f"conv1_{i}" for i in range(1, count + 1))
+
+
+def stem(x, name, scale, options, last_norm=True):
     """The convolutions ahead of the stages, always plain. Keras pads the first one symmetrically, so do we."""
-    single = len(convolutions) == 1
-    for i, (filters, kernel_size, stride) in enumerate(convolutions, 1):
-        name = "conv1" if single else f"conv1_{i}"
-        if single and not last_norm:
+    convolutions = STEMS[name].convolutions
+    for name, (filters, kernel_size, stride) in zip(stem_names(name), convolutions):
+        if len(convolutions) == 1 and not last_norm:
             pad = pad_layer(options.padding, kernel_size, stride, f"{name}_pad")
             config = {"name": f"{name}_conv", "use_bias": options.use_bias}
             return Conv().conv(x, scale(filters), kernel_size, stride, pad, **config)
@@ -91,20 +104,24 @@ def widened(width):
     return lambda filters: filters * int(64 * width) // 64
 
 
-def body(x, kind, variant, stem_name, options, width, depth):
+def body(x, kind, variant, options):
     """Image -> the last feature map, 32 times smaller."""
-    scale = widened(width)
-    chosen = STEMS[stem_name]
-    x = stem(x, chosen.convolutions, scale, options.ahead())
+    scale, ahead = widened(options.width), options.ahead()
+    x = stem(x, options.stem, scale, ahead)
     maps = {2: x}
-    x = pool(x, chosen.residual, scale, options.ahead())
-    rows = zip(FILTERS, variant.blocks, (1, 2, 2, 2))
+    x = pool(x, STEMS[options.stem].residual, scale, ahead)
+    rows = zip(FILTERS, depths(variant, options), (1, 2, 2, 2))
     stages = [
-        Stage(variant.block, scale(filters), entering(stride, deeper(count, depth)), {"options": options})
+        Stage(variant.block, scale(filters), entering(stride, count), {"options": options})
         for filters, count, stride in rows
     ]
     x, more = trunk(x, stages, kind, stride=4, label=label)
     return x, {**maps, **more}
+
+
+def depths(variant, options):
+    """Return the blocks of each stage."""
+    return [deeper(count, options.depth) for count in variant.blocks]
 
 
 def top(x, classes, activation):
@@ -113,51 +130,44 @@ def top(x, classes, activation):
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 
 
-def design(
-    variant,
-    stride_position="first",
-    padding="symmetric",
-    use_bias=True,
-    stem="7x7",
-    se=False,
-    groups=1,
-    group_width=64,
-    more_norms=False,
-    downsampling="stride",
-    width=1.0,
-    depth=1.0,
-    resolution=1.0,
-):
-    """A row of the table.
+@dataclasses.dataclass(frozen=True)
+class Options(ResidualOptions):
+    """The options of ResNets.
 
     Args:
-        variant: a row of the table.
         stride_position: the convolution of a bottleneck block that strides: `"first"`, as Keras has it, `"middle"`, the
-            3 x 3 ("v1.5", as torch and most papers have it), or `"last"`. Default {stride_position!r}.
-        padding: of strided convolutions: `"symmetric"`, as Keras' ResNets and torch pad, or `"same"`, as
-            TensorFlow does. Default `"symmetric"`.
-        use_bias: bool; whether convolutions have biases. Default `{use_bias}`.
+            3 x 3 ("v1.5", as torch and most papers have it), or `"last"`.
         stem: `"7x7"`; `"deep"` for three 3 x 3; `"bL"` and `"deep bL"` with a bottleneck block in place of the max
-            pooling, as in Oct-ResNet-152. Default `"7x7"`.
-        se: bool; squeeze-and-excite with reduction 16 in each block. Default `False`.
-        groups: int, of the 3 x 3 of bottleneck blocks. Default {groups}.
-        group_width: int, filters of a group in the first stage. Default {group_width}.
-        more_norms: bool; normalisation without scale and offset of what a block's branch and projection read, as in the
-            OctConv authors' SE-ResNet-152. Default `False`.
-        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling before each convolution of a block that would
-            stride, as the OctConv authors have it also in layers of one band. Default `"stride"`.
-        width: float, multiplies the filters: 64 cut to a whole number, its multiples. Default 1.
-        depth: float, multiplies the blocks of each stage (rounded up). Default 1.
-        resolution: float, multiplies the default size of the image. Default 1.
+            pooling, as in Oct-ResNet-152.
     """
-    one_of("stride_position", stride_position, POSITIONS)
-    one_of("stem", stem, tuple(STEMS))
-    groups, group_width = positive("groups", groups), positive("group_width", group_width)
-    options = Options(stride_position, padding, use_bias, se, groups, group_width, more_norms, downsampling)
-    features = functools.partial(body, variant=variant, stem_name=stem, options=options, width=width, depth=depth)
-    size = pixels(224, resolution)
-    settings = ("stride_position", "padding", "downsampling")
-    return Architecture(variant.name, size, CAFFE.at(size), features, top, settings=settings)
+
+    stride_position: Literal["first", "middle", "last"] = "first"
+    stem: Literal["7x7", "deep", "bL", "deep bL"] = "7x7"
+
+    def __post_init__(self):
+        super().__post_init__()
+        one_of("stride_position", self.stride_position, POSITIONS)
+        one_of("stem", self.stem, tuple(STEMS))
+
+    def ahead(self):
+        return dataclasses.replace(super().ahead(), stride_position="middle")
+
+
+def architecture(variant, options):
+    """Return the `Architecture` of a row."""
+    size = pixels(224, options.resolution)
+    return Architecture(
+        variant.name,
+        size,
+        CAFFE.at(size),
+        functools.partial(body, variant=variant, options=options),
+        top,
+        head=("predictions",),
+        blocks=labelled(depths(variant, options), label),
+        stem=(*stem_names(options.stem), "pool1"),
+        settings=("stride_position", "padding", "downsampling"),
+        producers=producers.V1 + octaves.RESNET,
+    )
 
 
 V1_5 = {"stride_position": "middle", "use_bias": False}
@@ -175,7 +185,7 @@ VARIANTS = (
 
 def _publish(variant):
     summary = f"{variant.name}; images as `keras_effconv.applications.resnet.preprocess_input` leaves them."
-    return publish(variant.name, design, summary, variant, defaults=variant.defaults)
+    return publish(variant.name, architecture, Options, summary, variant, defaults=variant.defaults)
 
 
 ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNeXt50, ResNeXt101 = map(_publish, VARIANTS)

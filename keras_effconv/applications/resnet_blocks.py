@@ -1,33 +1,62 @@
 """The blocks of ResNets, with what their variants do differently."""
 
-from typing import NamedTuple
+import dataclasses
+from typing import Literal
 
-from keras_effconv.applications.blocks import act, add, before_stride, norm, pad_layer, rebanded, squeeze_excite
+from keras_effconv.applications.blocks import DOWNSAMPLINGS, PADDINGS, act, add, before_stride, norm, pad_layer, rebanded, squeeze_excite
+from keras_effconv.applications.scaling import Multipliers
 from keras_effconv.feature_maps import channels
+from keras_effconv.utils.arguments import one_of, positive
 
 EPSILON = 1.001e-5
-POSITIONS = ("first", "middle", "last")
+POSITIONS = ("first", "middle", "last")  # of the convolution of a bottleneck block that strides
 
 
-class Options(NamedTuple):
-    """What all blocks of a network share: see `design`."""
+@dataclasses.dataclass(frozen=True)
+class ResidualOptions(Multipliers):
+    """The options that all ResNets for ImageNet have.
 
-    position: str = "first"
-    padding: str = "symmetric"
+    Args:
+        padding: `"symmetric"` or `"same"`, the padding of strided convolutions: as Keras' ResNets and torch pad, or as
+            TensorFlow does.
+        use_bias: bool; whether convolutions have biases (of pre-activated networks: those that no normalization
+            follows).
+        se: bool; squeeze-and-excite with reduction 16 in each block.
+        groups: int, of the 3 x 3 of bottleneck blocks; 32 with a `group_width` of 4 is ResNeXt's.
+        group_width: int, filters of a group in the first stage.
+        more_norms: bool; the normalizations that the OctConv authors' networks have besides: of what a block's branch
+            and its projection read, without scale and offset (SE-ResNet-152); after the first convolution, and for the
+            projection by itself (pre-activated networks).
+        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling ahead of each convolution of a block that would
+            stride, as the OctConv authors have it also in layers of one band.
+    """
+
+    padding: Literal["symmetric", "same"] = "symmetric"
     use_bias: bool = True
     se: bool = False
     groups: int = 1
     group_width: int = 64
     more_norms: bool = False
-    downsampling: str = "stride"
+    downsampling: Literal["stride", "pool"] = "stride"
+    stride_position = "middle"  # not an option of all of them
+
+    def __post_init__(self):
+        super().__post_init__()
+        one_of("padding", self.padding, PADDINGS)
+        one_of("downsampling", self.downsampling, DOWNSAMPLINGS)
+        positive("groups", self.groups)
+        positive("group_width", self.group_width)
 
     def inner(self, filters):
-        """The filters of a bottleneck block's 3 x 3."""
+        """Return the filters of a bottleneck block's 3 x 3."""
         return filters * self.group_width // 64 * self.groups
 
     def ahead(self):
-        """The options of the convolutions ahead of the stages, which are plain ones."""
-        return Options("middle", self.padding, self.use_bias)
+        """Return the options of the convolutions ahead of the stages, which are plain ones."""
+        plain = ResidualOptions()
+        return dataclasses.replace(
+            self, **{name: getattr(plain, name) for name in ("se", "groups", "group_width", "more_norms", "downsampling")}
+        )
 
 
 def conv_norm(kind, x, filters, kernel_size, stride, name, options, groups=1, activation="relu"):
@@ -41,7 +70,7 @@ def conv_norm(kind, x, filters, kernel_size, stride, name, options, groups=1, ac
 
 def gated(y, name, options):
     """The branch of a block, with squeeze-and-excite if wanted."""
-    return squeeze_excite(y, channels(y) // 16, f"{name}_se_", activation="relu") if options.se else y
+    return squeeze_excite(y, channels(y) // 16, name, activation="relu") if options.se else y
 
 
 def standardised(x, name, options):
@@ -63,7 +92,7 @@ def residual(kind, x, y, stride, name, options):
 def bottleneck(kind, x, filters, stride, name, options, expansion=4):
     """1 x 1, 3 x 3, 1 x 1: (n, h, w, c) -> (n, h / stride, w / stride, expansion * filters)."""
     middle = options.inner(filters)
-    first, second, third = (stride if options.position == p else 1 for p in POSITIONS)
+    first, second, third = (stride if options.stride_position == p else 1 for p in POSITIONS)
     y = conv_norm(kind, standardised(x, name, options), middle, 1, first, f"{name}_1", options)
     y = conv_norm(kind, y, middle, 3, second, f"{name}_2", options, groups=options.groups)
     y = conv_norm(kind, y, expansion * filters, 1, third, f"{name}_3", options, activation=None)

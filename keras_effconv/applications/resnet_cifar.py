@@ -1,18 +1,23 @@
 """ResNets for 32 x 32 images (arXiv:1512.03385, section 4.2): basic blocks, shortcuts without weights."""
 
+import dataclasses
 import functools
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from keras import layers
 
-from keras_effconv.applications.application import Architecture, publish
-from keras_effconv.applications.blocks import Stage, act, add, entering, merge, norm, pad_layer, shares, split, trunk
+from keras_effconv.applications.application import publish
+from keras_effconv.applications.blocks import PADDINGS, Stage, act, add, entering, labelled, merge, norm, pad_layer, shares, split, trunk
 from keras_effconv.applications.resnet import label, top
-from keras_effconv.applications.scaling import deeper, pixels
+from keras_effconv.applications.scaling import Multipliers, deeper, pixels
+from keras_effconv.architecture import Architecture
 from keras_effconv.feature_maps import bands, lift, shapes
 from keras_effconv.kinds import Conv
 from keras_effconv.layers import PadChannels
 from keras_effconv.preprocessing import CIFAR
+from keras_effconv.utils.arguments import one_of
+from keras_effconv.zoo.names import resnet as producers
+
 
 FILTERS = (16, 32, 64)
 
@@ -60,34 +65,51 @@ def block(kind, x, filters, stride, name, padding):
     return act(add(x, y, f"{name}_add"), "relu", f"{name}_out")
 
 
-def body(x, kind, blocks, width, padding):
+def body(x, kind, blocks, options):
     """Image -> the last feature map, 4 times smaller. The first convolution, of the image, is plain."""
-    x = Conv().conv(x, int(FILTERS[0] * width), 3, name="conv1_conv", use_bias=False)
+    x = Conv().conv(x, int(FILTERS[0] * options.width), 3, name="conv1_conv", use_bias=False)
     x = act(norm(x, "conv1_bn"), "relu", "conv1_relu")
     rows = zip(FILTERS, (1, 2, 2))
-    stages = [Stage(block, int(n * width), entering(s, blocks), {"padding": padding}) for n, s in rows]
+    stages = [Stage(block, int(n * options.width), entering(s, blocks), {"padding": options.padding}) for n, s in rows]
     return trunk(x, stages, kind, stride=1, label=label)
 
 
-def design(variant, padding="symmetric", width=1.0, depth=1.0, resolution=1.0):
-    """A row of the table.
+@dataclasses.dataclass(frozen=True)
+class Options(Multipliers):
+    """The options of ResNets for small images.
 
     Args:
-        variant: a row of the table.
-        padding: of strided convolutions: `"symmetric"`, as torch pads, or `"same"`, as TensorFlow does. Default
-            `"symmetric"`, as in the published weights.
-        width: float, multiplies the filters (cut to whole numbers). Default 1.
-        depth: float, multiplies the blocks of each stage (rounded up). Default 1.
-        resolution: float, multiplies the default size of the image. Default 1.
+        padding: `"symmetric"` or `"same"`, the padding of strided convolutions: as torch pads and as the published
+            weights want it, or as TensorFlow does.
     """
-    size = pixels(32, resolution)
-    features = functools.partial(body, blocks=deeper(variant.blocks, depth), width=width, padding=padding)
-    return Architecture(variant.name, size, CIFAR.at(size), features, top, settings=("padding",))
+
+    padding: Literal["symmetric", "same"] = "symmetric"
+
+    def __post_init__(self):
+        super().__post_init__()
+        one_of("padding", self.padding, PADDINGS)
+
+
+def architecture(variant, options):
+    """Return the `Architecture` of a row."""
+    size, blocks = pixels(32, options.resolution), deeper(variant.blocks, options.depth)
+    return Architecture(
+        variant.name,
+        size,
+        CIFAR.at(size),
+        functools.partial(body, blocks=blocks, options=options),
+        top,
+        head=("predictions",),
+        blocks=labelled([blocks] * len(FILTERS), label),
+        stem=("conv1",),
+        settings=("padding",),
+        producers=producers.CIFAR10,
+    )
 
 
 def _publish(variant):
     summary = f"{variant.name} for 32 x 32 images: {variant.blocks} blocks in each of three stages."
-    return publish(variant.name, design, summary, variant, defaults={"weights": None, "classes": 10})
+    return publish(variant.name, architecture, Options, summary, variant, defaults={"weights": None, "classes": 10})
 
 
 ResNet20, ResNet32, ResNet44, ResNet56, ResNet110 = map(_publish, VARIANTS)

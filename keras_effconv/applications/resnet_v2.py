@@ -1,5 +1,6 @@
 """Pre-activation ResNets (arXiv:1603.05027): Keras' V2 networks, and the OctConv ablation's ResNet-26 and 200."""
 
+import dataclasses
 import functools
 import types
 from collections.abc import Mapping
@@ -8,15 +9,17 @@ from typing import Any, NamedTuple
 from keras import layers
 from keras.applications.resnet_v2 import preprocess_input
 
-from keras_effconv.applications.application import Architecture, publish
-from keras_effconv.applications.blocks import Stage, act, add, before_stride, entering, norm, pad_layer, rebanded, trunk
-from keras_effconv.applications.resnet import FILTERS, STEMS, label, pool, stem, top, widened
-from keras_effconv.applications.resnet_blocks import EPSILON, Options, gated
-from keras_effconv.applications.scaling import deeper, pixels
+from keras_effconv.applications.application import publish
+from keras_effconv.applications.blocks import Stage, act, add, before_stride, entering, labelled, norm, pad_layer, rebanded, trunk
+from keras_effconv.applications.resnet import FILTERS, depths, label, pool, stem, stem_names, top, widened
+from keras_effconv.applications.resnet_blocks import EPSILON, ResidualOptions, gated
+from keras_effconv.applications.scaling import pixels
+from keras_effconv.architecture import Architecture
 from keras_effconv.feature_maps import channels, lift
 from keras_effconv.preprocessing import UNIT
-from keras_effconv.utils.arguments import positive
 from keras_effconv.zoo import decode_predictions
+from keras_effconv.zoo.names import octaves
+from keras_effconv.zoo.names import resnet as producers
 
 
 class Variant(NamedTuple):
@@ -75,68 +78,55 @@ def strides_of(count, stage, strides_last):
     return entering(1 if stage == 0 else 2, count)
 
 
-def body(x, kind, blocks, options, strides_last, width, depth):
+def body(x, kind, variant, options):
     """Image -> the last feature map, 32 times smaller."""
-    scale = widened(width)
-    x = stem(x, STEMS["7x7"].convolutions, scale, options.ahead(), last_norm=options.more_norms)
+    scale = widened(options.width)
+    x = stem(x, "7x7", scale, options.ahead(), last_norm=options.more_norms)
     maps = {2: x}
     x = pool(x, False, scale, options.ahead())
     stages = []
-    for i, (filters, count) in enumerate(zip(FILTERS, blocks)):
+    for i, (filters, count) in enumerate(zip(FILTERS, depths(variant, options))):
         pool_name = f"max_pooling2d_{i}" if i else "max_pooling2d"
-        strides = strides_of(deeper(count, depth), i, strides_last)
+        strides = strides_of(count, i, options.strides_last)
         stages.append(Stage(bottleneck, scale(filters), strides, {"options": options, "pool_name": pool_name}))
     x, more = trunk(x, stages, kind, stride=4, label=label)
     x = norm_relu(x, "post")
     return x, {**maps, **more, 32: x}
 
 
-def design(
-    variant,
-    padding="symmetric",
-    strides_last=True,
-    use_bias=True,
-    se=False,
-    groups=1,
-    group_width=64,
-    more_norms=False,
-    downsampling="stride",
-    width=1.0,
-    depth=1.0,
-    resolution=1.0,
-):
-    """A row of the table.
+@dataclasses.dataclass(frozen=True)
+class Options(ResidualOptions):
+    """The options of pre-activated ResNets.
 
     Args:
-        variant: a row of the table.
-        padding: of strided convolutions: `"symmetric"`, as Keras' ResNets and torch pad, or `"same"`, as
-            TensorFlow does. Default `"symmetric"`.
         strides_last: bool; whether a stage strides in its last block, as Keras has it, or in its first, as the papers
-            have it. Default `{strides_last}`.
-        use_bias: bool; of the convolutions that no normalisation follows. Default `{use_bias}`.
-        se: bool; squeeze-and-excite with reduction 16 in each block. Default `False`.
-        groups: int, of the 3 x 3 of blocks; 32 with a `group_width` of 4 is ResNeXt's. Default 1.
-        group_width: int, filters of a group in the first stage. Default 64.
-        more_norms: bool; normalisation and ReLU after the first convolution, and others before a projecting shortcut
-            than before the branch, as in the OctConv authors' published weights. Default `False`.
-        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling before each convolution of a block that would
-            stride, as the OctConv authors have it also in layers of one band. Default `"stride"`.
-        width: float, multiplies the filters: 64 cut to a whole number, its multiples. Default 1.
-        depth: float, multiplies the blocks of each stage (rounded up). Default 1.
-        resolution: float, multiplies the default size of the image. Default 1.
+            have it.
     """
-    size = pixels(224, resolution)
-    groups, group_width = positive("groups", groups), positive("group_width", group_width)
-    options = Options("middle", padding, use_bias, se, groups, group_width, more_norms, downsampling)
-    shared = {"options": options, "strides_last": strides_last, "width": width, "depth": depth}
-    features = functools.partial(body, blocks=variant.blocks, **shared)
-    settings = ("padding", "strides_last", "downsampling")
-    return Architecture(variant.name, size, UNIT.at(size), features, top, settings=settings)
+
+    strides_last: bool = True
+
+
+def architecture(variant, options):
+    """Return the `Architecture` of a row. The last normalization counts as a part of the last block."""
+    size = pixels(224, options.resolution)
+    *blocks, last = labelled(depths(variant, options), label)
+    return Architecture(
+        variant.name,
+        size,
+        UNIT.at(size),
+        functools.partial(body, variant=variant, options=options),
+        top,
+        head=("predictions",),
+        blocks=(*blocks, last._replace(prefixes=(*last.prefixes, "post"))),
+        stem=(*stem_names("7x7"), "pool1"),
+        settings=("padding", "strides_last", "downsampling"),
+        producers=producers.V2 + octaves.RESNET_V2,
+    )
 
 
 def _publish(variant):
     summary = f"{variant.name}; images as `keras_effconv.applications.resnet_v2.preprocess_input` leaves them."
-    return publish(variant.name, design, summary, variant, defaults=variant.defaults)
+    return publish(variant.name, architecture, Options, summary, variant, defaults=variant.defaults)
 
 
 ResNet50V2, ResNet101V2, ResNet152V2, ResNet26, ResNet200 = map(_publish, VARIANTS)

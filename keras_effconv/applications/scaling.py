@@ -1,8 +1,11 @@
 """Compound scaling (EfficientNet, arXiv:1905.11946, section 3.3): depth, width and resolution by one number."""
 
+import dataclasses
 import itertools
 import math
 from typing import NamedTuple
+
+from keras_effconv.utils.arguments import positive_number
 
 GRID = tuple(1 + i / 20 for i in range(21))
 
@@ -58,9 +61,27 @@ def compound(phi, alpha=1.2, beta=1.1, gamma=1.15):
     {'depth': 1.44, 'width': 1.21, 'resolution': 1.322}
     """
     for name, base in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
-        if not base > 0:
-            raise ValueError(f"`{name}` must be a positive number. Received: {name}={base!r}")
+        positive_number(name, base)
     return {"depth": alpha**phi, "width": beta**phi, "resolution": gamma**phi}
+
+
+@dataclasses.dataclass(frozen=True)
+class Multipliers:
+    """The options by which a family is scaled, as `compound` gives them.
+
+    Args:
+        width: float, multiplies the filters.
+        depth: float, multiplies the blocks of each stage (rounded up).
+        resolution: float, multiplies the default size of the image.
+    """
+
+    width: float = 1.0
+    depth: float = 1.0
+    resolution: float = 1.0
+
+    def __post_init__(self):
+        for name in ("width", "depth", "resolution"):
+            positive_number(name, getattr(self, name))
 
 
 class Scaling(NamedTuple):

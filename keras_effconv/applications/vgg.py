@@ -1,17 +1,21 @@
 """VGG-11, 13, 16 and 19 (arXiv:1409.1556), and VGG-16 for 32 x 32 images as in the HetConv paper."""
 
+import dataclasses
 import functools
 from typing import NamedTuple
 
 from keras import layers
 from keras.applications.vgg16 import preprocess_input
 
-from keras_effconv.applications.application import Architecture, publish
+from keras_effconv.applications.application import publish
 from keras_effconv.applications.blocks import act, max_pool, merge, norm, squeeze_excite
+from keras_effconv.architecture import Architecture, Block
 from keras_effconv.feature_maps import channels
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import CAFFE, CIFAR
+from keras_effconv.utils.arguments import positive_number
 from keras_effconv.zoo import decode_predictions
+from keras_effconv.zoo.names import vgg as producers
 
 FILTERS = (64, 128, 256, 512, 512)
 FIRST = "block1_conv1"
@@ -47,16 +51,26 @@ def conv_bn_relu_se(kind, x, filters, name):
     y = conv_bn_relu(kind, x, filters, name)
     if name == FIRST:
         return y
-    return squeeze_excite(y, channels(y) // 16, f"{name}_se_", activation="relu")
+    return squeeze_excite(y, channels(y) // 16, name, activation="relu")
+
+
+def names_of(convolutions):
+    """Return the names of the convolutions of each block, as Keras has them.
+
+    >>> names_of((1, 2))
+    (('block1_conv1',), ('block2_conv1', 'block2_conv2'))
+    """
+    return tuple(
+        tuple(f"block{i}_conv{j}" for j in range(1, count + 1)) for i, count in enumerate(convolutions, 1)
+    )
 
 
 def body(x, kind, convolutions, block, width):
     """Image -> the last feature map, 32 times smaller. The first convolution, of the image, is plain."""
     maps = {}
-    for i, (filters, count) in enumerate(zip(FILTERS, convolutions), 1):
+    for i, (filters, names) in enumerate(zip(FILTERS, names_of(convolutions)), 1):
         stride, filters = 2 ** (i - 1), int(filters * width)
-        for j in range(1, count + 1):
-            name = f"block{i}_conv{j}"
+        for name in names:
             x = maps[stride] = block(Conv() if name == FIRST else kind.at(stride), x, filters, name)
         x = max_pool(x, f"block{i}_pool")
     x = maps[2 * stride] = merge(x)
@@ -80,49 +94,83 @@ def cifar_top(x, classes, activation, dropout):
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 
 
-def design(variant, batch_norm=False, width=1.0):
-    """A row of the table.
+@dataclasses.dataclass(frozen=True)
+class Width:
+    """What all VGGs take.
 
     Args:
-        variant: a row of the table.
-        batch_norm: bool; batch normalisation between each convolution and its ReLU. Default `False`.
-        width: float, multiplies the filters of the convolutions (cut to whole numbers). Default 1.
+        width: float, multiplies the filters of the convolutions (cut to whole numbers).
     """
-    block = conv_bn_relu if batch_norm else conv_relu
-    features = functools.partial(body, convolutions=variant.convolutions, block=block, width=width)
-    pool_names = ("global_average_pooling2d", "global_max_pooling2d")
-    return Architecture(variant.name, 224, CAFFE, features, top, pool_names)
+
+    width: float = 1.0
+
+    def __post_init__(self):
+        positive_number("width", self.width)
 
 
-def cifar_design(variant, se=False, dropout_rate=0.5, width=1.0):
-    """VGG for small images.
+@dataclasses.dataclass(frozen=True)
+class Options(Width):
+    """The options of VGGs for ImageNet.
 
     Args:
-        variant: a row of the table.
-        se: bool; squeeze-and-excite after each convolution but the first. Default `False`.
-        dropout_rate: float, before and after the layer of 512. Default 0.5.
-        width: float, multiplies the filters of the convolutions (cut to whole numbers). Default 1.
+        batch_norm: bool; batch normalization between each convolution and its ReLU.
     """
-    block = conv_bn_relu_se if se else conv_bn_relu
+
+    batch_norm: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class CifarOptions(Width):
+    """The options of VGGs for small images.
+
+    Args:
+        se: bool; squeeze-and-excite after each convolution but the first.
+        dropout_rate: float, before and after the layer of 512.
+    """
+
+    se: bool = False
+    dropout_rate: float = 0.5
+
+
+def architecture(variant, options):
+    """Return the `Architecture` of a row."""
+    block = conv_bn_relu if options.batch_norm else conv_relu
+    return _architecture(variant, options, block, 224, CAFFE, top, ("fc1", "fc2", "predictions"))._replace(
+        producers=producers.PRODUCERS, pool_names=("global_average_pooling2d", "global_max_pooling2d")
+    )
+
+
+def cifar_architecture(variant, options):
+    """Return the `Architecture` of a row for small images."""
+    block = conv_bn_relu_se if options.se else conv_bn_relu
+    head = functools.partial(cifar_top, dropout=options.dropout_rate)
+    return _architecture(variant, options, block, 32, CIFAR, head, ("fc1", "fc1_bn", "predictions"))
+
+
+def _architecture(variant, options, block, size, preprocessing, head, head_names):
+    names = enumerate(names_of(variant.convolutions), 1)
     return Architecture(
         variant.name,
-        32,
-        CIFAR,
-        functools.partial(body, convolutions=variant.convolutions, block=block, width=width),
-        functools.partial(cifar_top, dropout=dropout_rate),
+        size,
+        preprocessing,
+        functools.partial(body, convolutions=variant.convolutions, block=block, width=options.width),
+        head,
+        head=head_names,
+        blocks=tuple(Block(f"block{i}", (*convolutions, f"block{i}_pool")) for i, convolutions in names),
     )
 
 
 def _publish(variant):
     summary = f"{variant.name}; images as `keras_effconv.applications.vgg.preprocess_input` leaves them."
-    return publish(variant.name, design, summary, variant)
+    return publish(variant.name, architecture, Options, summary, variant)
 
 
 VGG11, VGG13, VGG16, VGG19 = map(_publish, VARIANTS)
 VGG16CIFAR = publish(
     "VGG16CIFAR",
-    cifar_design,
-    "VGG-16 for 32 x 32 images as in Table 1 of the HetConv paper: 13 convolutions with batch normalisation.",
+    cifar_architecture,
+    CifarOptions,
+    "VGG-16 for 32 x 32 images as in Table 1 of the HetConv paper: 13 convolutions with batch normalization.",
     Variant("VGG16CIFAR", (2, 2, 3, 3, 3)),
     defaults={"weights": None, "classes": 10},
 )

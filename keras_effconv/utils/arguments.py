@@ -19,6 +19,13 @@ def positive(name, value):
     return int(value)
 
 
+def positive_number(name, value):
+    """The value as a `float`, or a `ValueError` that names the argument."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
+    return float(value)
+
+
 def one_of(name, value, choices):
     """The value, or a `ValueError` that lists the choices."""
     if value not in choices:

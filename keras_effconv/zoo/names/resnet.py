@@ -4,7 +4,6 @@ from keras_effconv.preprocessing import CIFAR
 from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
 from keras_effconv.zoo.names.producer import TORCH, Producer
 
-BLOCK = r"(conv1_(?:\d_)?(?=conv$)|conv\d_block\d+_(?=\d_conv$))"  # convolutions of the stem, too
 
 
 def prefix(match):
@@ -12,15 +11,15 @@ def prefix(match):
     return f"conv{int(match[1]) + 1}_block{int(match[2]) + 1}_"
 
 
-def keras(labels):
+def keras(architecture):
     """Ours."""
-    del labels
+    del architecture
     return ()
 
 
-def torch(labels):
+def torch(architecture):
     """The same in torchvision, timm and most of torch; `linear` in the CIFAR networks."""
-    del labels
+    del architecture
     return (
         (r"^layer(\d)\.(\d+)\.", prefix),
         (r"^(conv\d_block\d+_)conv(\d)\.", r"\1\2_conv."),

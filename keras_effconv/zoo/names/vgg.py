@@ -5,29 +5,25 @@ import re
 from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
 from keras_effconv.zoo.names.producer import TORCH, Producer
 
-BLOCK = r"(block\d_conv\d)$"
 
 
-def keras(labels):
+def keras(architecture):
     """Ours; Keras 1 wrote `block1_conv1_W_1`."""
-    del labels
+    del architecture
     return ((r"_W(_\d+)?$", "/kernel"), (r"_b(_\d+)?$", "/bias"))
 
 
-def positions(labels, normalised):
-    """Rows from torch's position in `features` to our layer: convolution, (normalisation,) ReLU, and pools between.
-
-    >>> positions(("block1_conv1", "block1_conv2", "block2_conv1"), True)[-2:]
-    (('^features\\\\.7\\\\.', 'block2_conv1.'), ('^features\\\\.8\\\\.', 'block2_conv1_bn.'))
-    """
-    rows, place, block = [], 0, labels[0].split("_")[0]
-    for name in labels:
-        if name.split("_")[0] != block:
-            place, block = place + 1, name.split("_")[0]
-        rows.append((rf"^features\.{place}\.", f"{name}."))
-        if normalised:
-            rows.append((rf"^features\.{place + 1}\.", f"{name}_bn."))
-        place += 3 if normalised else 2
+def positions(architecture, normalised):
+    """Rows from torch's position in `features` to our layer: convolution, (normalisation,) ReLU, and a pool a block."""
+    rows, place = [], 0
+    for block in architecture.blocks:
+        *convolutions, _ = block.prefixes
+        for name in convolutions:
+            rows.append((rf"^features\.{place}\.", f"{name}."))
+            if normalised:
+                rows.append((rf"^features\.{place + 1}\.", f"{name}_bn."))
+            place += 3 if normalised else 2
+        place += 1
     return tuple(rows)
 
 
@@ -38,14 +34,14 @@ HEAD = (
 )
 
 
-def torch(labels):
+def torch(architecture):
     """Without normalisation."""
-    return (*positions(labels, False), *HEAD, *TORCH)
+    return (*positions(architecture, False), *HEAD, *TORCH)
 
 
-def torch_bn(labels):
+def torch_bn(architecture):
     """With normalisation."""
-    return (*positions(labels, True), *HEAD, *TORCH)
+    return (*positions(architecture, True), *HEAD, *TORCH)
 
 
 def flattened(name, value, model):
