@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_effconv.graph import with_structure
+
 EVEN, ODD = (64, 75)  # pixels, where a size is unknown
 
 
@@ -25,7 +27,7 @@ def difference(model, other, pixels=False, draws=3):
     for side in (EVEN, ODD) if dynamic else (EVEN,):
         shapes = [(draws, *(side if size is None else size for size in x.shape[1:])) for x in model.inputs]
         arrays = [_draw(rng, shape, x.dtype, pixels) for shape, x in zip(shapes, model.inputs)]
-        inputs = keras.tree.pack_sequence_as(model._inputs_struct, arrays)
+        inputs = with_structure(model, arrays)
         pairs = zip(*(keras.tree.flatten(each(inputs, training=False)) for each in (model, other)))
         largest = max(largest, *(_relative(*map(_array, pair)) for pair in pairs))
     return largest

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_effconv.counting.calls import graph_of
+from keras_effconv.graph import functional_of, walk, with_structure
 from keras_effconv.inference.kernels import FORMS, bias_of
 
 
@@ -76,32 +76,24 @@ class Graph:
     """The steps of a model in order, nested models among them, and who reads and writes each value."""
 
     def __init__(self, model):
-        functional = graph_of(model)
+        functional = functional_of(model)
         if functional is None or not model.built:
             raise ValueError(
                 f"`model` must be a built functional or sequential Keras model. Received: {type(model).__name__}"
             )
-        self.name, self.steps = model.name, []
-        self.inputs, self._inputs_struct = list(functional.inputs), functional._inputs_struct
-        self.outputs = functional._run_through_graph(self.inputs, self._recorder)
+        self.name, self.functional, self.steps = model.name, functional, []
+        self.inputs = list(functional.inputs)
+        self.outputs = walk(functional, self.inputs, self._visit, enters=_is_plain_call)
         self.uses = {}
         for step in self.steps:
             self.uses[id(step.operation)] = self.uses.get(id(step.operation), 0) + 1
         self._index()
 
-    def _recorder(self, operation):
-        """Keras' own way through the graph, with our notes at each step."""
-
-        def record(*args, **kwargs):
-            nested = graph_of(operation)
-            if nested is not None and _is_plain_call(args, kwargs):
-                return nested._run_through_graph(args[0], self._recorder)
-            specs = operation.compute_output_spec(*args, **kwargs)
-            outputs = keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), specs)
-            self.steps.append(Step(operation, args, kwargs, keras.tree.flatten(outputs)))
-            return outputs
-
-        return record
+    def _visit(self, name, operation, args, kwargs):
+        specs = operation.compute_output_spec(*args, **kwargs)
+        outputs = keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), specs)
+        self.steps.append(Step(operation, args, kwargs, keras.tree.flatten(outputs)))
+        return outputs
 
     def _index(self):
         self._writers = {id(value): step for step in self.steps for value in step.outputs}
@@ -181,7 +173,7 @@ class Graph:
                 step.transfer(layer)
             for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
                 values[id(old)] = new
-        inputs = keras.tree.pack_sequence_as(self._inputs_struct, [values[id(x)] for x in self.inputs])
+        inputs = with_structure(self.functional, [values[id(x)] for x in self.inputs])
         outputs = keras.tree.map_structure(lambda x: values[id(x)], self.outputs)
         return keras.Model(inputs, outputs, name=self.name)
 

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from grid import IDENTITIES, KINDS, NETWORKS
 from reference import xla_in
+from weights import random_weights, run
 
 import keras_effconv as ke
 from keras_effconv.applications import blocks
@@ -30,25 +31,8 @@ QUICK = [
 THEIRS = [name for name in ke.applications.list_models() if hasattr(keras.applications, name)]
 
 
-def random_weights(model, seed=0):
-    rng = np.random.default_rng(seed)
-    for v in model.weights:
-        shape, positive = tuple(v.shape), v.name in ("moving_variance", "variance", "gamma")
-        deviation = 1 / np.sqrt(np.prod(shape[:-1]))
-        values = rng.uniform(0.5, 1.5, shape) if positive else rng.normal(0, deviation, shape)
-        v.assign(values.astype(v.dtype))
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()
-    return model
-
-
 def images(shape, n=2, seed=0):
     return np.random.default_rng(seed).uniform(0, 255, (n, *shape)).astype("float32")
-
-
-def run(model, x):
-    return keras.ops.convert_to_numpy(model(x))
 
 
 def pair(name, **options):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keras import layers
 from paths import needs
 from photos import FOLDER, photos_for
-from test_applications import random_weights, run
+from weights import random_weights, run
 
 import keras_effconv as ke
 from keras_effconv.inference.affine import Shift
@@ -229,6 +229,12 @@ def test_nested_models_become_one_graph():
     assert names(fast, keras.Model) == [] and fast.deploy_report.max_difference < 1e-4
     assert len(names(fast, layers.BatchNormalization)) == 1, "that of the model used twice"
     assert sorted(fast.output) == ["y", "z"]
+
+
+def test_a_sequential_model_is_deployed():
+    stack = [keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv"), layers.BatchNormalization(name="bn")]
+    fast = ke.deploy(random_statistics(keras.Sequential(stack)))
+    assert fast.deploy_report.folded == ("bn -> conv",)
 
 
 LAYERS = (

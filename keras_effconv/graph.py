@@ -1,0 +1,114 @@
+"""The walk over a Keras graph. All of Keras' private names that this package uses are in this file."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+
+def functional_of(model) -> keras.Function | None:
+    """Return the functional graph of a model.
+
+    Args:
+        model: `keras.Model`, or any layer or operation.
+
+    Returns:
+        The graph of a functional model or of a built `Sequential`; `None` for a layer, and for a model that is Python
+        code only.
+
+    Example:
+
+    >>> functional_of(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])).output_shape
+    (None, 2)
+    >>> functional_of(keras.layers.Dense(2)) is None
+    True
+    """
+    functional = getattr(model, "_functional", None) or model  # that of a `Sequential`, or the model itself
+    return functional if isinstance(functional, keras.Function) else None
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yield every layer of a model once, in order, with the layers of nested models in the place of those models.
+
+    Functional and sequential models are looked into, and so are subclassed models, through the models that are their
+    attributes. A nested model itself is no layer of the model; its `InputLayer` is one.
+
+    Args:
+        model: `keras.Model`.
+
+    Example:
+
+    >>> inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="inside")])
+    >>> model = keras.Sequential([inner, keras.layers.Dense(2, name="outside")])
+    >>> [layer.name for layer in layers_of(model)]
+    ['inside', 'outside']
+    """
+    seen = set()
+    for layer in _leaves(model):
+        if id(layer) not in seen:
+            seen.add(id(layer))
+            yield layer
+
+
+def _leaves(model):
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _leaves(layer)
+        else:
+            yield layer
+
+
+def with_structure(model: keras.Model | keras.Function, values: list) -> Any:
+    """Arrange values, one for each input of a model, in the structure in which the model takes its inputs.
+
+    Args:
+        model: `keras.Model` with a functional graph.
+        values: list, in the order of `model.inputs`.
+
+    Example:
+
+    >>> image = keras.Input((4,), name="image")
+    >>> with_structure(keras.Model({"image": image}, image), ["pixels"])
+    {'image': 'pixels'}
+    """
+    return keras.tree.pack_sequence_as(functional_of(model)._inputs_struct, values)
+
+
+def walk(
+    model: keras.Model | keras.Function, inputs: Any, visit: Callable, enters: Callable | None = None, prefix: str = ""
+) -> Any:
+    """Go through a model's graph as Keras does when it computes, nested models included.
+
+    A shared layer is visited at each of its calls.
+
+    Args:
+        model: `keras.Model` with a functional graph.
+        inputs: structure of `keras.KerasTensor` or of any other values, one for each input of the model.
+        visit: callable (name, operation, args, kwargs) -> outputs, for each call of a layer or an operation, with what
+            it is called with. The outputs are what later calls are visited with. The name begins with the names of the
+            models that the operation is nested in, such as `"backbone/conv1"`.
+        enters: callable (args, kwargs) -> bool, whether a call of a nested model is walked into rather than visited.
+            Default: all are.
+        prefix: str, what names begin with. Default `""`.
+
+    Returns:
+        Structure of outputs, as the model writes them.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")])
+    >>> walk(model, ["x"], lambda name, operation, args, kwargs: f"{name}({args[0]})")
+    'dense(x)'
+    """
+
+    def step(operation):
+        def call(*args, **kwargs):
+            name, nested = prefix + operation.name, functional_of(operation)
+            if nested is not None and (enters is None or enters(args, kwargs)):
+                first = (*args, *kwargs.values())[0]  # the inputs may have been given by name
+                return walk(nested, first, visit, enters, f"{name}/")
+            return visit(name, operation, args, kwargs)
+
+        return call
+
+    return functional_of(model)._run_through_graph(inputs, step)

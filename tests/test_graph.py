@@ -1,0 +1,84 @@
+"""The walk over a Keras graph: nested models, shared layers, and models of every sort."""
+
+import re
+
+import keras
+import pytest
+from keras import layers
+
+from keras_effconv.graph import functional_of, layers_of, walk, with_structure
+
+
+class Wrapper(keras.Model):
+    """A subclassed model around another one."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.head = network, layers.Dense(2, name="head")
+
+    def call(self, inputs):
+        return self.head(self.network(inputs))
+
+
+def block(name):
+    x = keras.Input((4,), name=f"{name}_input")
+    return keras.Model(x, layers.Dense(4, name=f"{name}_dense")(x), name=name)
+
+
+@pytest.fixture
+def model():
+    """A nested model that is called twice, a shared layer, an operation, inputs and outputs by name."""
+    one, two = keras.Input((4,), name="one"), keras.Input((4,), name="two")
+    inner, shared = keras.Sequential([keras.Input((4,)), block("block")], name="inner"), layers.ReLU(name="shared")
+    x = shared(inner(shared(inner(one))) + two)
+    return keras.Model({"one": one, "two": two}, {"sum": x})
+
+
+def test_a_walk_visits_nested_models_and_shared_layers_at_each_call(model):
+    visits = []
+
+    def visit(name, operation, args, kwargs):
+        visits.append(name)
+        return f"{operation.name}({', '.join(map(str, args))})"
+
+    outputs = walk(model, ["a", "b"], visit)
+    assert visits[:3] == ["inner/block/block_dense", "shared", "inner/block/block_dense"]
+    assert visits[-1] == "shared" and len(visits) == 5
+    assert re.fullmatch(r"shared\(add\w*\(block_dense\(shared\(block_dense\(a\)\)\), b\)\)", outputs["sum"])
+
+
+def test_a_walk_enters_what_it_is_asked_to(model):
+    visits = []
+
+    def visit(name, operation, args, kwargs):
+        visits.append(name)
+        return name
+
+    walk(model, ["a", "b"], visit, enters=lambda args, kwargs: args[0] == "a")
+    assert visits[:3] == ["inner/block/block_dense", "shared", "inner"]
+
+
+def test_a_nested_model_whose_inputs_are_given_by_name():
+    x = keras.Input((4,))
+    model = keras.Model(x, block("block")(inputs=x))
+    assert walk(model, ["a"], lambda name, operation, args, kwargs: f"{name} of {args[0]}") == "block/block_dense of a"
+
+
+def test_layers_of_models_of_every_sort(model):
+    names = [layer.name for layer in layers_of(model) if not isinstance(layer, layers.InputLayer)]
+    assert [name for name in names if not name.startswith("add")] == ["block_dense", "shared"]
+    wrapper = Wrapper(keras.Sequential([block("block")]))
+    assert [layer.name for layer in layers_of(wrapper)] == ["block_input", "block_dense", "head"]
+    assert sum(len(layer.weights) for layer in layers_of(model)) == len(model.weights)
+
+
+def test_functional_graphs(model):
+    assert functional_of(model) is model
+    assert functional_of(keras.Sequential([keras.Input((4,)), layers.Dense(2)])).inputs
+    for other in (layers.Dense(2), keras.Sequential([layers.Dense(2)]), Wrapper(block("block"))):
+        assert functional_of(other) is None
+
+
+def test_inputs_in_the_structure_of_a_model(model):
+    assert with_structure(model, [1, 2]) == {"one": 1, "two": 2}
+    assert with_structure(keras.Sequential([keras.Input((4,)), layers.Dense(2)]), [1]) == 1
