@@ -29,7 +29,8 @@ from keras_effconv.counting import count
 from keras_effconv.exporting import export
 from keras_effconv.inference import deploy, quantize
 from keras_effconv.kinds import DWCPWC, GWCPWC, PC, Conv, HetConv, OctConv
-from keras_effconv.preprocessing import ImagePreprocessing, preprocessing_for
+from keras_effconv.network_info import preprocessing_for
+from keras_effconv.preprocessing import ImagePreprocessing
 from keras_effconv.zoo import decode_predictions, load_weights
 
 __version__ = "0.1.0"

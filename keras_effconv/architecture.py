@@ -1,15 +1,9 @@
-"""What a network is: the names its family gives, its options, and the layer that carries both with every model."""
+"""What a family says of a network: its parts, their names, and whose weight files it reads. All of it is said once."""
 
-import dataclasses
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
-
-from keras_effconv.graph import layers_of
 from keras_effconv.preprocessing import Preprocessing
-from keras_effconv.utils.suggestions import did_you_mean
 
 GATE = "se_"  # in the names of the layers of squeeze-and-excite, after the block's prefix
 ARCHITECTURES = {}  # name of a network -> callable (dict of options) -> `Architecture`
@@ -89,132 +83,12 @@ class Architecture(NamedTuple):
     pool_names: tuple[str, str] = ("avg_pool", "max_pool")
     model_name: str = "{name}"
 
+    def owns(self, layer_name):
+        """Return whether a layer is one of the network's, by its name."""
+        named = (*self.head, self.normalization)
+        return layer_name in named or any(block.holds(layer_name) for block in self.parts())
+
     def parts(self):
         """Return all layers but the head in blocks: the stem, the repeated ones, the end; a tuple of `Block`."""
         stem = (Block("stem", self.stem),) if self.stem else ()
         return (*stem, *self.blocks, *((Block("end", self.end),) if self.end else ()))
-
-
-@dataclasses.dataclass(frozen=True)
-class Design:
-    """Which network a model is: what a weight set must have been trained for.
-
-    Args:
-        name: str, of the constructor.
-        options: dict of the family's options, and `conv`, the repr of the kind.
-        defaults: dict of the options' defaults.
-    """
-
-    name: str
-    options: Mapping[str, Any]
-    defaults: Mapping[str, Any]
-
-    @property
-    def architecture(self):
-        """The `Architecture` of the design.
-
-        Raises:
-            ValueError: if no network of that name was published in this process.
-        """
-        if self.name not in ARCHITECTURES:
-            raise ValueError(
-                f"`model` must be of a published network: import the module that publishes it first. "
-                f"Received: {self.name!r}{did_you_mean(self.name, ARCHITECTURES)}"
-            )
-        return _architecture(self.name, tuple(sorted((key, self.options[key]) for key in self.defaults)))
-
-    def differences(self, wanted):
-        """Return the options that are other than wanted, as texts; a setting that is not named is the default.
-
-        Args:
-            wanted: dict of options.
-        """
-        wanted = {**{key: self.defaults[key] for key in self.architecture.settings}, **wanted}
-        other = [key for key, value in wanted.items() if self.options.get(key) != value]
-        return [f"{key}={wanted[key]!r} (received {self.options.get(key)!r})" for key in other]
-
-
-@functools.lru_cache(maxsize=64)
-def _architecture(name, options):
-    return ARCHITECTURES[name](dict(options))
-
-
-@keras.saving.register_keras_serializable(package="keras_effconv")
-class NetworkInfo(keras.layers.Layer):
-    """Return the image as it is; the configuration says which network follows.
-
-    A network of this package has one behind its input. So what a model is stays with it when it is saved, loaded,
-    cloned, put into another model, or cut.
-
-    Args:
-        design: `Design`, or a dict of its fields.
-        preprocessing: `Preprocessing` that the weights want, or a dict of its fields.
-        ends: dict from stride to the last feature map of it: a dict from band to (name of its layer, index of the
-            output), where a plain tensor is `"high"`.
-
-    Example:
-
-    >>> import keras_effconv
-    >>> info_of(keras_effconv.ResNet20(weights=None)).design.name
-    'ResNet20'
-    """
-
-    def __init__(self, design, preprocessing, ends=None, **layer_arguments):
-        super().__init__(autocast=False, **{"name": "network", **layer_arguments})
-        self.design = design if isinstance(design, Design) else Design(**design)
-        self.preprocessing = (
-            preprocessing if isinstance(preprocessing, Preprocessing) else Preprocessing(**_tuples(preprocessing))
-        )
-        self.ends = {int(stride): _tuples(bands) for stride, bands in (ends or {}).items()}
-
-    @property
-    def architecture(self):
-        """The `Architecture` of the design."""
-        return self.design.architecture
-
-    @property
-    def conv(self):
-        """The kind of convolution, as its repr."""
-        return self.design.options["conv"]
-
-    def call(self, image):
-        return image
-
-    def compute_output_spec(self, image):
-        return keras.KerasTensor(image.shape, image.dtype)
-
-    def get_config(self):
-        own = {
-            "design": {
-                "name": self.design.name,
-                "options": dict(self.design.options),
-                "defaults": dict(self.design.defaults),
-            },
-            "preprocessing": dataclasses.asdict(self.preprocessing),
-            "ends": {str(stride): {band: list(end) for band, end in bands.items()} for stride, bands in self.ends.items()},
-        }
-        return {**super().get_config(), **own}
-
-
-def _tuples(config):
-    """Lists, as a file has them, as tuples again."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
-
-
-def info_of(model, required=True):
-    """Return the `NetworkInfo` in a model, wherever it lies.
-
-    Args:
-        model: `keras.Model` of this package, or one that has it inside.
-        required: bool; whether a model without one is an error. Default `True`; else the result is `None`.
-
-    Raises:
-        ValueError: if there is none and it is required, or more than one.
-    """
-    infos = [layer for layer in layers_of(model) if isinstance(layer, NetworkInfo)]
-    if len(infos) > 1:
-        names = ", ".join(info.design.name for info in infos)
-        raise ValueError(f"`model` must have one network of keras_effconv. Received: {model.name!r} with {names}")
-    if not infos and required:
-        raise ValueError(f"`model` must be, or hold, a network of keras_effconv. Received: model={model.name!r}")
-    return infos[0] if infos else None

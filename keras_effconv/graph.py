@@ -112,3 +112,66 @@ def walk(
         return call
 
     return functional_of(model)._run_through_graph(inputs, step)
+
+
+def writer_of(tensor: keras.KerasTensor) -> tuple[str, int]:
+    """Return which operation writes a symbolic tensor, and as which of its outputs: (name, index)."""
+    operation, _, index = tensor._keras_history
+    return operation.name, index
+
+
+def tensor_of(model: keras.Model, name: str, index: int) -> keras.KerasTensor | None:
+    """Return the symbolic tensor that an operation of a model's own graph writes; `None` if there is none.
+
+    Args:
+        model: `keras.Model` with a functional graph.
+        name: str, of the operation.
+        index: int, of its output.
+    """
+    nodes = [node for node in functional_of(model)._nodes if node.operation.name == name]
+    return nodes[0].outputs[index] if len(nodes) == 1 else None
+
+
+def owner_of(model: keras.Model, layer: keras.layers.Layer) -> keras.Model:
+    """Return the model, nested in a model or itself, whose own graph holds a layer."""
+    nested = [each for each in model.layers if isinstance(each, keras.Model)]
+    if layer in model.layers or not nested:
+        return model
+    return next((owner_of(each, layer) for each in nested if layer in set(layers_of(each))), model)
+
+
+class _ReachedError(Exception):
+    """Ends a walk."""
+
+
+def ahead_of(model: keras.Model, layer: keras.layers.Layer) -> list:
+    """Return the layers and operations, in order, that the input of a layer has come through.
+
+    Args:
+        model: `keras.Model` with a functional graph.
+        layer: a layer of it, or of a model nested in it.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="first"), keras.layers.Dense(2)])
+    >>> [each.name for each in ahead_of(model, model.layers[-1])]
+    ['first']
+    """
+    ahead, specs = {}, []  # an id is a tensor's own only as long as the tensor lives
+
+    def visit(name, operation, args, kwargs):
+        read = keras.tree.flatten((args, kwargs))
+        path = dict.fromkeys(each for x in read for each in ahead.get(id(x), ()))
+        if operation is layer:
+            raise _ReachedError(list(path))
+        outputs = operation.compute_output_spec(*args, **kwargs)
+        for tensor in keras.tree.flatten(outputs):
+            ahead[id(tensor)] = [*path, operation]
+            specs.append(tensor)
+        return outputs
+
+    try:
+        walk(model, with_structure(model, list(model.inputs)), visit)
+    except _ReachedError as reached:
+        return reached.args[0]
+    return []

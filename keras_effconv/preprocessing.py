@@ -108,34 +108,6 @@ class ImagePreprocessing(keras.layers.Layer):
         return {**super().get_config(), **dataclasses.asdict(self.preprocessing)}
 
 
-def preprocessing_for(model):
-    """The layer from RGB images (n, h, w, 3), 0..255, to what a model expects.
-
-    Args:
-        model: a model of this package, as built or as loaded from a file that `finetune` wrote. A model that begins
-            with its own `ImagePreprocessing` gets the crop and resize only, so nothing is done twice.
-
-    Raises:
-        ValueError: for a model that does not say what it wants.
-
-    Example:
-
-    >>> import keras_effconv
-    >>> model = keras_effconv.EfficientNetLite0(weights=None)
-    >>> tuple(preprocessing_for(model)(keras.ops.ones((2, 300, 400, 3))).shape)
-    (2, 224, 224, 3)
-    """
-    for layer in model.layers:
-        if isinstance(layer, ImagePreprocessing):
-            return dataclasses.replace(layer.preprocessing, inside=True).layer()
-    known = getattr(model, "preprocessing", None)
-    if known is None:
-        raise ValueError(
-            f"`model` must be one of keras_effconv or begin with ImagePreprocessing. Received: model={model.name!r}"
-        )
-    return known.layer()
-
-
 def lite_preprocessing(size):
     """EfficientNet-Lite: (x - 127) / 128, centre crop of S / (S + 32)."""
     return Preprocessing(size, size / (size + 32), mean=(127.0,) * 3, std=(128.0,) * 3, inside=True)

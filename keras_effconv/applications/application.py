@@ -9,9 +9,10 @@ import keras
 from keras import layers
 
 from keras_effconv import kinds, zoo
-from keras_effconv.architecture import ARCHITECTURES, Design, NetworkInfo
+from keras_effconv.architecture import ARCHITECTURES
 from keras_effconv.feature_maps import bands
 from keras_effconv.graph import writer_of
+from keras_effconv.network_info import Design, NetworkInfo
 from keras_effconv.utils.arguments import positive
 from keras_effconv.utils.docstrings import arguments_of
 from keras_effconv.utils.suggestions import did_you_mean
@@ -38,8 +39,8 @@ Args:
         If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
         Default {weights}.
     input_tensor: Keras tensor to use as the image. Default `None`.
-    input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: {size} x {size} x 3 with the
-        top, `(None, None, 3)` without.
+    input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: {size} x {size} x 3 with
+        the top, `(None, None, 3)` without.
     pooling: without the top: `None` for the last feature map (n, h, w, c), `"avg"` or `"max"` for (n, c). Default
         `None`.
     classes: int. Default {classes}.

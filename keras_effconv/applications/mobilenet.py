@@ -16,8 +16,8 @@ from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import UNIT
 from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.zoo import decode_predictions
-from keras_effconv.zoo.names import octaves
 from keras_effconv.zoo.names import mobilenet as producers
+from keras_effconv.zoo.names import octaves
 
 
 class Row(NamedTuple):
@@ -161,7 +161,8 @@ def architecture(variant, options):
 
 MobileNet = publish(
     "MobileNet",
-    design,
+    architecture,
+    Options,
     "MobileNet; images as `keras_effconv.applications.mobilenet.preprocess_input` leaves them.",
     "MobileNet",
     ORDER,

@@ -9,7 +9,18 @@ from keras import layers
 from keras.applications.mobilenet_v2 import preprocess_input
 
 from keras_effconv.applications.application import USUAL, publish
-from keras_effconv.applications.blocks import DOWNSAMPLINGS, PADDINGS, Stage, add, before_stride, entering, lift, norm, pad_layer, trunk
+from keras_effconv.applications.blocks import (
+    DOWNSAMPLINGS,
+    PADDINGS,
+    Stage,
+    add,
+    before_stride,
+    entering,
+    lift,
+    norm,
+    pad_layer,
+    trunk,
+)
 from keras_effconv.applications.scaling import Multipliers, deeper, divisible, pixels
 from keras_effconv.architecture import Architecture, Block, Pair, Unit
 from keras_effconv.feature_maps import shapes
@@ -17,8 +28,8 @@ from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import UNIT
 from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.zoo import decode_predictions
-from keras_effconv.zoo.names import octaves
 from keras_effconv.zoo.names import mobilenet as producers
+from keras_effconv.zoo.names import octaves
 
 
 class Row(NamedTuple):
@@ -65,7 +76,9 @@ def label(number):
 
 def pair(name):
     """Return the names of a block's expansion and depthwise convolution, as Keras has them."""
-    return Pair(*(Unit(f"{name}_{part}", f"{name}_{part}_BN", f"{name}_{part}_relu") for part in ("expand", "depthwise")))
+    return Pair(
+        *(Unit(f"{name}_{part}", f"{name}_{part}_BN", f"{name}_{part}_relu") for part in ("expand", "depthwise"))
+    )
 
 
 def inverted_residual(kind, x, filters, stride, name, expand, options):
@@ -182,7 +195,8 @@ def architecture(variant, options):
 
 MobileNetV2 = publish(
     "MobileNetV2",
-    design,
+    architecture,
+    Options,
     "MobileNetV2; images as `keras_effconv.applications.mobilenet_v2.preprocess_input` leaves them.",
     "MobileNetV2",
     ORDER,

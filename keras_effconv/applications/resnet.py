@@ -66,10 +66,10 @@ def stem_names(name):
     return ("conv1",) if count == 1 else tuple(f"conv1_{i}" for i in range(1, count + 1))
 
 
-def stem(x, name, scale, options, last_norm=True):
+def stem(x, stem_name, scale, options, last_norm=True):
     """The convolutions ahead of the stages, always plain. Keras pads the first one symmetrically, so do we."""
-    convolutions = STEMS[name].convolutions
-    for name, (filters, kernel_size, stride) in zip(stem_names(name), convolutions):
+    convolutions = STEMS[stem_name].convolutions
+    for name, (filters, kernel_size, stride) in zip(stem_names(stem_name), convolutions):
         if len(convolutions) == 1 and not last_norm:
             pad = pad_layer(options.padding, kernel_size, stride, f"{name}_pad")
             config = {"name": f"{name}_conv", "use_bias": options.use_bias}

@@ -3,7 +3,17 @@
 import dataclasses
 from typing import Literal
 
-from keras_effconv.applications.blocks import DOWNSAMPLINGS, PADDINGS, act, add, before_stride, norm, pad_layer, rebanded, squeeze_excite
+from keras_effconv.applications.blocks import (
+    DOWNSAMPLINGS,
+    PADDINGS,
+    act,
+    add,
+    before_stride,
+    norm,
+    pad_layer,
+    rebanded,
+    squeeze_excite,
+)
 from keras_effconv.applications.scaling import Multipliers
 from keras_effconv.feature_maps import channels
 from keras_effconv.utils.arguments import one_of, positive
@@ -55,7 +65,8 @@ class ResidualOptions(Multipliers):
         """Return the options of the convolutions ahead of the stages, which are plain ones."""
         plain = ResidualOptions()
         return dataclasses.replace(
-            self, **{name: getattr(plain, name) for name in ("se", "groups", "group_width", "more_norms", "downsampling")}
+            self,
+            **{name: getattr(plain, name) for name in ("se", "groups", "group_width", "more_norms", "downsampling")},
         )
 
 

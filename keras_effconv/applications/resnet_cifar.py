@@ -7,7 +7,20 @@ from typing import Literal, NamedTuple
 from keras import layers
 
 from keras_effconv.applications.application import publish
-from keras_effconv.applications.blocks import PADDINGS, Stage, act, add, entering, labelled, merge, norm, pad_layer, shares, split, trunk
+from keras_effconv.applications.blocks import (
+    PADDINGS,
+    Stage,
+    act,
+    add,
+    entering,
+    labelled,
+    merge,
+    norm,
+    pad_layer,
+    shares,
+    split,
+    trunk,
+)
 from keras_effconv.applications.resnet import label, top
 from keras_effconv.applications.scaling import Multipliers, deeper, pixels
 from keras_effconv.architecture import Architecture
@@ -17,7 +30,6 @@ from keras_effconv.layers import PadChannels
 from keras_effconv.preprocessing import CIFAR
 from keras_effconv.utils.arguments import one_of
 from keras_effconv.zoo.names import resnet as producers
-
 
 FILTERS = (16, 32, 64)
 

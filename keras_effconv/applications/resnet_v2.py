@@ -10,7 +10,18 @@ from keras import layers
 from keras.applications.resnet_v2 import preprocess_input
 
 from keras_effconv.applications.application import publish
-from keras_effconv.applications.blocks import Stage, act, add, before_stride, entering, labelled, norm, pad_layer, rebanded, trunk
+from keras_effconv.applications.blocks import (
+    Stage,
+    act,
+    add,
+    before_stride,
+    entering,
+    labelled,
+    norm,
+    pad_layer,
+    rebanded,
+    trunk,
+)
 from keras_effconv.applications.resnet import FILTERS, depths, label, pool, stem, stem_names, top, widened
 from keras_effconv.applications.resnet_blocks import EPSILON, ResidualOptions, gated
 from keras_effconv.applications.scaling import pixels

@@ -60,9 +60,7 @@ def names_of(convolutions):
     >>> names_of((1, 2))
     (('block1_conv1',), ('block2_conv1', 'block2_conv2'))
     """
-    return tuple(
-        tuple(f"block{i}_conv{j}" for j in range(1, count + 1)) for i, count in enumerate(convolutions, 1)
-    )
+    return tuple(tuple(f"block{i}_conv{j}" for j in range(1, count + 1)) for i, count in enumerate(convolutions, 1))
 
 
 def body(x, kind, convolutions, block, width):

@@ -1,15 +1,16 @@
 """The papers' ways to count parameters and FLOPs. One FLOP is one multiply-accumulate in all of them."""
 
 import math
-import re
 from typing import NamedTuple
 
 import keras
 
+from keras_effconv.architecture import GATE, Block
 from keras_effconv.counting.calls import elements, positions
 from keras_effconv.feature_maps import bands
 from keras_effconv.layers import HetConv2D, OctConv2D, OctDepthwiseConv2D, SamePadding2D
 from keras_effconv.layers.octaves import DEPTH
+from keras_effconv.network_info import info_of
 
 
 class PaperCount(NamedTuple):
@@ -40,9 +41,9 @@ def calflops(counts):
     What the authors' counter CalFlops sees. Their networks are pre-activated: each convolution of a residual block
     reads through a ReLU of its own, the projection too. Strides behind octaves are pooling everywhere.
     """
-    blocks = [call for call in counts.calls if _in_block(call)]
-    relu = sum(_inputs_of(call, _is_conv) - _added_by_padding(call) for call in blocks)
-    relu += sum(_inputs_of(call, _is_relu) for call in counts.calls if not _in_block(call) and call.name != "post_relu")
+    inside, outside = _by_block(counts)
+    relu = sum(_inputs_of(call, _is_conv) - _added_by_padding(call) for call in inside)
+    relu += sum(_inputs_of(call, _is_relu) for call in outside)
     relu += sum(_inputs_of(call, _is_global_pooling) for call in counts.calls if not _gates(call))
     return PaperCount(counts.trainable_params, counts.macs + relu + _biases(counts) + _pooling(counts, window=2))
 
@@ -53,8 +54,8 @@ def calflops_gluon(counts):
     Of the ReLUs it sees those of the stem (not ReLU6, which is a clip), and not the pooling of MobileNet's head. High
     to low at stride 2 is one 4 x 4 pool there.
     """
-    stem = [call for call in counts.calls if re.match(r"(conv|pool)1_", call.name)]
-    relu = sum(_inputs_of(call, _is_relu) for call in stem)
+    stem = Block("stem", _architecture(counts).stem)
+    relu = sum(_inputs_of(call, _is_relu) for call in counts.calls if stem.holds(_own_name(call)))
     return PaperCount(counts.trainable_params, counts.macs + relu + _biases(counts) + _pooling(counts, window=4))
 
 
@@ -67,13 +68,26 @@ def _added_by_padding(call):
     return elements(call.outputs) - elements(call.inputs) if padding else 0
 
 
-def _in_block(call):
-    return re.match(r"conv\d+_block|conv_dw_|block_", call.name) is not None
+def _architecture(counts):
+    return info_of(counts.model).architecture
+
+
+def _own_name(call):
+    """The name of a call's operation without those of the models that it is nested in."""
+    return call.name.rpartition("/")[2]
+
+
+def _by_block(counts):
+    """The calls inside of the network's blocks, and the others."""
+    blocks, sorted_calls = _architecture(counts).blocks, ([], [])
+    for call in counts.calls:
+        sorted_calls[not any(block.holds(_own_name(call)) for block in blocks)].append(call)
+    return sorted_calls
 
 
 def _gates(call):
     """Whether the call is part of squeeze-and-excite."""
-    return "_se_" in call.name
+    return f"_{GATE}" in call.name
 
 
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D)
@@ -84,8 +98,9 @@ def _is_conv(layer):
 
 
 def _is_relu(layer):
-    relu = isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.relu
-    return relu or isinstance(layer, keras.layers.ReLU)
+    if isinstance(layer, keras.layers.ReLU):
+        return layer.max_value is None  # ReLU6 is a clip
+    return isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.relu
 
 
 def _is_global_pooling(layer):
@@ -102,12 +117,12 @@ def _biases(counts):
 def _pooling(counts, window):
     """The window's operations for each number that is written; for global pooling the numbers that are read."""
     octaves = any(isinstance(call.operation, (OctConv2D, OctDepthwiseConv2D)) for call in counts.calls)
-    total = 0
+    inside, total = {id(call) for call in _by_block(counts)[0]}, 0
     for call in counts.calls:
         layer = call.operation
         if isinstance(layer, (OctConv2D, OctDepthwiseConv2D)):
             total += _octave_pooling(layer, call, window)
-        elif octaves and _is_conv(layer) and _in_block(call) and max(layer.strides) > 1:
+        elif octaves and _is_conv(layer) and id(call) in inside and max(layer.strides) > 1:
             total += 4 * positions(call.outputs) * call.inputs[-1]
         elif isinstance(layer, (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)):
             total += elements(call.outputs) * math.prod(layer.pool_size)

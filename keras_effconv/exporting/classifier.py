@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_effconv.preprocessing import Preprocessing, preprocessing_for
+from keras_effconv.network_info import preprocessing_for
+from keras_effconv.preprocessing import Preprocessing
 
 BATCH = 16
 

@@ -8,6 +8,8 @@ from keras_effconv.feature_maps import channels, lift
 from keras_effconv.kinds.conv import Conv
 from keras_effconv.utils.arguments import positive
 
+SPATIAL, BETWEEN = "_gwc", "_gwc_bn"  # in the names of the k x k convolution and of the normalization behind it
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class GWCPWC(Conv):
@@ -29,8 +31,8 @@ class GWCPWC(Conv):
         if kernel_size in (1, (1, 1)) or groups > 1:
             return super().conv(x, filters, kernel_size, strides, pad, name=name, groups=groups, **config)
         config["use_bias"] = False
-        x = self._spatial(x, kernel_size, strides, pad, f"{name}_gwc", config)
-        x = lift(layers.BatchNormalization, x, name=f"{name}_gwc_bn")
+        x = self._spatial(x, kernel_size, strides, pad, f"{name}{SPATIAL}", config)
+        x = lift(layers.BatchNormalization, x, name=f"{name}{BETWEEN}")
         return super().conv(x, filters, 1, name=name, **config)
 
     def _spatial(self, x, kernel_size, strides, pad, name, config):

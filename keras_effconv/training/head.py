@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from keras_effconv.training.network import HEAD
 from keras_effconv.utils.extras import require
 
 ITERATIONS = 500  # of L-BFGS, at most; some dozens are usual
@@ -44,7 +45,7 @@ def _room(rows, columns):
 
 
 def fit_head(model, recipe, train, validation):
-    """Fit the layer `predictions` of a model to cached features: logistic regression, the usual linear probe.
+    """Fit the head of a model to cached features: logistic regression, the usual linear probe.
 
     scikit-learn's is a convex problem solved to its end: no rate, no epochs, nothing drawn. Features are shifted and
     scaled to mean 0 and, all together, to variance 1, so that `head_c` means the same for all networks. The logits are
@@ -68,7 +69,7 @@ def fit_head(model, recipe, train, validation):
     with warnings.catch_warnings():  # of a fit that is not quite at its end
         warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
         regression.fit((train[0] - mean) / scale, train[1])
-    layer = model.get_layer("predictions")
+    layer = model.get_layer(HEAD)
     kernel, bias = _softmax_weights(regression, layer.units)
     kernel /= scale
     bias -= mean @ kernel

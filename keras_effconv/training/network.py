@@ -3,14 +3,15 @@
 import dataclasses
 import inspect
 import os
-import re
 
 import keras
 from keras import layers
 
 from keras_effconv import applications, kinds, zoo
+from keras_effconv.graph import owner_of
+from keras_effconv.network_info import info_of
 
-BLOCK = re.compile(r"conv_(?:dw|pw|pad)_(?P<pair>\d+)|conv\d+_block\d+|block_?\d+[a-z]?|expanded_conv|Conv_1|stem|top")
+HEAD = "predictions"  # the layer of a classifier that training fits first
 
 
 def check(recipe):
@@ -50,19 +51,25 @@ def backbone(recipe):
         **{**options, **recipe.options},
     )
     # The weights say what they want of an image; it is known when they are read.
-    preparing.preprocessing = network.preprocessing.sampled(wanted.crop, wanted.interpolation)
+    preparing.preprocessing = info_of(network).preprocessing.sampled(wanted.crop, wanted.interpolation)
     return network
 
 
 def classifier(features, classes, dropout, name):
     """A head on a backbone: dropout and a softmax layer."""
     x = layers.Dropout(dropout, name="top_dropout")(features.output)
-    x = layers.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
+    x = layers.Dense(classes, activation="softmax", dtype="float32", name=HEAD)(x)
     return keras.Model(features.input, x, name=name)
 
 
 def blocks(model):
-    """The blocks of a network, in order: dict of name -> layers. What lies before the first is in none.
+    """Return the blocks of a network, in order: dict of name -> layers. The stem is one, what follows the blocks too.
+
+    Args:
+        model: `keras.Model` of this package, or with its layers.
+
+    Raises:
+        ValueError: for a model without a network of this package.
 
     Example:
 
@@ -70,12 +77,12 @@ def blocks(model):
     >>> list(blocks(keras_effconv.VGG16CIFAR(weights=None)))
     ['block1', 'block2', 'block3', 'block4', 'block5']
     """
-    found = {}
-    for layer in model.layers:
-        match = BLOCK.match(layer.name)
-        if match and layer.name != "top_dropout":
-            found.setdefault(f"conv_{match['pair']}" if match["pair"] else match[0], []).append(layer)
-    return found
+    info = info_of(model)
+    layers_in = {
+        part.name: [layer for layer in owner_of(model, info).layers if part.holds(layer.name)]
+        for part in info.architecture.parts()
+    }
+    return {name: part for name, part in layers_in.items() if part}
 
 
 def unfreeze(model, count, freeze_norm=True):
@@ -92,7 +99,7 @@ def unfreeze(model, count, freeze_norm=True):
     by_name = blocks(model)
     chosen = list(by_name)[-count:] if count > 0 else list(by_name) if count else []
     trained = [layer for name in chosen for layer in by_name[name]]
-    names = {layer.name for layer in (model.layers if count < 0 else trained)} | {"predictions"}
+    names = {layer.name for layer in (model.layers if count < 0 else trained)} | {HEAD}
     for layer in model.layers:
         frozen = freeze_norm and isinstance(layer, layers.BatchNormalization)
         layer.trainable = layer.name in names and not frozen

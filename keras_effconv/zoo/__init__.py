@@ -3,8 +3,9 @@
 from keras_effconv.zoo.classes import decode_predictions, imagenet_classes
 from keras_effconv.zoo.fetching.download import WeightsUnavailable
 from keras_effconv.zoo.fetching.sources import locate, verify
-from keras_effconv.zoo.loading import load, load_weights
-from keras_effconv.zoo.pour import LoadReport, pour
+from keras_effconv.zoo.load_report import LoadReport
+from keras_effconv.zoo.loading import Source, load, load_weights, resolve
+from keras_effconv.zoo.pour import pour
 from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.records import RECORDS, Record, find, tags
 from keras_effconv.zoo.table import list_sets as list
@@ -15,6 +16,7 @@ __all__ = [
     "FormatError",
     "LoadReport",
     "Record",
+    "Source",
     "WeightsUnavailable",
     "can_fit",
     "decode_predictions",
@@ -26,6 +28,7 @@ __all__ = [
     "load_weights",
     "locate",
     "pour",
+    "resolve",
     "tags",
     "verify",
 ]

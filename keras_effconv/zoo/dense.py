@@ -5,16 +5,15 @@ import re
 import keras
 import numpy as np
 
-from keras_effconv.zoo.names import check_bands, family, join, rename
+from keras_effconv.zoo.names import check_bands, join, rename
 
-DEPTHWISE = re.compile(r"(.*dwconv|conv_dw_\d+|.*_depthwise)/kernel(@.*)?")
 # The OctConv authors write the scale of 1 and the offset of 0 of normalisation that has neither.
 IGNORED = re.compile(
     r".*num_batches_tracked(@[hl])?|.*/seed_generator_state|normalization/count|.*_pre_bn/(gamma|beta)@[hl]"
 )
 
 
-def to_dense(variables, layout, producer, model):
+def to_dense(variables, layout, producer, model, info):
     """A file's variables in our names and layouts, and what had to be adapted for the network to compute the same.
 
     Args:
@@ -22,16 +21,18 @@ def to_dense(variables, layout, producer, model):
         layout: str, of the kernels in the file: `"HWIO"` or `"OIHW"`.
         producer: a `Producer`.
         model: the model that the variables are for.
+        info: its `NetworkInfo`.
 
     Returns:
         A pair: dict of "layer/variable" -> array, and a list of (layers, rule).
     """
-    rows, dense, notes = producer.rows(family(model.design.name).labels(model)), {}, []
+    rows, dense, notes = producer.rows(info.architecture), {}, []
     for name in tuple(variables):
         value, ours = variables.pop(name), rename(name, rows)
         if not IGNORED.fullmatch(ours):
-            dense[ours] = np.asarray(value) if layout == "HWIO" else transposed(ours, np.asarray(value))
-    check_bands(dense, model)
+            depthwise = ours.partition("/")[0] in info.architecture.depthwise
+            dense[ours] = np.asarray(value) if layout == "HWIO" else transposed(np.asarray(value), depthwise)
+    check_bands(dense, model, info.conv)
     dense = join(dense)
     if producer.convert:
         dense = {name: producer.convert(name, value, model) for name, value in dense.items()}
@@ -42,16 +43,16 @@ def to_dense(variables, layout, producer, model):
     return dense, notes
 
 
-def transposed(name, value):
-    """A torch kernel in Keras' layout: OIHW -> HWIO, (C, 1, k, k) -> (k, k, C, 1), and dense kernels transposed.
+def transposed(value, depthwise=False):
+    """A torch kernel in Keras' layout: OIHW -> HWIO, depthwise (C, 1, k, k) -> (k, k, C, 1), dense kernels transposed.
 
-    >>> transposed("stem_conv/kernel", np.zeros((8, 3, 5, 5))).shape
-    (5, 5, 3, 8)
-    >>> transposed("block1a_dwconv/kernel", np.zeros((8, 1, 5, 5))).shape, transposed("a/bias", np.zeros(4)).shape
-    ((5, 5, 8, 1), (4,))
+    >>> transposed(np.zeros((8, 3, 5, 5))).shape, transposed(np.zeros(4)).shape
+    ((5, 5, 3, 8), (4,))
+    >>> transposed(np.zeros((8, 1, 5, 5)), depthwise=True).shape
+    (5, 5, 8, 1)
     """
     if value.ndim == 4:
-        return value.transpose((2, 3, 0, 1) if DEPTHWISE.fullmatch(name) else (2, 3, 1, 0))
+        return value.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
     return value.T if value.ndim == 2 else value
 
 
@@ -78,7 +79,7 @@ def _change_epsilon(dense, model, epsilon, notes):
     notes += [(name.split("/")[0], rule) for name in names]
 
 
-def set_normalization(dense, wanted):
+def set_normalization(dense, layer, wanted):
     """The constants of an EfficientNet's own normalisation, on the scale 0..1.
 
     A file that has none gets the set's. Keras' published EfficientNets hold the deviation under the name `variance`
@@ -86,10 +87,11 @@ def set_normalization(dense, wanted):
 
     Args:
         dense: dict of "layer/variable" -> array; changed.
+        layer: str, the name of the layer.
         wanted: a `Preprocessing`.
     """
     std = np.array(wanted.std, "float32") / 255
-    found = dense.get("normalization/variance")
-    dense.setdefault("normalization/mean", np.array(wanted.mean, "float32") / 255)
+    found = dense.get(f"{layer}/variance")
+    dense.setdefault(f"{layer}/mean", np.array(wanted.mean, "float32") / 255)
     if found is None or (found.shape == std.shape and np.allclose(found, std, rtol=1e-3)):
-        dense["normalization/variance"] = np.square(std)
+        dense[f"{layer}/variance"] = np.square(std)

@@ -48,12 +48,13 @@ def in_bands(names):
     return any(LOW.search(name) for name in names)
 
 
-def check_bands(dense, model):
+def check_bands(dense, model, conv):
     """Raise a `ValueError` where a file's convolutions read other bands than the model's: shapes do not tell.
 
     Args:
         dense: dict of name -> array, before `join`.
-        model: the model that the variables are for; any, where the file has no low band.
+        model: the model that the variables are for; any if the file has no low band.
+        conv: str, the model's kind.
     """
     paths = {name: PATH.fullmatch(name) for name in dense}
     low = {
@@ -67,7 +68,7 @@ def check_bands(dense, model):
         if theirs != ours:
             raise ValueError(
                 f"expected the bands of the file, in which {layer.name} reads {theirs} channels at half the "
-                f"resolution, received a model in which it reads {ours}: `conv` is {model.kind!r}"
+                f"resolution, received a model in which it reads {ours}: `conv` is {conv}"
             )
 
 

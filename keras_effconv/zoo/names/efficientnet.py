@@ -6,7 +6,6 @@ from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
 from keras_effconv.zoo.names.producer import TORCH, Producer, numbered
 
 
-
 def letter(match):
     """Stage and position, both from 0: `blocks.1.0.` -> `block2a_`."""
     return f"block{int(match[1]) + 1}{string.ascii_lowercase[int(match[2])]}_"

@@ -5,7 +5,6 @@ from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
 from keras_effconv.zoo.names.producer import TORCH, Producer
 
 
-
 def prefix(match):
     """Stage from 1 and position from 0: `layer1.0.` -> `conv2_block1_`."""
     return f"conv{int(match[1]) + 1}_block{int(match[2]) + 1}_"

@@ -6,7 +6,6 @@ from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
 from keras_effconv.zoo.names.producer import TORCH, Producer
 
 
-
 def keras(architecture):
     """Ours; Keras 1 wrote `block1_conv1_W_1`."""
     del architecture

@@ -1,34 +1,81 @@
-"""Expansion and depthwise kernels of a plain inverted residual block, as the one kernel of a HetConv."""
+"""A pair of plain convolutions, one of them depthwise, as the one kernel of a HetConv.
+
+The activation between the two is replaced by the line nearest to it for what normalization makes of its input, a
+Gaussian with mean beta and deviation gamma; the rest is linear. What is constant goes into the mean of the
+normalization that follows, and so does the size of each filter: the product of two trained kernels is hundreds of times
+smaller than a kernel that is trained from the start, and one step of Adam would drown it.
+"""
 
 import keras
 import numpy as np
 
+STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
 
-def fuse(layer, depthwise, state):
-    """An expansion, its normalisation and a depthwise kernel (k, k, N, 1) -> one dense kernel (k, k, M, N).
 
-    The activation between them is replaced by the line nearest to it for what normalisation makes of its input, a
-    Gaussian with mean beta and deviation gamma. The constant goes into the mean of the normalisation that follows, and
-    so does the size of each filter: the product of two trained kernels is hundreds of times smaller than a kernel that
-    is trained from the start, and one step of Adam would drown it.
+def fuse(layer, pair, state):
+    """Return the dense kernel (k, k, M, N) of a pair of convolutions; the normalization behind it is changed.
+
+    Args:
+        layer: `HetConv2D` that has the name of the pair's second convolution.
+        pair: `Pair`.
+        state: `Pouring`, which has the kernels and statistics of the plain network.
+
+    Returns:
+        Array, or `None` if something is missing, which the state then knows.
     """
-    prefix = layer.name.removesuffix("dwconv")
-    expand = state.take(f"{prefix}expand_conv/kernel")
-    names = ("gamma", "beta", "moving_mean", "moving_variance")
-    statistics = [state.take(f"{prefix}expand_bn/{name}") for name in names]
-    if expand is None or any(value is None for value in statistics):
+    first, second = (state.take(f"{unit.conv}/kernel") for unit in pair)
+    statistics = [state.take(f"{pair.first.norm}/{name}") for name in STATISTICS]
+    if any(value is None for value in (first, second, *statistics)):
         return None
-    gamma, beta, mean, variance = statistics
-    scale = gamma / np.sqrt(variance + state.model.get_layer(f"{prefix}bn").epsilon)
-    slope, offset = best_line(state.model.get_layer(f"{prefix}activation").activation, beta, np.abs(gamma))
-    constant = slope * (beta - mean * scale) + offset
-    kernel = depthwise[..., 0][:, :, None] * (expand[0, 0] * (slope * scale))
+    norm = state.model.get_layer(pair.second.norm)
+    line = line_through(*statistics, norm.epsilon, state.model.get_layer(pair.second.activation))
+    depthwise_first = np.shape(first)[:2] != (1, 1)
+    kernel, constant = (separable if depthwise_first else expanded)(first, second, *line)
     gain = gain_to_initial(kernel, 2 * layer.filters / layer.weights_per_position)
-    mean, variance = (f"{prefix}bn/{name}" for name in ("moving_mean", "moving_variance"))
-    state.dense[mean] = gain * (state.dense[mean] - depthwise[..., 0].sum((0, 1)) * constant)
-    epsilon = state.model.get_layer(f"{prefix}bn").epsilon  # is added to the variance whatever the gain: put right
-    state.dense[variance] = np.maximum(gain**2 * (state.dense[variance] + epsilon) - epsilon, 0)
+    _rescale(state.dense, pair.second.norm, gain, constant, norm.epsilon)
     return gain * kernel
+
+
+def expanded(expansion, depthwise, slope, constant):
+    """A 1 x 1 convolution and a depthwise one behind it, and the line between: (kernel, constant of each filter).
+
+    Args:
+        expansion: (1, 1, M, N).
+        depthwise: (k, k, N, 1).
+        slope: (N,).
+        constant: (N,).
+    """
+    kernel = depthwise[..., 0][:, :, None] * (expansion[0, 0] * slope)
+    return kernel, depthwise[..., 0].sum((0, 1)) * constant
+
+
+def separable(depthwise, pointwise, slope, constant):
+    """A depthwise convolution and a 1 x 1 behind it, and the line between: (kernel, constant of each filter).
+
+    Args:
+        depthwise: (k, k, M, m).
+        pointwise: (1, 1, M * m, N).
+        slope: (M * m,).
+        constant: (M * m,).
+    """
+    channels, multiplier = depthwise.shape[2:]
+    columns = (slope[:, None] * pointwise[0, 0]).reshape(channels, multiplier, -1)
+    return np.einsum("yxcm,cmn->yxcn", depthwise, columns), constant @ pointwise[0, 0]
+
+
+def line_through(gamma, beta, mean, variance, epsilon, activation):
+    """Slope and constant, per channel, of normalization and the line that replaces the activation behind it."""
+    scale = gamma / np.sqrt(variance + epsilon)
+    slope, offset = best_line(activation, beta, np.abs(gamma))
+    return slope * scale, slope * (beta - mean * scale) + offset
+
+
+def _rescale(dense, norm, gain, constant, epsilon):
+    """Let a normalization expect what is `gain` times as large, and without the constant."""
+    mean, variance = f"{norm}/moving_mean", f"{norm}/moving_variance"
+    dense[mean] = gain * (dense[mean] - constant)
+    # epsilon is added to the variance whatever the gain: put right
+    dense[variance] = np.maximum(gain**2 * (dense[variance] + epsilon) - epsilon, 0)
 
 
 def gain_to_initial(kernel, variance):

@@ -1,0 +1,188 @@
+"""Which network a model is, and what its weights want of an image: facts that stay with every model."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_effconv.architecture import ARCHITECTURES
+from keras_effconv.graph import ahead_of, functional_of, layers_of
+from keras_effconv.preprocessing import ImagePreprocessing, Preprocessing
+from keras_effconv.utils.suggestions import did_you_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """Which network a model is: what a weight set must have been trained for.
+
+    Args:
+        name: str, of the constructor.
+        options: dict of the family's options, and `conv`, the repr of the kind.
+        defaults: dict of the options' defaults.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+
+    @property
+    def architecture(self):
+        """The `Architecture` of the design.
+
+        Raises:
+            ValueError: if no network of that name was published in this process.
+        """
+        if self.name not in ARCHITECTURES:
+            raise ValueError(
+                f"`model` must be of a published network: import the module that publishes it first. "
+                f"Received: {self.name!r}{did_you_mean(self.name, ARCHITECTURES)}"
+            )
+        return _architecture(self.name, tuple(sorted((key, self.options[key]) for key in self.defaults)))
+
+    def differences(self, wanted):
+        """Return the options that are other than wanted, as texts; a setting that is not named is the default.
+
+        Args:
+            wanted: dict of options.
+        """
+        wanted = {**{key: self.defaults[key] for key in self.architecture.settings}, **wanted}
+        other = [key for key, value in wanted.items() if self.options.get(key) != value]
+        return [f"{key}={wanted[key]!r} (received {self.options.get(key)!r})" for key in other]
+
+
+@functools.lru_cache(maxsize=64)
+def _architecture(name, options):
+    return ARCHITECTURES[name](dict(options))
+
+
+@keras.saving.register_keras_serializable(package="keras_effconv")
+class NetworkInfo(keras.layers.Layer):
+    """Return the image as it is; the configuration says which network follows.
+
+    A network of this package has one behind its input. So what a model is stays with it when it is saved, loaded,
+    cloned, put into another model, or cut.
+
+    Args:
+        design: `Design`, or a dict of its fields.
+        preprocessing: `Preprocessing` that the weights want, or a dict of its fields.
+        ends: dict from stride to the last feature map of it: a dict from band to (name of its layer, index of the
+            output), where a plain tensor is `"high"`.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> info_of(keras_effconv.ResNet20(weights=None)).design.name
+    'ResNet20'
+    """
+
+    def __init__(self, design, preprocessing, ends=None, **layer_arguments):
+        super().__init__(autocast=False, **{"name": "network", **layer_arguments})
+        self.design = design if isinstance(design, Design) else Design(**design)
+        self.preprocessing = (
+            preprocessing if isinstance(preprocessing, Preprocessing) else Preprocessing(**_tuples(preprocessing))
+        )
+        self.ends = {int(stride): _tuples(bands) for stride, bands in (ends or {}).items()}
+
+    @property
+    def architecture(self):
+        """The `Architecture` of the design."""
+        return self.design.architecture
+
+    @property
+    def conv(self):
+        """The kind of convolution, as its repr."""
+        return self.design.options["conv"]
+
+    def call(self, image):
+        return image
+
+    def compute_output_spec(self, image):
+        return keras.KerasTensor(image.shape, image.dtype)
+
+    def get_config(self):
+        own = {
+            "design": {
+                "name": self.design.name,
+                "options": dict(self.design.options),
+                "defaults": dict(self.design.defaults),
+            },
+            "preprocessing": dataclasses.asdict(self.preprocessing),
+            "ends": {
+                str(stride): {band: list(end) for band, end in bands.items()} for stride, bands in self.ends.items()
+            },
+        }
+        return {**super().get_config(), **own}
+
+
+def _tuples(config):
+    """Lists, as a file has them, as tuples again."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+
+
+def info_of(model, required=True):
+    """Return the `NetworkInfo` in a model, wherever it lies.
+
+    Args:
+        model: `keras.Model` of this package, or one that has it inside.
+        required: bool; whether a model without one is an error. Default `True`; else the result is `None`.
+
+    Raises:
+        ValueError: if there is none and it is required, or more than one.
+    """
+    infos = [layer for layer in layers_of(model) if isinstance(layer, NetworkInfo)]
+    if len(infos) > 1:
+        names = ", ".join(info.design.name for info in infos)
+        raise ValueError(f"`model` must have one network of keras_effconv. Received: {model.name!r} with {names}")
+    if not infos and required:
+        raise ValueError(f"`model` must be, or hold, a network of keras_effconv. Received: model={model.name!r}")
+    return infos[0] if infos else None
+
+
+def preprocessing_for(model):
+    """Return the layer from RGB images (n, h, w, 3), 0..255, to what a model expects.
+
+    Args:
+        model: `keras.Model` of this package, or one that has it inside; also saved and loaded. A model that begins with
+            its own `ImagePreprocessing`, as fine-tuning makes it, gets the crop and resize only, so nothing is done
+            twice.
+
+    Returns:
+        An `ImagePreprocessing` layer.
+
+    Raises:
+        ValueError: for a model without a network of this package, or with layers ahead of it that may prepare the image
+            already.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> model = keras_effconv.EfficientNetLite0(weights=None)
+    >>> tuple(preprocessing_for(model)(keras.ops.ones((2, 300, 400, 3))).shape)
+    (2, 224, 224, 3)
+    """
+    for layer in layers_of(model):
+        if isinstance(layer, ImagePreprocessing):
+            return dataclasses.replace(layer.preprocessing, inside=True).layer()
+    info = info_of(model)
+    if functional_of(model) is None:
+        raise ValueError(
+            f"`model` must be functional or sequential to be looked into. Received: {type(model).__name__}"
+        )
+    ahead = [layer.name for layer in ahead_of(model, info) if not _is_transparent(layer)]
+    if ahead:
+        raise ValueError(
+            "`model` must have no layers between its input and its network that may prepare the image already "
+            f"(begin with `keras_effconv.ImagePreprocessing` instead). Received: model={model.name!r} with "
+            f"{', '.join(ahead)}"
+        )
+    side = model.inputs[0].shape[1]
+    return (info.preprocessing if side is None else info.preprocessing.at(side)).layer()
+
+
+def _is_transparent(layer):
+    """Whether an image is the same image behind a layer: random changes, which act in training only."""
+    return isinstance(layer, (keras.layers.Identity, keras.layers.Pipeline)) or type(layer).__name__.startswith(
+        "Random"
+    )
