@@ -11,6 +11,7 @@ from keras_effconv.counting.macs import macs_of
 from keras_effconv.counting.papers import CONVENTIONS
 from keras_effconv.utils.arguments import one_of
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.text_table import aligned
 
 
 class LayerCount(NamedTuple):
@@ -97,15 +98,11 @@ class ModelCount:
         ]
         sums = (self.params, self.macs, self.macs_executed, self.activations)
         rows.append((self.name, f"{len(rows)} rows", "", *map(_number, sums)))
-        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-        lines = [
-            "  ".join(text.ljust(w) if i < 3 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths)))
-            for row in [head, tuple("-" * w for w in widths), *rows]
-        ]
+        lines = [aligned([head, *rows], right=range(3, len(head)), rule=True)]
         lines.append(f"trainable parameters: {self.trainable_params:,}")
         if self.uncounted:
             lines.append(f"NOT COUNTED, no rule is known: {', '.join(self.uncounted)}")
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join(lines)
 
 
 def _number(value):
