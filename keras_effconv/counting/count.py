@@ -4,11 +4,14 @@ import dataclasses
 import math
 from typing import NamedTuple
 
-from keras_effconv.counting.calls import calls_of, elements
+import keras
+
+from keras_effconv.counting.calls import Call, calls_of, elements
 from keras_effconv.counting.macs import macs_of
 from keras_effconv.counting.papers import CONVENTIONS
 from keras_effconv.utils.arguments import one_of
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.text_table import aligned
 
 
 class LayerCount(NamedTuple):
@@ -46,7 +49,9 @@ class ModelCount:
         macs_executed: int, with what execution forms compute beyond the definition.
         activations: int, the numbers that convolutions and dense layers write.
         layers: tuple of `LayerCount`, the calls that have weights or multiply-accumulates.
-        uncounted: tuple of names: what no rule knows, so that `macs` lacks it.
+        uncounted: tuple of str, the names of layers for which no rule is known, so that `macs` lacks theirs.
+        calls: tuple of `Call`, every call of a layer or operation.
+        model: `keras.Model`, the counted one.
     """
 
     name: str
@@ -57,7 +62,8 @@ class ModelCount:
     activations: int
     layers: tuple[LayerCount, ...]
     uncounted: tuple[str, ...]
-    calls: tuple = dataclasses.field(repr=False, compare=False, default=())
+    calls: tuple[Call, ...] = dataclasses.field(repr=False, compare=False, default=())
+    model: keras.Model | None = dataclasses.field(repr=False, compare=False, default=None)
 
     def under(self, convention):
         """Parameters and FLOPs as a paper counts them.
@@ -73,7 +79,7 @@ class ModelCount:
 
     def to_dict(self):
         """The counts as a dict that JSON can hold, with a list of dicts as `layers`."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "calls"}
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("calls", "model")}
         return {**fields, "layers": [row._asdict() for row in self.layers], "uncounted": list(self.uncounted)}
 
     def to_pandas(self):
@@ -92,15 +98,11 @@ class ModelCount:
         ]
         sums = (self.params, self.macs, self.macs_executed, self.activations)
         rows.append((self.name, f"{len(rows)} rows", "", *map(_number, sums)))
-        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-        lines = [
-            "  ".join(text.ljust(w) if i < 3 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths)))
-            for row in [head, tuple("-" * w for w in widths), *rows]
-        ]
+        lines = [aligned([head, *rows], right=range(3, len(head)), rule=True)]
         lines.append(f"trainable parameters: {self.trainable_params:,}")
         if self.uncounted:
             lines.append(f"NOT COUNTED, no rule is known: {', '.join(self.uncounted)}")
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join(lines)
 
 
 def _number(value):
@@ -150,7 +152,7 @@ def count(model, input_shape=None):
     sums = (sum(getattr(row, field) or 0 for row in rows) for field in ("macs", "macs_executed", "activations"))
     uncounted = tuple(row.name for row in rows if row.macs is None)
     sizes = (_size(model.weights), _size(model.trainable_weights))
-    return ModelCount(model.name, *sizes, *sums, tuple(rows), uncounted, tuple(calls))
+    return ModelCount(model.name, *sizes, *sums, tuple(rows), uncounted, tuple(calls), model)
 
 
 def _size(variables):

@@ -5,6 +5,10 @@ import keras
 from keras_effconv.graph import functional_of, walk, with_structure
 from keras_effconv.inference.kernels import FORMS, bias_of
 
+# Layers that return what they read and only say something about the model. A rule need not know of them: they are taken
+# out of the steps, and `Graph.build` puts them right behind the input.
+MARKERS = ()
+
 
 class Step:
     """One call of a layer or operation.
@@ -88,6 +92,19 @@ class Graph:
         for step in self.steps:
             self.uses[id(step.operation)] = self.uses.get(id(step.operation), 0) + 1
         self._index()
+        self.markers = {id(value): [] for value in self.inputs}
+        for step in [step for step in self.steps if issubclass(step.kind, MARKERS)]:
+            self._lift(step)
+
+    def _lift(self, marker):
+        """Take a marker out of the steps, and note it at the input that its value comes from."""
+        value = marker.inputs[0]
+        while (writer := self.writer(value)) is not None:
+            value = writer.inputs[0]
+        noted = self.markers[id(value)]
+        if marker.operation not in [each.operation for each in noted]:  # of a nested model that is called again
+            noted.append(marker)
+        self.bypass(marker)
 
     def _visit(self, name, operation, args, kwargs):
         specs = operation.compute_output_spec(*args, **kwargs)
@@ -158,35 +175,46 @@ class Graph:
 
     def build(self):
         """A `keras.Model` of the steps, with copies of the layers."""
-        values, copies, names = {}, {}, set()
-        for value in self.inputs:
-            values[id(value)] = keras.Input(batch_shape=value.shape, dtype=value.dtype, name=value.name)
-            names.add(value.name)
+        inputs = [keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name) for x in self.inputs]
+        copies, values = _Copies({x.name for x in self.inputs}), {}
+        for old, new in zip(self.inputs, inputs):
+            for marker in self.markers[id(old)]:
+                new = copies.of(marker)(new)
+            values[id(old)] = new
         for step in self.steps:
             args, kwargs = keras.tree.map_structure(lambda x: values.get(id(x), x), (step.args, step.kwargs))
-            layer = copies.get(id(step.operation))
-            fresh = layer is None
-            if fresh:
-                layer = copies[id(step.operation)] = self._copy(step, names)
+            first, layer = id(step.operation) not in copies, copies.of(step)
             outputs = layer(*args, **kwargs)
-            if fresh and isinstance(layer, keras.layers.Layer):
+            if first and isinstance(layer, keras.layers.Layer):
                 step.transfer(layer)
             for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
                 values[id(old)] = new
-        inputs = with_structure(self.functional, [values[id(x)] for x in self.inputs])
         outputs = keras.tree.map_structure(lambda x: values[id(x)], self.outputs)
-        return keras.Model(inputs, outputs, name=self.name)
+        return keras.Model(with_structure(self.functional, inputs), outputs, name=self.name)
 
-    def _copy(self, step, names):
-        """The layer of a step under a name that is free: layers of nested models may share one."""
-        name, number = step.name, 0
-        while name in names:
-            number += 1
-            name = f"{step.name}_{number}"
-        names.add(name)
-        if not isinstance(step.operation, keras.layers.Layer) and name == step.name:
-            return step.operation
-        return step.layer(name)
+
+class _Copies(dict):
+    """The layers of a model that is built, by the id of the operation that each is copied from.
+
+    Args:
+        names: set of str, those that are taken.
+    """
+
+    def __init__(self, names):
+        super().__init__()
+        self.names = names
+
+    def of(self, step):
+        """The layer of a step, under a name of its own: layers of nested models may share one."""
+        if id(step.operation) not in self:
+            name, number = step.name, 0
+            while name in self.names:
+                number += 1
+                name = f"{step.name}_{number}"
+            self.names.add(name)
+            keep = not isinstance(step.operation, keras.layers.Layer) and name == step.name
+            self[id(step.operation)] = step.operation if keep else step.layer(name)
+        return self[id(step.operation)]
 
 
 def _is_plain_call(args, kwargs):

@@ -2,6 +2,7 @@
 
 import re
 
+from keras_effconv.utils.text_table import aligned
 from keras_effconv.zoo.records import RECORDS
 
 COLUMNS = ("model", "tag", "top", "pixels", "top-1 %", "params", "MACs", "licence", "options")
@@ -11,9 +12,7 @@ class Sets(tuple):
     """Records that print as a table."""
 
     def __str__(self):
-        rows = [COLUMNS, *(_row(record) for record in self)]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return aligned([COLUMNS, *map(_row, self)])
 
     __repr__ = __str__
 

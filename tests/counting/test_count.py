@@ -1,4 +1,4 @@
-"""Counts of any model; tests/test_papers.py has those of the papers."""
+"""Counts of any model; test_papers.py has those of the papers."""
 
 import json
 
@@ -68,3 +68,11 @@ def test_as_table_dict_and_frame():
 def test_an_unknown_convention_is_one_clear_line():
     with pytest.raises(ValueError, match="`convention` must be"):
         ke.count(ke.VGG16CIFAR(weights=None)).under("flops")
+
+
+def test_a_count_knows_the_calls_and_the_model():
+    model = ke.VGG16CIFAR(weights=None)
+    counts = ke.count(model)
+    assert counts.model is model and counts == ke.count(model) != ke.count(ke.ResNet20(weights=None))
+    assert {row.name for row in counts.layers} < {call.name for call in counts.calls}
+    assert not {"calls", "model"} & counts.to_dict().keys() and "Functional" not in repr(counts)

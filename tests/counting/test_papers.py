@@ -6,12 +6,12 @@ import re
 import paper_tables as tables
 import pytest
 from paper_rows import ROWS
-from paths import SHARED, needs
+from paths import ROOT
 
 import keras_effconv as ke
 
-GOLDEN = SHARED / "golden" / "paper_tables.json"
-EXPECTED = {row["id"]: row for row in json.loads(GOLDEN.read_text())} if GOLDEN.exists() else {}
+GOLDEN = ROOT / "tests" / "golden" / "paper_tables.json"
+EXPECTED = {row["id"]: row for row in json.loads(GOLDEN.read_text())}
 
 
 def marks(row):
@@ -20,12 +20,10 @@ def marks(row):
     return [pytest.mark.slow] if large else []
 
 
-@needs("golden")
 def test_no_row_is_missing():
     assert set(EXPECTED) == {row.id for row in ROWS}
 
 
-@needs("golden")
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id, marks=marks(row)) for row in ROWS])
 def test_a_row_of_the_papers(row):
     counts, expected = ke.count(tables.build(row)), EXPECTED[row.id]
