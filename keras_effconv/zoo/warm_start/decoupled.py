@@ -29,7 +29,7 @@ def fill_decoupled(layer, state):
     kernel = plain_kernel(pointwise, (*layer.kernel_size, channels, filters), state)
     if kernel is None:
         return
-    first, second = decouple(kernel, groups)
+    first, second = pair = decouple(kernel, groups)
     state.set(layer, layer.kernel, np.swapaxes(first, 2, 3) if depthwise else first)
     state.set(pointwise, pointwise.kernel, second)
     offsets = np.zeros(channels)
@@ -40,7 +40,7 @@ def fill_decoupled(layer, state):
         state.set(norm, variable, np.broadcast_to(neutral[variable.name], (channels,)))
     state.neutral.append(norm.name)
     rule = f"k x k in {'groups of one channel' if depthwise else f'{groups} groups'}, then 1 x 1: the nearest pair"
-    state.note(pointwise, rule, approximate=kept(kernel, groups) < 1 - 1e-6)
+    state.note(pointwise, rule, approximate=kept(kernel, pair, groups) < 1 - 1e-6)
 
 
 def _place_bias(layer, pointwise, state):

@@ -28,14 +28,24 @@ def decouple(kernel, groups):
     rows, columns, channels, filters = kernel.shape
     size = channels // groups
     matrices = np.moveaxis(kernel.reshape(rows * columns, groups, size, filters), 1, 0).reshape(groups, -1, filters)
-    left, values, right = np.linalg.svd(matrices.astype("float64"), full_matrices=False)
-    rank = min(size, values.shape[1])
-    root = np.sqrt(values[:, :rank])
+    matrices = matrices.astype("float64")
+    rank = min(size, filters)
+    values, right = _leading(matrices, rank)
+    root = np.sqrt(np.where(values > 1e-7 * values.max(initial=1e-30), values, 0))
     spatial, pointwise = np.zeros((groups, matrices.shape[1], size)), np.zeros((groups, size, filters))
-    spatial[..., :rank] = left[..., :rank] * root[:, None]
-    pointwise[:, :rank] = root[..., None] * right[:, :rank]
+    spatial[..., :rank] = matrices @ np.swapaxes(right, 1, 2) / np.where(root > 0, root, np.inf)[:, None]
+    pointwise[:, :rank] = root[..., None] * right
     spatial = np.moveaxis(spatial.reshape(groups, rows, columns, size, size), 0, -2)
     return spatial.reshape(rows, columns, size, channels), pointwise.reshape(1, 1, channels, filters)
+
+
+def _leading(matrices, rank):
+    """The largest singular values (n, rank) of matrices (n, a, b) and their right vectors (n, rank, b)."""
+    if matrices.shape[1] <= matrices.shape[2]:
+        _, values, right = np.linalg.svd(matrices, full_matrices=False)
+        return values[:, :rank], right[:, :rank]
+    squares, right = np.linalg.eigh(np.swapaxes(matrices, 1, 2) @ matrices)  # of tall ones: far cheaper
+    return np.sqrt(np.maximum(squares[:, ::-1][:, :rank], 0)), np.swapaxes(right[..., ::-1][..., :rank], 1, 2)
 
 
 def couple(spatial, pointwise, groups):
@@ -46,7 +56,6 @@ def couple(spatial, pointwise, groups):
     return kernel.reshape(rows, columns, groups * size, -1)
 
 
-def kept(kernel, groups):
-    """Return the share of a kernel's sum of squares that `decouple` keeps, 0 to 1."""
-    near = couple(*decouple(kernel, groups), groups)
-    return float(1 - np.square(kernel - near).sum() / max(np.square(kernel).sum(), 1e-30))
+def kept(kernel, pair, groups):
+    """Return the share of a kernel's sum of squares that a pair keeps, 0 to 1."""
+    return float(1 - np.square(kernel - couple(*pair, groups)).sum() / max(np.square(kernel).sum(), 1e-30))
