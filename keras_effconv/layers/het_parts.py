@@ -136,31 +136,3 @@ def scatter_narrow(run, kernel, total):
 def _rows_and_first(run, start, stop):
     """Two small vectors to compare, so that no (M, N) mask becomes a constant of an exported graph."""
     return ops.expand_dims(ops.arange(start, stop, dtype="int32"), 1), ops.cast(run.first_rows()[None], "int32")
-
-
-def dense_from(kernel, pointwise, parts, layout, channels, filters):
-    runs = runs_of(channels, filters, parts)
-    run_filters = [run.parts * run.filters for run in runs]
-    wide = unpack(ops.convert_to_tensor(kernel), [run.channels for run in runs], run_filters)
-    columns = [scatter_wide(run, k, channels) for run, k in zip(runs, wide)]
-    dense = np.array(ops.convert_to_numpy(ops.concatenate(columns, axis=-1)))
-    narrow = unpack(ops.convert_to_tensor(pointwise), [channels - run.channels for run in runs], run_filters)
-    dense[center(dense.shape[:2])] += ops.convert_to_numpy(
-        ops.concatenate([scatter_narrow(r, k, channels) for r, k in zip(runs, narrow)], axis=-1)
-    )
-    for axis, count in ((2, channels), (3, filters)):
-        order = part_order(count, parts, layout)
-        dense = dense if order is None else np.take(dense, np.argsort(order), axis)
-    return dense
-
-
-def parts_of(kernel_shape, pointwise_shape, channels, filters):
-    found = []
-    for parts in range(2, max(channels, filters) + 1):
-        runs = runs_of(channels, filters, parts)
-        f = [run.parts * run.filters for run in runs]
-        if tuple(kernel_shape[2:]) == stored_shape([r.channels for r in runs], f) and tuple(
-            pointwise_shape
-        ) == stored_shape([channels - r.channels for r in runs], f):
-            found.append(parts)
-    return found
