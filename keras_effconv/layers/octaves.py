@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_effconv.feature_maps import half
-from keras_effconv.layers.backend import add
+from keras_effconv.layers.backend import add, up_sample
 
 DEPTH = {"high": 0, "low": 1}
 
@@ -14,23 +14,6 @@ def pool(x, octaves):
     for _ in range(octaves):
         x = ops.average_pool(x, 2, 2, padding="same", data_format="channels_last")
     return x
-
-
-def up_sample(x):
-    """(n, h, w, c) -> (n, 2 h, 2 w, c), nearest."""
-    if keras.backend.backend() != "tensorflow":
-        return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
-    import tensorflow as tf
-
-    # The one operation for which TensorFlow and the runtimes of exported files have a fast kernel; Keras resizes with
-    # half-pixel centres: the same pixels, but not the same kernel. Its own gradient XLA does not know.
-    @tf.custom_gradient
-    def resized(x):
-        height, width = ops.shape(x)[1:3]
-        up = tf.raw_ops.ResizeNearestNeighbor(images=x, size=(2 * height, 2 * width))
-        return up, lambda gradient: 4 * tf.nn.avg_pool2d(gradient, 2, 2, "VALID")
-
-    return resized(x)
 
 
 def add_up_sampled(high, low):

@@ -25,7 +25,8 @@ from reference import (
     oct_depthwise,
 )
 
-from keras_effconv.layers.oct_conv import EXECUTIONS, OctConv2D, OctDepthwiseConv2D
+from keras_effconv.layers import OctDepthwiseConv2D
+from keras_effconv.layers.oct_conv import EXECUTIONS, OctConv2D
 
 SPLITS = {"high": (4, 0), "both": (4, 2), "low": (0, 4)}  # channels of the two bands at the input
 LAYERS = {
