@@ -150,8 +150,8 @@ def dense_from(kernel, pointwise, parts: int, layout: str, channels: int, filter
     kernel = np.asarray(kernel)
     pointwise = None if pointwise is None or not np.size(pointwise) else np.asarray(pointwise)
     packing = Packing(channels, filters, parts, one_of("layout", layout, LAYOUTS))
-    if not _has_shapes(packing, kernel.shape, None if pointwise is None else pointwise.shape):
-        shapes = kernel.shape, None if pointwise is None else pointwise.shape
+    shapes = kernel.shape, None if pointwise is None else pointwise.shape
+    if not _has_shapes(packing, *shapes):
         raise ValueError(
             f"`kernel` and `pointwise` must have the shapes {packing.shapes(kernel.shape[:2])} of parts={parts}, "
             f"channels={channels}, filters={filters}. Received: shapes {shapes}"
@@ -175,7 +175,7 @@ def parts_of(kernel_shape, pointwise_shape, channels: int, filters: int) -> list
 
     Args:
         kernel_shape: tuple of ints, of the layer's `kernel`.
-        pointwise_shape: tuple of ints, of its `pointwise_kernel`; `None` if the layer has none.
+        pointwise_shape: tuple of ints, of its `pointwise_kernel`; `None` or of no entries if the layer has none.
         channels: int, M.
         filters: int, N.
 
@@ -195,6 +195,9 @@ def parts_of(kernel_shape, pointwise_shape, channels: int, filters: int) -> list
 
 def _has_shapes(packing, kernel_shape, pointwise_shape):
     kernel, pointwise = packing.shapes(kernel_shape[:2])
-    return tuple(kernel_shape) == kernel and tuple(pointwise_shape or (0,)) == (
-        pointwise if math.prod(pointwise) else (0,)
-    )
+    return tuple(kernel_shape) == kernel and _or_none(pointwise_shape) == _or_none(pointwise)
+
+
+def _or_none(shape):
+    """Return the shape of an array that has entries, else `None`."""
+    return tuple(shape) if shape is not None and math.prod(shape) else None

@@ -106,7 +106,7 @@ class HetWeights(ConvolutionBase):
         if form == [self.parts, self.layout == "shifted"] or one_part:
             return
         known = len(form) == 2 and form[1] in (0, 1)
-        described = f"parts={form[0]}, layout={LAYOUTS[form[1]]!r}" if known else f"form={form}"
+        described = f"parts={form[0]}, layout={LAYOUTS[int(form[1])]!r}" if known else f"form={form}"
         raise ValueError(
             f"`parts` and `layout` of the layer {self.name!r} must be those of its weights, {described}. "
             f"Received: parts={self.parts}, layout={self.layout!r}"
