@@ -10,7 +10,7 @@ DEPTH = {"high": 0, "low": 1}
 
 
 def pool(x, octaves):
-    """Average (n, h, w, c) to (n, ceil(h / 2), ceil(w / 2), c), `octaves` times; the border averages real pixels only."""
+    """Average (n, h, w, c) to (n, ceil(h / 2), ceil(w / 2), c) `octaves` times; the border has real pixels only."""
     for _ in range(octaves):
         x = ops.average_pool(x, 2, 2, padding="same", data_format="channels_last")
     return x
