@@ -5,6 +5,10 @@ The low band has half the resolution (rounded up). A dict, since Keras hands tup
 
 import math
 
+import keras
+
+FeatureMap = keras.KerasTensor | dict[str, keras.KerasTensor]
+
 
 def bands(x):
     """The feature map as a dict: a plain tensor is all `"high"`."""

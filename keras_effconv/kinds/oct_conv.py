@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from keras_effconv.kinds.conv import Conv, entry_at, scheduled
+from keras_effconv.kinds.conv import Conv
+from keras_effconv.kinds.schedule import entry_at, scheduled
 from keras_effconv.layers import OctConv2D, OctDepthwiseConv2D
 from keras_effconv.utils.arguments import positive
 
@@ -17,13 +18,16 @@ class OctConv(Conv):
             nothing.
         coarsest: int; from this stride on there is no low band, as the authors have it. Default 32.
 
+    Raises:
+        ValueError: if an argument is not as above; the message names it.
+
     Example:
 
     >>> OctConv(alpha=0.25).at(16), OctConv(alpha=0.25).at(32)
     (OctConv(alpha=0.25), OctConv(alpha=0))
     """
 
-    alpha: float | tuple = 0.25
+    alpha: float | tuple[tuple[int, float], ...] | dict[int, float] = 0.25
     coarsest: int = 32
 
     def __post_init__(self):

@@ -1,4 +1,4 @@
-"""What HetConv is compared with in its paper: a grouped convolution, then a pointwise one."""
+"""The kinds that HetConv's paper compares it with: a grouped convolution, then a pointwise one."""
 
 import dataclasses
 
@@ -15,11 +15,19 @@ SPATIAL, BETWEEN = "_gwc", "_gwc_bn"  # in the names of the k x k convolution an
 class GWCPWC(Conv):
     """The HetConv paper's "GWC + PWC": k x k in groups from M to M channels, normalisation, then 1 x 1 to N.
 
-    Convolutions larger than 1 x 1 are replaced, those with groups of their own apart. Neither of the two has a bias,
+    Convolutions larger than 1 x 1 are replaced, unless they have groups of their own. Neither of the two has a bias,
     as in the paper's rows: put normalisation behind them.
 
     Args:
         groups: int, of the k x k convolution; must divide M. Default 4.
+
+    Raises:
+        ValueError: if `groups` is no positive integer, or does not divide the channels of a map.
+
+    Example:
+
+    >>> GWCPWC(groups=2).conv(layers.Input((8, 8, 4)), 16, 3, name="conv").shape
+    (None, 8, 8, 16)
     """
 
     groups: int = 4
@@ -50,7 +58,7 @@ class DWCPWC(GWCPWC):
     groups: None = dataclasses.field(default=None, init=False)
 
     def __post_init__(self):
-        """Nothing to check: a depthwise convolution has as many groups as channels."""
+        """Check nothing: a depthwise convolution has as many groups as channels."""
 
     def __repr__(self):
         return "DWCPWC()"

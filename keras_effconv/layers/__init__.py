@@ -2,9 +2,10 @@
 
 from keras_effconv.layers.group_conv import GroupConv2D
 from keras_effconv.layers.het_conv import HetConv2D
-from keras_effconv.layers.identity_shortcut import PadChannels
-from keras_effconv.layers.oct_conv import OctConv2D, OctDepthwiseConv2D
+from keras_effconv.layers.oct_conv import OctConv2D
+from keras_effconv.layers.oct_depthwise_conv import OctDepthwiseConv2D
 from keras_effconv.layers.octaves import MergeBands, OctMaxPooling2D, SplitBands
+from keras_effconv.layers.pad_channels import PadChannels
 from keras_effconv.layers.padding import SamePadding2D
 
 __all__ = [

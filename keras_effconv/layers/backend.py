@@ -1,4 +1,7 @@
-"""Grouped convolution without an XLA island, and a sum that is fused: the one place where the backend is asked for."""
+"""What depends on the backend: grouped convolutions, sums and up-sampling, each in its fastest form.
+
+No other file of the layers asks for the backend.
+"""
 
 import functools
 
@@ -9,12 +12,12 @@ LAST = "channels_last"
 
 
 def conv(x, kernel, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
-    """(n, h, w, c), (k, k, c, f) -> (n, h', w', f)."""
+    """Convolve: (n, h, w, c), (k, k, c, f) -> (n, h', w', f)."""
     return ops.conv(x, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate, data_format=LAST)
 
 
 def grouped_conv(x, kernel, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
-    """(n, h, w, c), (k, k, c / groups, f) -> (n, h', w', f).
+    """Convolve in groups: (n, h, w, c), (k, k, c / groups, f) -> (n, h', w', f).
 
     On TensorFlow, Keras compiles every grouped convolution with XLA (`jit_compile=True`): slower than the plain
     op, compiled anew on each eager call, and refused by TensorFlow Serving in an exported model. TensorFlow's own
@@ -28,7 +31,7 @@ def grouped_conv(x, kernel, strides=(1, 1), padding="same", dilation_rate=(1, 1)
 
 
 def split_conv(x, kernel, groups, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
-    """What `grouped_conv` gives, as one convolution per group and a concatenation."""
+    """Compute what `grouped_conv` gives as one convolution per group and a concatenation."""
     maps = ops.split(x, groups, axis=-1)
     kernels = ops.split(kernel, groups, axis=-1)
     outputs = [conv(*each, strides, padding, dilation_rate) for each in zip(maps, kernels, strict=True)]
@@ -36,7 +39,7 @@ def split_conv(x, kernel, groups, strides=(1, 1), padding="same", dilation_rate=
 
 
 def conv_in_groups(x, kernel, groups, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
-    """A convolution in groups in the form that runs here forward and backward; the arguments of `split_conv`."""
+    """Convolve in groups, in a form that this backend can also differentiate; the arguments are `split_conv`'s."""
     options = (strides, padding, dilation_rate)
     if groups == 1:
         return conv(x, kernel, *options)
@@ -46,9 +49,9 @@ def conv_in_groups(x, kernel, groups, strides=(1, 1), padding="same", dilation_r
 
 
 def add(x, y):
-    """The sum of two maps of one shape.
+    """Add two maps of one shape.
 
-    On TensorFlow as `AddN`: a convolution with a bias, an `AddN` and a ReLU become one operation on a CPU, and with
+    On TensorFlow this is `AddN`: on a CPU, a convolution with a bias, an `AddN` and a ReLU become one operation; with
     the `AddV2` of `keras.ops.add` they do not.
     """
     if keras.backend.backend() != "tensorflow":
@@ -58,8 +61,32 @@ def add(x, y):
     return tf.add_n([x, y])
 
 
+def sums_are_fused():
+    """Return whether `add` can become part of a convolution, so that paths need no concatenation to be one pass."""
+    return keras.backend.backend() == "tensorflow"
+
+
+def up_sample(x):
+    """Repeat each pixel twice in both directions: (n, h, w, c) -> (n, 2 h, 2 w, c).
+
+    TensorFlow and the runtimes of exported files have one fast operation for it, nearest resizing. Keras resizes with
+    half-pixel centres: the same pixels, but another, slower kernel. XLA does not know that operation's own gradient.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def resized(x):
+        height, width = ops.shape(x)[1:3]
+        up = tf.raw_ops.ResizeNearestNeighbor(images=x, size=(2 * height, 2 * width))
+        return up, lambda gradient: 4 * tf.nn.avg_pool2d(gradient, 2, 2, "VALID")
+
+    return resized(x)
+
+
 def most_split_parts():
-    """The parts up to which separate convolutions are the faster form, as `scripts/benchmark_layers.py` measured it.
+    """Return the parts up to which separate convolutions are faster, as `scripts/benchmarks/layers.py` measures.
 
     JAX on a CPU computes a grouped convolution slower than the plain one; 64 keeps the graph within bounds.
     """
@@ -72,10 +99,13 @@ def most_split_parts():
 
 @functools.cache
 def grouped_is_native(dilated=False):
-    """Whether `grouped_conv` runs here forward *and* backward.
+    """Return whether this backend computes `grouped_conv` *and* its gradient.
 
     TensorFlow has the gradient on the CPU only with oneDNN (the default on x86, not with
     `TF_ENABLE_ONEDNN_OPTS=0`); there is no public way to ask, so it is tried once on a small map.
+
+    Args:
+        dilated: bool, whether with a `dilation_rate` above 1. Default `False`.
     """
     if keras.backend.backend() != "tensorflow":
         return True

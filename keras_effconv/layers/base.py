@@ -1,35 +1,44 @@
-"""What HetConv2D and OctConv2D share: the arguments of `keras.layers.Conv2D`, checked once, and the finish."""
+"""What the convolutions share: the arguments of `keras.layers.Conv2D`, checked once, and bias and activation."""
+
+from collections.abc import Callable
 
 import keras
 from keras import activations, constraints, initializers, ops, regularizers
 
 from keras_effconv.utils.arguments import one_of, pair
 
+IntPair = int | tuple[int, int]
+Activation = str | Callable | None
+Initializer = str | initializers.Initializer
+Regularizer = str | regularizers.Regularizer | None
+Constraint = str | constraints.Constraint | None
+
 
 class ConvolutionBase(keras.layers.Layer):
     """The arguments, bias and activation of a 2-D convolution over `channels_last` maps.
 
-    Subclasses set `filters`, make their kernels in `build` (with `add_kernel`) and end `call` in `finish`.
+    Subclasses set `filters`, make their kernels in `build` (with `add_kernel`) and end `call` in `finish`. They spell
+    the arguments out again, so that an editor shows them.
     """
 
     def __init__(
         self,
-        kernel_size,
-        strides=1,
-        padding="same",
-        dilation_rate=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        data_format="channels_last",
-        **layer_arguments,
+        kernel_size: IntPair,
+        strides: IntPair = 1,
+        padding: str = "same",
+        dilation_rate: IntPair = 1,
+        activation: Activation = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        data_format: str = "channels_last",
+        **kwargs,
     ):
-        super().__init__(**layer_arguments)
+        super().__init__(**kwargs)
         self.kernel_size = pair("kernel_size", kernel_size)
         self.strides = pair("strides", strides)
         self.padding = one_of("padding", padding, ("same", "valid"))
@@ -51,6 +60,7 @@ class ConvolutionBase(keras.layers.Layer):
         self.bias = None
 
     def add_kernel(self, name, shape, initializer=None):
+        """Add a variable with the kernel's regularizer, constraint and, unless another is passed, initializer."""
         return self.add_weight(
             name=name,
             shape=shape,
@@ -60,6 +70,7 @@ class ConvolutionBase(keras.layers.Layer):
         )
 
     def add_bias(self):
+        """Add the bias if the layer has one."""
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
@@ -70,7 +81,7 @@ class ConvolutionBase(keras.layers.Layer):
             )
 
     def finish(self, outputs, first=0):
-        """Bias, then activation, of the map that holds filters `first`, `first + 1`, ..."""
+        """Add the bias and apply the activation to the map that holds filters `first`, `first + 1`, ..."""
         if self.use_bias:
             outputs = ops.add(outputs, self.bias[first : first + outputs.shape[-1]])
         return self.activation(outputs)

@@ -7,7 +7,9 @@ from keras_effconv.layers.backend import conv_in_groups
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class GroupConv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` with groups, in a form that TensorFlow can serve: see `grouped_conv`.
+    """`keras.layers.Conv2D` with groups, in a form that TensorFlow can serve: see `backend.grouped_conv`.
+
+    Its arguments are those of `keras.layers.Conv2D`.
 
     Example:
 

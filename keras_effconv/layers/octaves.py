@@ -4,37 +4,20 @@ import keras
 from keras import ops
 
 from keras_effconv.feature_maps import half
-from keras_effconv.layers.backend import add
+from keras_effconv.layers.backend import add, up_sample
 
 DEPTH = {"high": 0, "low": 1}
 
 
 def pool(x, octaves):
-    """(n, h, w, c) -> (n, ceil(h / 2), ceil(w / 2), c), `octaves` times; the border averages real pixels only."""
+    """Average (n, h, w, c) to (n, ceil(h / 2), ceil(w / 2), c) `octaves` times; the border has real pixels only."""
     for _ in range(octaves):
         x = ops.average_pool(x, 2, 2, padding="same", data_format="channels_last")
     return x
 
 
-def up_sample(x):
-    """(n, h, w, c) -> (n, 2 h, 2 w, c), nearest."""
-    if keras.backend.backend() != "tensorflow":
-        return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
-    import tensorflow as tf
-
-    # The one operation for which TensorFlow and the runtimes of exported files have a fast kernel; Keras resizes with
-    # half-pixel centres: the same pixels, but not the same kernel. Its own gradient XLA does not know.
-    @tf.custom_gradient
-    def resized(x):
-        height, width = ops.shape(x)[1:3]
-        up = tf.raw_ops.ResizeNearestNeighbor(images=x, size=(2 * height, 2 * width))
-        return up, lambda gradient: 4 * tf.nn.avg_pool2d(gradient, 2, 2, "VALID")
-
-    return resized(x)
-
-
 def add_up_sampled(high, low):
-    """(n, h, w, c) + nearest up-sampling of (n, ceil(h / 2), ceil(w / 2), c), cropped to h and w."""
+    """Add to (n, h, w, c) the nearest up-sampling of (n, ceil(h / 2), ceil(w / 2), c), cropped to h and w."""
     height, width = high.shape[1:3]
     up = up_sample(low)
     if None in (height, width) or height % 2 or width % 2:
@@ -44,7 +27,7 @@ def add_up_sampled(high, low):
 
 
 def broadcast_up(high, low):
-    """What `add_up_sampled` gives, at even sizes without writing the up-sampled map."""
+    """Compute what `add_up_sampled` gives, at even sizes without writing the up-sampled map."""
     height, width, count = high.shape[1:]
     if None in (height, width) or height % 2 or width % 2:
         return add_up_sampled(high, low)
@@ -54,9 +37,19 @@ def broadcast_up(high, low):
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class MergeBands(keras.layers.Layer):
-    """A feature map in bands -> one tensor at the high band's resolution, high channels first.
+    """Merge a feature map in bands into one tensor at the high band's resolution, high channels first.
 
-    Input: a dict of `"high"` (n, h, w, c) and `"low"`, or of `"low"` alone. Output: (n, h, w, all channels).
+    Input shape:
+        A dict with `"high"` `(n, h, w, c)` and `"low"` `(n, ceil(h / 2), ceil(w / 2), c_low)`, or with `"low"` alone.
+
+    Output shape:
+        `(n, h, w, c + c_low)`.
+
+    Example:
+
+    >>> maps = {"high": keras.ops.ones((1, 5, 5, 6)), "low": keras.ops.ones((1, 3, 3, 2))}
+    >>> tuple(MergeBands()(maps).shape)
+    (1, 5, 5, 8)
     """
 
     def call(self, inputs):
@@ -75,13 +68,25 @@ class MergeBands(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class SplitBands(keras.layers.Layer):
-    """A tensor (..., c) -> a dict of tensors with the channels of each band, high first.
+    """Split a tensor into a dict of tensors with the channels of each band, high first.
 
     Args:
-        counts: dict, the channels of each band.
+        counts: dict of str to int, the channels of each band.
+        **kwargs: `name`, `dtype`, `trainable`, as in `keras.layers.Layer`.
+
+    Input shape:
+        `(..., c)`.
+
+    Output shape:
+        A dict with a shape `(..., count)` for each band.
+
+    Example:
+
+    >>> {band: tuple(x.shape) for band, x in SplitBands({"high": 6, "low": 2})(keras.ops.ones((1, 8))).items()}
+    {'high': (1, 6), 'low': (1, 2)}
     """
 
-    def __init__(self, counts, **kwargs):
+    def __init__(self, counts: dict[str, int], **kwargs):
         super().__init__(**kwargs)
         self.counts = dict(counts)
 
@@ -101,10 +106,22 @@ class SplitBands(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class OctMaxPooling2D(keras.layers.Layer):
-    """2 x 2 max pooling of a map in bands, after which the low band still is half of the high one, rounded up.
+    """Pool a map in bands by 2 x 2 maxima so that the low band still is half of the high one, rounded up.
 
     The high band is pooled as `keras.layers.MaxPooling2D` does (an odd last row is dropped). Pooling the low band
-    likewise would lose a row that the high band keeps when its size is 4 n + 2.
+    likewise would lose a row that the high band keeps if its size is 4 n + 2.
+
+    Input shape:
+        A dict with `"high"` `(n, h, w, c)` and `"low"` `(n, ceil(h / 2), ceil(w / 2), c_low)`, or with one of them.
+
+    Output shape:
+        The same bands at half the resolution.
+
+    Example:
+
+    >>> maps = {"high": keras.ops.ones((1, 6, 6, 4)), "low": keras.ops.ones((1, 3, 3, 2))}
+    >>> {band: tuple(x.shape) for band, x in OctMaxPooling2D()(maps).items()}
+    {'high': (1, 3, 3, 4), 'low': (1, 2, 2, 2)}
     """
 
     def call(self, inputs):

@@ -3,14 +3,20 @@
 import keras
 from keras import ops
 
+from keras_effconv.layers.base import IntPair
 from keras_effconv.utils.arguments import pair
 
 
 def same_padding(size, kernel_size, stride, dilation=1):
-    """Rows to add before and after an axis of `size` so that `ceil(size / stride)` windows fit.
+    """Return the rows to add before and after an axis so that `ceil(size / stride)` windows fit.
 
-    `size` may be an integer or an integer scalar tensor (a size known only at run time).
-    TensorFlow puts the odd row at the end, and how many rows there are depends on the parity of `size`.
+    TensorFlow puts the odd row at the end, and the number of rows depends on the parity of `size`.
+
+    Args:
+        size: int, or an integer scalar tensor if the size is known only at run time.
+        kernel_size: int.
+        stride: int.
+        dilation: int. Default 1.
 
     Example:
 
@@ -24,18 +30,20 @@ def same_padding(size, kernel_size, stride, dilation=1):
 
 
 def pad_2d(x, height, width):
-    """(n, h, w, c) -> (n, h + sum(height), w + sum(width), c), with zeros; the amounts may be scalar tensors."""
+    """Pad with zeros: (n, h, w, c) -> (n, h + sum(height), w + sum(width), c); the amounts may be scalar tensors."""
     return ops.pad(x, [[0, 0], list(height), list(width), [0, 0]])
 
 
 def pad_same(x, kernel_size, strides, dilation_rate=(1, 1)):
-    """(n, h, w, c) -> the padded map on which a "valid" convolution gives what "same" gives on `x`."""
+    """Pad a map (n, h, w, c) so that a "valid" convolution of it gives what "same" gives on `x`."""
     sizes = ops.shape(x)[1:3]
     return pad_2d(x, *map(same_padding, sizes, kernel_size, strides, dilation_rate))
 
 
 def output_size(size, kernel_size, stride, padding, dilation=1):
-    """Windows along one axis; `None` in, `None` out.
+    """Return the number of windows along one axis; `None` in, `None` out.
+
+    Example:
 
     >>> output_size(9, 3, 2, "same"), output_size(9, 3, 2, "valid"), output_size(None, 3, 2, "same")
     (5, 4, None)
@@ -48,16 +56,24 @@ def output_size(size, kernel_size, stride, padding, dilation=1):
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class SamePadding2D(keras.layers.Layer):
-    """Zero padding after which a strided "valid" convolution equals a "same" one, at every size.
+    """Pad with zeros so that a strided "valid" convolution equals a "same" one, at every size.
 
     `keras.applications` pads with a `ZeroPadding2D` whose amounts are fixed when the model is built: right for a
-    static size, wrong for odd sizes in a model built with unknown ones. Here the amounts follow the input.
+    static size, wrong for odd sizes in a model built with unknown ones. The amounts of this layer follow the input.
 
     Args:
         kernel_size: int or pair of ints, of the convolution that follows.
         strides: int or pair of ints, of the convolution that follows.
+        **kwargs: `name`, `dtype`, `trainable`, as in `keras.layers.Layer`.
 
-    Input shape: `(n, h, w, c)`. Output shape: `(n, h + pad_h, w + pad_w, c)`.
+    Input shape:
+        `(n, h, w, c)`.
+
+    Output shape:
+        `(n, h + pad_h, w + pad_w, c)`.
+
+    Raises:
+        ValueError: if an argument is not as above.
 
     Example:
 
@@ -65,7 +81,7 @@ class SamePadding2D(keras.layers.Layer):
     (1, 225, 77, 3)
     """
 
-    def __init__(self, kernel_size, strides, **kwargs):
+    def __init__(self, kernel_size: IntPair, strides: IntPair, **kwargs):
         super().__init__(**kwargs)
         self.kernel_size = pair("kernel_size", kernel_size)
         self.strides = pair("strides", strides)

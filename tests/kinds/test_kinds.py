@@ -59,6 +59,22 @@ def test_a_kind_of_ones_own_is_known_by_name():
         del kinds.KINDS["TestOnlyConv"]
 
 
+def test_a_kind_that_needs_arguments_does_not_hide_the_error_of_another():
+    @dataclasses.dataclass(frozen=True, repr=False)
+    class TestOnlyConv(ke.Conv):
+        factor: int
+
+    try:
+        with pytest.raises(
+            ValueError, match=r"a kind like Conv\(\), .*TestOnlyConv\(\.\.\.\), or its repr. Received: conv=3"
+        ):
+            kinds.get(3)
+        with pytest.raises(ValueError, match=r"Received: conv='TestOnlyConv' \(.*factor"):
+            kinds.get("TestOnlyConv")
+    finally:
+        del kinds.KINDS["TestOnlyConv"]
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("size", [8, 9])

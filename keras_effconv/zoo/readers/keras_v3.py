@@ -2,7 +2,8 @@
 
 The layout: a group per layer, `layers/conv2d_1`, in which `vars/0`, `vars/1`, ... are its variables and the attribute
 `name` of `vars` is the name of the layer. The groups are counted per class, and the variables have numbers only: their
-names follow from the class. `config.json` of a `.keras` file is read as JSON; no layer is made of it.
+names follow from the class. A layer may add entries with names of their own, like HetConv2D's `form`. `config.json` of
+a `.keras` file is read as JSON; no layer is made of it.
 """
 
 import json
@@ -73,9 +74,11 @@ def _variables(root, config, size):
         if layer in seen:
             raise FormatError(f"expected each layer once, received {layer!r:.80} twice")
         seen.add(layer)
-        numbered = keys == [str(number) for number in range(len(keys))]
-        known = variable_names(kind, values, settings) if numbered else None
-        found.update((f"{layer}/{name}", value) for name, value in zip(known or keys, values, strict=True))
+        count = sum(key.isdecimal() for key in keys)  # other entries have names: HetConv2D's `form`
+        numbered = keys[:count] == [str(number) for number in range(count)]
+        known = variable_names(kind, values[:count], settings) if numbered else None
+        names_of_all = [*known, *keys[count:]] if known else keys
+        found.update((f"{layer}/{name}", value) for name, value in zip(names_of_all, values, strict=True))
     if not found:
         raise FormatError("expected variables, received a file without any")
     return found

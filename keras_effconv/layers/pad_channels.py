@@ -1,4 +1,4 @@
-"""The shortcut without parameters of the CIFAR ResNets."""
+"""PadChannels: a shortcut without parameters, for the CIFAR ResNets."""
 
 import keras
 from keras import ops
@@ -8,15 +8,22 @@ from keras_effconv.utils.arguments import positive
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class PadChannels(keras.layers.Layer):
-    """Zeros for the channels that a map lacks, half of them on each side: (n, h, w, c) -> (n, h, w, filters).
+    """Pad a map with channels of zeros, half of them on each side.
 
     "Option A" of "Deep Residual Learning", https://arxiv.org/abs/1512.03385, section 4.2.
 
     Args:
-        filters: int, at least the channels of the input.
+        filters: int, the channels of the output; at least those of the input.
+        **kwargs: `name`, `dtype`, `trainable`, as in `keras.layers.Layer`.
+
+    Input shape:
+        `(n, h, w, c)`.
+
+    Output shape:
+        `(n, h, w, filters)`.
 
     Raises:
-        ValueError: for an input with more channels.
+        ValueError: if the input has more than `filters` channels.
 
     Example:
 
@@ -24,8 +31,8 @@ class PadChannels(keras.layers.Layer):
     (1, 4, 4, 8)
     """
 
-    def __init__(self, filters, **arguments):
-        super().__init__(**arguments)
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(**kwargs)
         self.filters = positive("filters", filters)
 
     def build(self, input_shape):

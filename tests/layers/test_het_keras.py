@@ -1,0 +1,168 @@
+"""What Keras asks of a layer, of HetConv2D."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from het_cases import EXECUTIONS, every_execution, every_layout, model_of, on_tensorflow
+from reference import (
+    check_config,
+    check_fit,
+    check_gradients,
+    check_late_build,
+    check_policy,
+    check_saved,
+    check_shapes,
+    feature_map,
+    fill,
+    het_support,
+    numpy,
+)
+
+from keras_effconv.layers import HetConv2D
+
+
+@every_execution
+@every_layout
+@pytest.mark.parametrize(("channels", "filters", "parts"), [(5, 7, 3), (2, 3, 7)])
+def test_gradients(channels, filters, parts, layout, execution):
+    x = feature_map(2, 5, 6, channels)
+    check_gradients(fill(HetConv2D(filters, 3, parts=parts, layout=layout, execution=execution), x), x)
+
+
+@every_execution
+@pytest.mark.parametrize("config", [{"strides": 2}, {"dilation_rate": 2}, {"padding": "valid"}, {"use_bias": False}])
+def test_gradients_of_other_geometries(config, execution):
+    x = feature_map(2, 7, 7, 4)
+    check_gradients(fill(HetConv2D(4, 3, parts=2, execution=execution, **config), x), x)
+
+
+@pytest.mark.parametrize("size", [(7, 8), (1, 2)])
+@pytest.mark.parametrize("config", [{}, {"strides": 2}, {"strides": 3, "kernel_size": 2}, {"dilation_rate": 2}])
+def test_shapes(config, size):
+    x = feature_map(2, *size, 4)
+    check_shapes(fill(HetConv2D(6, **{"kernel_size": 3, "parts": 2, **config}), x), x)
+
+
+@pytest.mark.parametrize("size", [(7, 8), (5, 5)])
+@pytest.mark.parametrize("config", [{}, {"strides": 2}, {"strides": 3, "kernel_size": 2}, {"dilation_rate": 2}])
+def test_shapes_without_padding(config, size):
+    x = feature_map(2, *size, 4)
+    check_shapes(fill(HetConv2D(6, **{"kernel_size": 3, "parts": 2, "padding": "valid", **config}), x), x)
+
+
+@pytest.mark.parametrize(
+    ("policy", "execution"), [("mixed_float16", execution) for execution in EXECUTIONS] + [("mixed_bfloat16", "auto")]
+)
+def test_mixed_precision(policy, execution):
+    x = feature_map(2, 5, 6, 5)
+    check_policy(fill(HetConv2D(7, 3, parts=3, execution=execution), x), x, policy)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {
+            "kernel_size": (3, 5),
+            "strides": (2, 1),
+            "padding": "valid",
+            "parts": 3,
+            "layout": "shifted",
+            "execution": "split",
+            "activation": "relu",
+            "use_bias": False,
+            "kernel_initializer": "he_normal",
+            "bias_initializer": keras.initializers.Constant(2.0),
+            "kernel_regularizer": keras.regularizers.L2(0.1),
+            "bias_regularizer": "l1",
+            "activity_regularizer": "l2",
+            "kernel_constraint": keras.constraints.MaxNorm(2.0),
+            "bias_constraint": "non_neg",
+            "name": "het",
+            "trainable": False,
+            "dtype": "mixed_bfloat16",
+        },
+        {"dilation_rate": (1, 2)},
+    ],
+)
+def test_config(config):
+    layer = HetConv2D(**{"filters": 6, "kernel_size": 3, **config})
+    check_config(layer)
+    plain = {
+        key: value for key, value in config.items() if isinstance(value, (int, tuple)) or key in ("layout", "padding")
+    }
+    assert {key: layer.get_config()[key] for key in plain} == plain
+
+
+@every_execution
+def test_saved(execution, tmp_path):
+    model = model_of(HetConv2D(5, 3, parts=3, layout="shifted", execution=execution), HetConv2D(4, 2, 2, parts=2))
+    model.set_weights([np.random.normal(size=w.shape) for w in model.get_weights()])
+    check_saved(model, feature_map(2, 7, 6, 3), tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("jit_compile", [True, pytest.param(False, marks=on_tensorflow)])
+@every_execution
+def test_fit(execution, jit_compile):
+    layer = HetConv2D(6, 3, parts=3, execution=execution)
+    model = model_of(layer, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2))
+    check_fit(model, feature_map(4, 6, 5, 3), jit_compile)
+
+
+@every_layout
+def test_late_build(layout):
+    check_late_build(HetConv2D(4, 3, parts=2, layout=layout), x=feature_map(2, 5, 5, 4))
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_regularizers(parts):
+    """As for a plain convolution by the dense kernel: what the layer does not have costs nothing."""
+    x = feature_map(2, 5, 5, 3)
+    config = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "activity_regularizer": keras.regularizers.L2(0.5)}
+    layer = fill(HetConv2D(4, 3, parts=parts, **config), x)
+    y = layer(x)
+    losses = 0.01 * (numpy(layer.dense_kernel()) ** 2).sum() + 0.01 * np.abs(numpy(layer.bias)).sum()
+    np.testing.assert_allclose(sum(numpy(layer.losses)), losses + 0.5 * (numpy(y) ** 2).sum() / len(x), rtol=1e-5)
+
+
+def test_constraints():
+    layer = HetConv2D(4, 3, parts=2, kernel_constraint="non_neg", bias_constraint="max_norm")
+    layer.build((None, None, None, 4))
+    kernel, bias = keras.constraints.NonNeg, keras.constraints.MaxNorm
+    assert [type(v.constraint) for v in layer.weights] == [kernel, kernel, bias]
+
+
+def test_initializers():
+    layer = HetConv2D(4, 3, parts=2, kernel_initializer="ones", bias_initializer=keras.initializers.Constant(2.0))
+    layer.build((None, None, None, 4))
+    np.testing.assert_array_equal(numpy(layer.dense_kernel()), het_support(3, 4, 4, 2, "grouped"))
+    np.testing.assert_array_equal(numpy(layer.bias), np.full(4, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("filters", 0),
+        ("filters", -3),
+        ("kernel_size", 0),
+        ("strides", 0),
+        ("padding", "full"),
+        ("parts", 0),
+        ("parts", -2),
+        ("parts", 1.5),
+        ("layout", "diagonal"),
+        ("execution", "fast"),
+        ("dilation_rate", 0),
+    ],
+)
+def test_bad_arguments(name, value):
+    with pytest.raises(ValueError, match=rf"{name}.*Received: {name}=['(]*{re.escape(str(value))}") as error:
+        HetConv2D(**{"filters": 4, "kernel_size": 3, name: value})
+    assert "\n" not in str(error.value)
+
+
+def test_channels_first_is_refused():
+    with pytest.raises(ValueError, match="data_format"):
+        HetConv2D(4, 3, data_format="channels_first")
