@@ -50,7 +50,7 @@ def signatures(exported, top=5, max_pixels=MAX_PIXELS):
 
 
 def _of_a_saved_model(exported, top, max_pixels):
-    return {name: _of_a_function(function) for name, function in exported.run.keep.signatures.items()}
+    return {name: _of_a_function(function) for name, function in exported.run.signatures.items()}
 
 
 OWN = {"saved_model": _of_a_saved_model}

@@ -22,7 +22,7 @@ from reference import xla_functions
 import keras_effconv as ke
 from keras_effconv import data, exporting
 from keras_effconv.exporting import destination
-from keras_effconv.exporting.classifier import program
+from keras_effconv.exporting.classifier import classifier_of
 from keras_effconv.exporting.format import Format, Settings
 from keras_effconv.preprocessing import Preprocessing
 
@@ -75,8 +75,8 @@ def network(row, kind, size=SIZE):
 
 def noise(model, count=4):
     """What the model reads of images of noise."""
-    made = program(model)
-    return keras.ops.convert_to_numpy(ke.preprocessing_for(model)(made.images(count, seed=1)))
+    images = classifier_of(model).images(count, seed=1)
+    return keras.ops.convert_to_numpy(ke.preprocessing_for(model)(images))
 
 
 def expected(model, images):
@@ -139,7 +139,7 @@ def test_a_session_without_keras_serves_the_keras_model(served, tmp_path):
     Image.new("L", (400, 300)).save(big, "png")
     good = pictures()
     files = [*good, b"text", good[0][:50], b"", big.getvalue()]
-    images = program(model).images(2, seed=2)
+    images = classifier_of(model).images(2, seed=2)
     given = {"files": np.frombuffer(b"".join(files), "uint8"), "lengths": [len(f) for f in files], "images": images}
     np.savez(tmp_path / "given.npz", **given)
     command = [sys.executable, "-c", SESSION, written, tmp_path / "given.npz", tmp_path / "found.npz"]
@@ -211,7 +211,7 @@ def test_the_servers_configuration_is_one(served):
 def test_the_newest_version_is_loaded(served):
     model, written, _ = served
     found = exporting.load(written.parent)
-    images = program(model).images(2)
+    images = classifier_of(model).images(2)
     assert (found.path, found.labels, found.format) == (written, tuple(LABELS), "saved_model")
     assert found.preprocessing.size == SIZE
     np.testing.assert_allclose(found(images), expected(model, images), atol=1e-4)
@@ -224,19 +224,19 @@ def test_versions_are_numbered_and_never_taken_twice(tmp_path):
         (tmp_path / number).mkdir()
 
     def write(settings, name):
-        with destination.versioned(tmp_path, settings) as (folder, written):
-            folder.mkdir()
-            (folder / name).touch()
-        return written().name, [path.name for path in written().iterdir()]
+        with destination.versioned(tmp_path, settings) as place:
+            place.folder.mkdir()
+            (place.folder / name).touch()
+        return place.path.name, [path.name for path in place.path.iterdir()]
 
     assert write(Settings(), "a") == ("4", ["a"])
-    with destination.versioned(tmp_path, Settings()) as (folder, written):  # another process is faster
-        folder.mkdir()
+    with destination.versioned(tmp_path, Settings()) as place:  # another process is faster
+        place.folder.mkdir()
         assert write(Settings(), "b") == ("5", ["b"])
-    assert written().name == "6"
+    assert place.path.name == "6"
     assert write(Settings(version=4), "c") == ("4", ["c"])
-    with pytest.raises(RuntimeError), destination.versioned(tmp_path, Settings()) as (folder, _):
-        folder.mkdir()
+    with pytest.raises(RuntimeError), destination.versioned(tmp_path, Settings()) as place:
+        place.folder.mkdir()
         raise RuntimeError
     assert sorted(path.name for path in tmp_path.iterdir()) == ["3", "4", "5", "6", "models.config", "x"]
 
@@ -268,7 +268,7 @@ def check(row, kind, size, name, precision, path):
     installed(name)
     keras.utils.set_random_seed(0)
     model = network(row, kind, size)
-    images = program(model).images(5, seed=3)
+    images = classifier_of(model).images(5, seed=3)
     # Untrained networks make much of small differences: of int8, that it runs is tested here, and others may differ by
     # what rounding the weights does to the Keras model.
     allowed = {"float32": 1e-4, "float16": 1e-2, "int8": np.inf}[precision]
@@ -298,8 +298,8 @@ FAST = [
 @pytest.mark.parametrize("row, kind, size, name, precision", FAST, ids=[f"{f[3]}-{f[4]}" for f in FAST])
 def test_an_export_is_the_model(row, kind, size, name, precision, tmp_path):
     folder, run = check(row, kind, size, name, precision, tmp_path / "out")
-    told = json.loads((folder / "export.json").read_text())
-    assert (told["format"], told["precision"], told["size"]) == (name, precision, size)
+    record = json.loads((folder / "export.json").read_text())
+    assert (record["format"], record["precision"], record["size"]) == (name, precision, size)
     assert (folder / "labels.txt").read_text(encoding="utf-8").splitlines() == list(run.labels) == LABELS
     assert in_the_file[name](folder) == LABELS
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -429,9 +429,9 @@ WRONG = {
     "`format` must be": {"format": "caffe"},
     "`precision` must be": {"precision": "int4"},
     "`calibration` must be images": {"format": "litert", "precision": "int8"},
-    "`calibration` means nothing": {"calibration": np.zeros((1, 32, 32, 3))},
+    "`calibration` must be left out": {"calibration": np.zeros((1, 32, 32, 3))},
     "`calibration` must be \\(n, 32": {"format": "litert", "precision": "int8", "calibration": np.zeros((1, 8, 8, 3))},
-    "`version` means nothing": {"format": "onnx", "version": 2},
+    "`version` must be left out": {"format": "onnx", "version": 2},
     "`version` must be a positive": {"version": 0},
     "`labels` must be 3 names": {"labels": ["a", "b"]},
     "`labels` must be names of one": {"labels": ["a", "b", "c\nd"]},
@@ -472,8 +472,8 @@ def test_a_runtime_that_is_missing_is_named_with_its_extra(tmp_path, monkeypatch
 def weights_only(factor):
     """A format of one's own: the weights of `plain` as a NumPy archive, and a runtime that multiplies its answers."""
 
-    def write(made, folder, precision, settings):
-        np.savez(folder / "weights.npz", *made.model.get_weights())
+    def write(classifier, folder, precision, settings):
+        np.savez(folder / "weights.npz", *classifier.model.get_weights())
 
     def load(folder, precision, threads):
         with np.load(folder / "weights.npz") as weights:
@@ -486,7 +486,7 @@ def weights_only(factor):
 
         return run
 
-    return Format("numpy", write, load, ("numpy",), destination.alone)
+    return Format("numpy", write, load, ("numpy",), destination.single)
 
 
 def test_a_format_that_computes_something_else_leaves_nothing(tmp_path, monkeypatch):
@@ -495,7 +495,10 @@ def test_a_format_that_computes_something_else_leaves_nothing(tmp_path, monkeypa
     first = ke.export(model, tmp_path / "out", "numpy", labels=["a", "b", "c"])
     for factor in (1.001, np.nan):
         monkeypatch.setitem(exporting.FORMATS, "numpy", weights_only(factor))
-        with pytest.raises(ValueError, match=r"differ from the Keras model by at most 0.0001, received"):
+        with pytest.raises(
+            ValueError,
+            match=r"must compute the same with format='numpy', up to tolerance=0.0001. Received: .* differ by",
+        ):
             ke.export(model, tmp_path / "out", "numpy")
     assert exporting.load(first).labels == ("a", "b", "c")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -507,7 +510,7 @@ def test_a_format_that_computes_something_else_leaves_nothing(tmp_path, monkeypa
 def test_a_folder_of_something_else_is_not_replaced(tmp_path, monkeypatch):
     monkeypatch.setitem(exporting.FORMATS, "numpy", weights_only(1.0))
     (tmp_path / "thesis.txt").touch()
-    with pytest.raises(ValueError, match="expected a new folder"):
+    with pytest.raises(ValueError, match="`path` must be a new folder"):
         ke.export(plain(), tmp_path, "numpy")
     assert (tmp_path / "thesis.txt").is_file()
 
@@ -531,9 +534,9 @@ def test_what_is_no_export_is_not_loaded(tmp_path, monkeypatch):
 @pytest.mark.parametrize("row", [NETWORKS[i] for i in (2, 5, 9)], ids=lambda row: row.name)
 def test_features_are_what_the_classifier_reads(row):
     model = network(row, ke.Conv())
-    made = program(model)
-    images = made.images(2)
-    _, features = made.predict(images)
+    classifier = classifier_of(model)
+    images = classifier.images(2)
+    _, features = classifier.predict(images)
     pool = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)][-1]
     pooled = expected(pooled_as(model, keras.Model(model.input, pool.output)), images).reshape(2, -1)
     np.testing.assert_allclose(features, pooled, rtol=1e-4, atol=1e-5)

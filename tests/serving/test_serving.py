@@ -23,7 +23,7 @@ class Gate:
     def __init__(self, folder, monkeypatch):
         self.folder, self.may, self.runs = folder, threading.Event(), []
         self.may.set()
-        monkeypatch.setitem(exporting.FORMATS, "gate", Format("gate", None, self.load, ("numpy",), destination.alone))
+        monkeypatch.setitem(exporting.FORMATS, "gate", Format("gate", None, self.load, ("numpy",), destination.single))
 
     def write(self, number):
         told = {"format": "gate", "precision": "float32", "size": 1, "crop": None, "interpolation": "bilinear"}
