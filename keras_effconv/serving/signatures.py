@@ -81,7 +81,7 @@ def _of_a_function(function):
 
 
 def _around(exported, top, max_pixels):
-    """Return signatures that decode files as a SavedModel does, without the features, which the network does not give."""
+    """Return signatures that decode files as a SavedModel does. There is none of features: the network has none."""
     import tensorflow as tf
 
     from keras_effconv.data.images.decode_batch import decode_each

@@ -30,8 +30,8 @@ class Versions:
     """The versions of one model.
 
     Args:
-        path: path of a folder that `keras_effconv.export` wrote, which is version 1, or of a folder of such folders with
-            numbers for names.
+        path: path of a folder that `keras_effconv.export` wrote, which is version 1, or of a folder of such folders
+            with numbers for names.
         count: int, how many of the newest versions to serve. Default 2.
 
     Raises:

@@ -411,7 +411,7 @@ def test_quantized_models_are_near_and_come_back(dtype, tmp_path):
     ("arguments", "message"),
     [
         ({"dtype": "int4"}, "`dtype` must be one of 'int8', 'bfloat16', 'mixed_bfloat16'. Received: dtype='int4'"),
-        ({"labels": np.zeros(2)}, "`labels` must have images beside them. Received: labels of shape (2,)"),
+        ({"labels": np.zeros(2)}, "`labels` must come with images. Received: labels of shape (2,)"),
         (
             {"images": np.zeros((3, 8)), "labels": np.zeros(2)},
             "`labels` must have shape (3,). Received: labels of shape (2,)",

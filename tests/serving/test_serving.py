@@ -18,7 +18,7 @@ from keras_effconv.utils.files import write_json
 
 
 class Gate:
-    """A format that computes when it may; its probabilities are the number of the version, and a white image cannot be computed."""
+    """A format that computes when it may, all but white images; its probabilities are the number of the version."""
 
     def __init__(self, folder, monkeypatch):
         self.folder, self.may, self.runs = folder, threading.Event(), []
