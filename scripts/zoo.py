@@ -79,6 +79,7 @@ def verify():
 def convert(source, target):
     """Read any supported file into a network, write its weights, read them back, and compare outputs."""
     import keras_effconv as ke
+    from keras_effconv.inference import compare
     from keras_effconv.zoo import writers
 
     writers.check(target)
@@ -95,9 +96,10 @@ def convert(source, target):
     writers.write(model, target)
     again = build(weights=None, **options)
     ke.load_weights(again, target)
-    print(f"{target}: the same outputs as {source}: largest difference {writers.difference(model, again):.2g}")
+    difference = compare.difference(model, again, pixels=True)
+    print(f"{target}: the same outputs as {source}: largest difference {difference:.2g}")
     if FLAGS.reference:
-        found = writers.difference_from(again, FLAGS.reference)
+        found = compare.difference_from(again, FLAGS.reference)
         print(f"largest difference from {FLAGS.reference}: {found:.2g} of the largest output")
         if found > FLAGS.tolerance:
             raise ValueError(f"expected a difference of at most {FLAGS.tolerance:g}, received {found:.2g}")

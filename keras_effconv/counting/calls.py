@@ -11,8 +11,8 @@ class Call(NamedTuple):
     """One use of a layer or of an operation.
 
     Attributes:
-        name: str, with the names of the models it is nested in.
-        operation: a Keras layer or operation.
+        name: str, after the names of the models that it is nested in.
+        operation: `keras.Operation`, a layer or another operation.
         inputs: shape, or structure of shapes, of the first argument.
         outputs: shape, or structure of shapes.
         before: tuple of the operations whose outputs it reads.
@@ -75,7 +75,11 @@ def _shapes(tensors):
 
 
 def elements(shapes):
-    """The numbers in a shape or a structure of shapes, for one image."""
+    """Return how many numbers are in a shape or a structure of shapes, for one image.
+
+    >>> elements({"high": (None, 4, 4, 3), "low": (None, 2, 2, 3)})
+    60
+    """
     total = 0
     for shape in shapes_in(shapes):
         size = 1
@@ -86,7 +90,7 @@ def elements(shapes):
 
 
 def shapes_in(structure):
-    """The shapes in a structure of them, in a list."""
+    """List the shapes in a structure of them."""
     if isinstance(structure, tuple) and all(side is None or isinstance(side, int) for side in structure):
         return [structure]
     children = structure.values() if isinstance(structure, dict) else structure
@@ -94,7 +98,7 @@ def shapes_in(structure):
 
 
 def positions(shape):
-    """The pixels of a map (n, h, w, c).
+    """Return how many pixels are in a map (n, h, w, c).
 
     >>> positions((None, 5, 4, 64))
     20

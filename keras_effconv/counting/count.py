@@ -1,4 +1,4 @@
-"""Parameters, multiply-accumulates and activations of any Keras model, per layer and in sum."""
+"""Parameters, multiply-accumulates and activations of any Keras model, per layer and in total."""
 
 import dataclasses
 import math
@@ -8,24 +8,24 @@ import keras
 
 from keras_effconv.counting.calls import Call, calls_of, elements
 from keras_effconv.counting.macs import macs_of
-from keras_effconv.counting.papers import CONVENTIONS
+from keras_effconv.counting.papers import CONVENTIONS, PaperCount
 from keras_effconv.utils.arguments import one_of
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.text_table import aligned
 
 
 class LayerCount(NamedTuple):
-    """A call's row. A layer that is called again has its parameters in the first row.
+    """The counts of one call. A layer that is called again has its parameters in the first row.
 
     Attributes:
-        name: str, behind the names of the models it is nested in.
+        name: str, after the names of the models that it is nested in.
         kind: str, the class.
-        output_shape: shape without the batch, or a dict of them by band.
+        output_shape: tuple of ints, without the batch, or a dict of them by band.
         params: int, all variables.
         trainable_params: int.
-        macs: int, those of the layer's definition; `None` where no rule is known.
+        macs: int, those of the layer's definition; `None` if no rule is known.
         macs_executed: int, those that its form of execution computes.
-        activations: int, the numbers that a layer with MACs writes, else 0.
+        activations: int, how many numbers a layer with MACs writes; 0 for another layer.
     """
 
     name: str
@@ -40,14 +40,14 @@ class LayerCount(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ModelCount:
-    """The counts of a model for one image. Printed, a table.
+    """The counts of a model for one image. It prints as a table.
 
     Attributes:
         params: int, all variables of the layers.
         trainable_params: int.
         macs: int, multiply-accumulates of convolutions and dense layers.
-        macs_executed: int, with what execution forms compute beyond the definition.
-        activations: int, the numbers that convolutions and dense layers write.
+        macs_executed: int, the same with what forms of execution compute beyond the definition.
+        activations: int, how many numbers convolutions and dense layers write.
         layers: tuple of `LayerCount`, the calls that have weights or multiply-accumulates.
         uncounted: tuple of str, the names of layers for which no rule is known, so that `macs` lacks theirs.
         calls: tuple of `Call`, every call of a layer or operation.
@@ -65,28 +65,31 @@ class ModelCount:
     calls: tuple[Call, ...] = dataclasses.field(repr=False, compare=False, default=())
     model: keras.Model | None = dataclasses.field(repr=False, compare=False, default=None)
 
-    def under(self, convention):
-        """Parameters and FLOPs as a paper counts them.
+    def under(self, convention: str) -> PaperCount:
+        """Return parameters and FLOPs as a paper counts them.
 
         Args:
-            convention: str, a name of `counting.CONVENTIONS`, whose functions say what each counts.
+            convention: str, a name of `counting.CONVENTIONS`, whose functions document what each counts.
 
         Returns:
             A `PaperCount`.
+
+        Raises:
+            ValueError: for another name.
         """
         one_of("convention", convention, tuple(CONVENTIONS))
         return CONVENTIONS[convention](self)
 
-    def to_dict(self):
-        """The counts as a dict that JSON can hold, with a list of dicts as `layers`."""
+    def to_dict(self) -> dict:
+        """Return the counts as a dict that JSON can hold, with a list of dicts as `layers`."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("calls", "model")}
         return {**fields, "layers": [row._asdict() for row in self.layers], "uncounted": list(self.uncounted)}
 
     def to_pandas(self):
-        """The rows as a pandas `DataFrame`.
+        """Return the rows as a pandas `DataFrame`.
 
         Raises:
-            ImportError: without pandas; the message names the extra.
+            ImportError: without pandas; the message names the extra to install.
         """
         return require("pandas", "tables").DataFrame([row._asdict() for row in self.layers])
 
@@ -115,16 +118,16 @@ def _shape(shape):
     return " x ".join(map(str, shape)) if isinstance(shape, tuple) else ""
 
 
-def count(model, input_shape=None):
+def count(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> ModelCount:
     """Count a model's parameters, multiply-accumulates (MACs) and activations for one image.
 
-    Works for any Keras model: of this package, of `keras.applications`, of a user. Shared layers count at each call,
-    nested models with what is in them. A layer for which no rule is known is listed in `uncounted`;
-    `counting.macs_of.register` teaches a rule.
+    It counts any Keras model: of this package, of `keras.applications`, your own. Shared layers count at each call,
+    nested models with their layers. A layer for which no rule is known is listed in `uncounted`;
+    `counting.macs_of.register` adds a rule.
 
     Args:
-        model: a built Keras model.
-        input_shape: (height, width, channels) to count at. Needed where the model's own is unknown.
+        model: `keras.Model`, built.
+        input_shape: tuple of ints, (height, width, channels) to count at. Default: the model's own.
 
     Returns:
         A `ModelCount`.

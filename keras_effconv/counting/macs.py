@@ -1,4 +1,4 @@
-"""The multiply-accumulates (MACs) of a layer's call: one rule a kind of layer."""
+"""The multiply-accumulates (MACs) of a call: one rule for each class of layers."""
 
 import functools
 import math
@@ -30,11 +30,14 @@ WEIGHTS_WITHOUT_MACS = (
 
 @functools.singledispatch
 def macs_of(operation, call):
-    """(counted, executed) multiply-accumulates of one call; (None, None) where no rule is known.
+    """Count the multiply-accumulates of one call. `macs_of.register` adds a rule for a class of layers.
 
     Args:
-        operation: a Keras layer or operation.
+        operation: `keras.Operation`, a layer or another operation.
         call: `Call`, the shapes that it reads and writes.
+
+    Returns:
+        (counted, executed), a pair of ints; (None, None) if no rule is known.
     """
     if isinstance(operation, keras.Model):
         return None, None
@@ -50,7 +53,7 @@ def macs_of(operation, call):
 
 
 def same(macs):
-    """(counted, executed) where the layer computes its definition and no more."""
+    """Return (counted, executed) of a layer that computes its definition and no more."""
     return macs, macs
 
 

@@ -1,4 +1,4 @@
-"""What every format is made of: images 0..255 in, probabilities out, and the names of the classes."""
+"""What every format is written from: a network of images 0..255, and the names of its classes."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from keras_effconv.preprocessing import Preprocessing
 BATCH = 16
 
 
-class Program(NamedTuple):
+class Classifier(NamedTuple):
     """A classifier as it is exported.
 
     Attributes:
@@ -27,46 +27,49 @@ class Program(NamedTuple):
     labels: tuple[str, ...]
 
     def metadata(self):
-        """What travels in the file and beside it, as a dict for JSON."""
-        wanted = self.preprocessing
-        return {"size": wanted.size, "crop": wanted.crop, "interpolation": wanted.interpolation, "labels": self.labels}
+        """Return what is written into the file and next to it, as a dict for JSON."""
+        fields = ("size", "crop", "interpolation")
+        return {**{name: getattr(self.preprocessing, name) for name in fields}, "labels": self.labels}
 
     def predict(self, images):
-        """Probabilities and features of images, as arrays; not compiled, which would take longer for few images."""
+        """Return probabilities and features of images, as arrays, not compiled: that takes longer for few images."""
         batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
         outputs = [self.model(batch, training=False) for batch in batches]
         return [np.concatenate([ops.convert_to_numpy(part) for part in parts]) for parts in zip(*outputs)]
 
     def images(self, count=3, seed=0):
-        """Images (count, size, size, 3) to compare on: float32 noise, each of another brightness and contrast."""
+        """Draw images (count, size, size, 3) to compare on: float32 noise, each of another brightness and contrast."""
         rng, size = np.random.default_rng(seed), self.preprocessing.size
         levels, spread = rng.uniform(0, 255, (count, 1, 1, 3)), rng.uniform(10, 100, (count, 1, 1, 1))
         noise = rng.normal(0, 1, (count, size, size, 3))
         return np.clip(levels + spread * noise, 0, 255).astype("float32")
 
 
-def program(model, labels=None, preprocessing=None):
+def classifier_of(model, labels=None, preprocessing=None):
     """Check that a model is a classifier of RGB images, and put its preprocessing in front of it.
 
     Args:
         model: `keras.Model`, images (n, size, size, 3) -> (n, classes).
-        labels: sequence of str; default `"class 0"`, `"class 1"`, ...
-        preprocessing: `Preprocessing`; default what the model says it wants.
+        labels: sequence of str. Default: `"class 0"`, `"class 1"`, ...
+        preprocessing: `Preprocessing`. Default: the model's own.
+
+    Returns:
+        A `Classifier`.
 
     Raises:
         ValueError: for another model, or a wrong number of labels.
     """
     if keras.backend.backend() != "tensorflow":
-        raise ValueError(f"expected KERAS_BACKEND=tensorflow to export, received {keras.backend.backend()!r}")
+        raise ValueError(f"`KERAS_BACKEND` must be 'tensorflow'. Received: KERAS_BACKEND={keras.backend.backend()!r}")
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` must be a keras.Model. Received: model={type(model).__name__}")
     size, classes = _size_and_classes(model)
-    wanted = (preprocessing or preprocessing_for(model).preprocessing).at(size)
+    preprocessing = (preprocessing or preprocessing_for(model).preprocessing).at(size)
     labels = _labels(labels, classes)
     images = keras.Input((size, size, 3), name="images")
-    both = keras.Model(model.inputs, [model.output, embedding(model)])(wanted.layer()(images), training=False)
+    both = keras.Model(model.inputs, [model.output, embedding(model)])(preprocessing.layer()(images), training=False)
     outputs = [ops.cast(each, "float32") for each in both]
-    return Program(keras.Model(images, outputs, name=model.name), wanted, labels)
+    return Classifier(keras.Model(images, outputs, name=model.name), preprocessing, labels)
 
 
 def _size_and_classes(model):
@@ -93,10 +96,10 @@ def _labels(labels, classes):
 
 
 def embedding(model):
-    """What the classifier of a model reads, as a tensor (n, c): in most networks the output of the global pooling.
+    """Return what the last layer of a model reads, as a tensor (n, c): in most networks the global pooling's output.
 
-    That is the input of the last convolution or dense layer where it sees no more than one position, and the output of
-    a model that ends without a classifier.
+    It is the input of the last convolution or dense layer if that sees one position only, and otherwise the output of
+    the model.
     """
     weighted = [layer for layer in model.layers if layer.weights]
     if weighted and isinstance(weighted[-1], (layers.Dense, layers.Conv2D)):

@@ -1,6 +1,7 @@
-"""Where an export goes: it is written beside its place, and takes it in one step."""
+"""Where an export goes: it is written next to its final place and moved there in one step."""
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -12,48 +13,66 @@ from keras_effconv.utils.files import replacing, write_lines
 CONFIG = "models.config"
 
 
+@dataclasses.dataclass
+class Destination:
+    """Where an export is written, and where it is once it is complete.
+
+    Attributes:
+        folder: `pathlib.Path` to create and to write.
+        path: `pathlib.Path` of the export when the block has ended; `None` before, if its number is not known.
+    """
+
+    folder: Path
+    path: Path | None
+
+
 @contextlib.contextmanager
-def alone(path, settings):
-    """A folder to write, and a function that tells where it is afterwards: at the path, in place of an earlier export.
+def single(path, settings):
+    """Yield a `Destination` that ends at the path, in place of an earlier export.
 
     Raises:
         ValueError: something else is at the path.
     """
     path = Path(path)
     if path.exists() and not (path / METADATA).is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise ValueError(f"expected a new folder, an empty one or an earlier export, received {path}")
-    with replacing(path) as temporary:
-        yield temporary, lambda: path
+        raise ValueError(
+            f"`path` must be a new folder, an empty one or an earlier export. Received: path={str(path)!r}"
+        )
+    with replacing(path) as folder:
+        yield Destination(folder, path)
 
 
 @contextlib.contextmanager
 def versioned(path, settings):
-    """As `alone`, with a number for a name: below the path, `settings.version` or the next free one.
+    """Yield a `Destination` below the path, named by a number: `settings.version` or the next free one.
 
-    A server that watches the path ignores what has no number for a name, and so sees whole versions only. Beside them
-    is `models.config`, unless there is one.
+    A server that watches the path ignores what has no number for a name, and so sees whole versions only. Next to them
+    is `models.config`; one that exists is kept.
+
+    Raises:
+        ValueError: the path is no folder.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
-        raise ValueError(f"expected a folder for the versions of a SavedModel, received {path}")
+        raise ValueError(f"`path` must be a folder for the versions of a SavedModel. Received: path={str(path)!r}")
     path.mkdir(parents=True, exist_ok=True)
     if settings.version is not None:
-        with replacing(path / str(settings.version)) as temporary:
-            yield temporary, lambda: path / str(settings.version)
+        with replacing(path / str(settings.version)) as folder:
+            yield Destination(folder, path / str(settings.version))
     else:
-        folder = Path(tempfile.mkdtemp(prefix=".version.", dir=path))
-        taken = []
+        temporary = Path(tempfile.mkdtemp(prefix=".version.", dir=path))
+        destination = Destination(temporary / "new", None)
         try:
-            yield folder / "new", lambda: taken[0]
-            taken.append(_take_next(folder / "new", path))
+            yield destination
+            destination.path = _take_next(destination.folder, path)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
     if not (path / CONFIG).exists():
         write_lines(path / CONFIG, [serving_config(path.resolve().name)])
 
 
 def _take_next(folder, path):
-    """Give a folder the next free number. Another process that takes it first makes the rename fail."""
+    """Give a folder the next free number. If another process takes it first, the rename fails."""
     while True:
         number = max(versions(path), default=0) + 1
         try:
@@ -66,12 +85,20 @@ def _take_next(folder, path):
 
 
 def versions(path):
-    """The numbers of the versions in a folder, ascending."""
+    """List the numbers of the versions in a folder, ascending."""
     return sorted(int(each.name) for each in Path(path).iterdir() if each.name.isdecimal() and each.is_dir())
 
 
 def serving_config(name):
-    """`models.config` for TensorFlow Serving: every version in the model's folder is served.
+    """Write `models.config` for TensorFlow Serving: every version in the model's folder is served.
+
+    Args:
+        name: str, the model's name.
+
+    Returns:
+        str of lines.
+
+    Example:
 
     >>> print(serving_config("flowers"))
     model_config_list {

@@ -1,4 +1,4 @@
-"""What a format is: one record, which the module of the format fills."""
+"""What a format is: a record, which the module of the format fills in."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,8 +20,8 @@ class Settings:
     top: int = 5
     max_pixels: int = MAX_PIXELS
 
-    def given(self):
-        """The names of those that are not the default."""
+    def changed(self):
+        """List the names of those that are not the default."""
         return [f.name for f in dataclasses.fields(self) if getattr(self, f.name) is not f.default]
 
 
@@ -30,22 +30,22 @@ class Format(NamedTuple):
 
     Attributes:
         name: str.
-        write: (`Program`, folder, precision, `Settings`) -> None; writes the files of the format into a folder.
-        load: (folder, precision, threads) -> callable from float32 images to probabilities, NumPy arrays.
+        write: callable (`Classifier`, folder, precision, `Settings`); writes the files of the format into a folder.
+        load: callable (folder, precision, threads) -> callable from float32 images to probabilities, NumPy arrays.
         modules: tuple of str, what must be installed to write it; the last one is enough to run it.
-        place: `places.alone`, or `places.versioned` where exports lie side by side.
+        destination: `destination.single`, or `destination.versioned` for exports that are numbered in one folder.
         precisions: tuple of str, of the weights in the file.
         runs_in: tuple of str, the precisions that `load` takes.
         settings: tuple of str, the fields of `Settings` that it takes.
-        verify: (`Program`, folder) -> float, the largest difference from the model, read back in another way than by
-            `load`; default `None`: by `load`.
+        verify: callable (`Classifier`, folder) -> float, the largest difference from the model, read back in another
+            way than by `load`. Default `None`: by `load`.
     """
 
     name: str
     write: Callable
     load: Callable
     modules: tuple[str, ...]
-    place: Callable
+    destination: Callable
     precisions: tuple[str, ...] = ("float32",)
     runs_in: tuple[str, ...] = ("float32",)
     settings: tuple[str, ...] = ()

@@ -25,11 +25,17 @@ class Frozen(NamedTuple):
 
 
 def frozen(model):
-    """The probabilities of a `Program`'s model as `Frozen`.
+    """Freeze the probabilities of a `Classifier`'s model.
 
     The converters take Keras' variables and the constants of its `Normalization` for inputs, and the loose ends of a
-    graph for outputs. What does not depend on the images is computed here, since a kernel that a layer assembles from
-    its weights (HetConv) must be a constant to be quantised.
+    graph for outputs. What does not depend on the images is computed in advance, since a kernel that a layer assembles
+    from its weights (HetConv) must be a constant to be quantised.
+
+    Args:
+        model: `keras.Model`.
+
+    Returns:
+        A `Frozen`.
     """
     trainable, other = model.trainable_variables, model.non_trainable_variables
 
@@ -41,27 +47,27 @@ def frozen(model):
     specs = [tf.TensorSpec(v.shape, v.dtype, name=f"weight_{i}") for i, v in enumerate([*trainable, *other])]
     images = tf.TensorSpec(model.input_shape, tf.float32, name=INPUT)
     traced = tf.function(function, autograph=False).get_concrete_function(images, *specs)
-    given = zip(traced.inputs[1:], [*trainable, *other, *traced.captured_inputs])
-    weights = {tensor.op.name: np.asarray(value.numpy()) for tensor, value in given}
+    variables = zip(traced.inputs[1:], [*trainable, *other, *traced.captured_inputs])
+    weights = {tensor.op.name: np.asarray(value.numpy()) for tensor, value in variables}
     return _folded(traced.graph.as_graph_def(), weights)
 
 
-def module(frozen):
-    """A frozen graph as a `tf.Module` whose variables are the large constants.
+def as_module(frozen):
+    """Make a `tf.Module` of a frozen graph, whose variables are the large constants.
 
     Its `serve`, images -> `{"probabilities": ...}`, is a function of one signature.
     """
-    graph, made = frozen.graph, tf.Module()
-    made.weights = {name: tf.Variable(value) for name, value in frozen.large.items()}
+    graph, module = frozen.graph, tf.Module()
+    module.weights = {name: tf.Variable(value) for name, value in frozen.large.items()}
     (images,) = (node for node in graph.node if node.name == INPUT)
 
     def serve(images):
-        given = {f"{INPUT}:0": images, **{f"{name}:0": weight.value() for name, weight in made.weights.items()}}
-        return {OUTPUT: tf.import_graph_def(graph, given, [f"{OUTPUT}:0"], name="")[0]}
+        feeds = {f"{INPUT}:0": images, **{f"{name}:0": weight.value() for name, weight in module.weights.items()}}
+        return {OUTPUT: tf.import_graph_def(graph, feeds, [f"{OUTPUT}:0"], name="")[0]}
 
     spec = tf.TensorSpec(tf.TensorShape(images.attr["shape"].shape), tf.float32, name=INPUT)
-    made.serve = tf.function(serve, [spec], autograph=False)
-    return made
+    module.serve = tf.function(serve, [spec], autograph=False)
+    return module
 
 
 def _source(name):
@@ -75,9 +81,9 @@ def _sources(node):
 
 
 def _folded(graph, weights):
-    """A graph that reads the weights from placeholders, with constants for what does not depend on the images."""
+    """Fold a graph that reads its weights from placeholders: what does not depend on the images becomes constants."""
     depends, read = {INPUT}, set()
-    for node in graph.node:  # in the order in which they were made
+    for node in graph.node:  # in the order of creation
         if node.name in depends or any(source in depends for source, _ in _sources(node)):
             depends.add(node.name)
             read.update(_sources(node))
@@ -113,38 +119,38 @@ def _without_nodes(graph):
     return kept
 
 
-def _values(graph, weights, wanted):
-    """Tensors (name of a node, number of its output) that do not depend on the images, as a dict of arrays."""
-    values = {(name, number): weights[name] for name, number in wanted if name in weights}
-    names = {each: f"{each[0]}:{each[1]}" for each in wanted if each not in values}
+def _values(graph, weights, sources):
+    """Compute tensors (name of a node, number of its output) that do not depend on the images, as a dict of arrays."""
+    values = {(name, number): weights[name] for name, number in sources if name in weights}
+    names = {each: f"{each[0]}:{each[1]}" for each in sources if each not in values}
     if names:
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             tf.import_graph_def(graph, name="")
-            given = {f"{name}:0": value for name, value in weights.items()}
-            values.update({each: np.asarray(value) for each, value in session.run(names, given).items()})
+            feeds = {f"{name}:0": value for name, value in weights.items()}
+            values.update({each: np.asarray(value) for each, value in session.run(names, feeds).items()})
     return values
 
 
 def _scaled(nodes, values):
     """Multiply large kernels by what their convolution's output is multiplied by, as normalisation does.
 
-    A converter does that where it knows the kernel, and a large one it does not see.
+    A converter does so with the kernels that it sees, and it does not see the large ones.
 
     Returns:
-        dict of the multiplications that are done with, by name, and the only input that is left of each.
+        dict of the multiplications that are no longer needed, by name, and the only input that is left of each.
     """
     reads = collections.Counter(source for node in nodes for source in _sources(node))
     by_name, without = {node.name: node for node in nodes}, {}
     for node in nodes:
         for name, factor in itertools.permutations(node.input, 2) if node.op == "Mul" else ():
             scale, outputs, scaled = values.get(_source(factor)), [_source(name)], []
-            made_by = by_name.get(outputs[0][0])
-            if scale is not None and made_by is not None and made_by.op == "BiasAdd":
-                outputs, scaled = [*outputs, _sources(made_by)[0]], [_sources(made_by)[1]]
-                made_by = by_name.get(outputs[-1][0])
-            if scale is None or made_by is None or made_by.op != "Conv2D" or made_by.attr["data_format"].s != b"NHWC":
+            writer = by_name.get(outputs[0][0])
+            if scale is not None and writer is not None and writer.op == "BiasAdd":
+                outputs, scaled = [*outputs, _sources(writer)[0]], [_sources(writer)[1]]
+                writer = by_name.get(outputs[-1][0])
+            if scale is None or writer is None or writer.op != "Conv2D" or writer.attr["data_format"].s != b"NHWC":
                 continue
-            kernel = _sources(made_by)[1]
+            kernel = _sources(writer)[1]
             scaled.append(kernel)
             alone = all(reads[each] == 1 for each in (*outputs, *scaled))
             if not alone or any(each not in values for each in scaled) or values[kernel].nbytes <= LARGE:
@@ -156,7 +162,7 @@ def _scaled(nodes, values):
 
 
 def _constant(graph, name, value):
-    """A node for a constant: a `Placeholder` where it is large."""
+    """Add a node for a constant: a `Placeholder` if it is large."""
     node, dtype = graph.node.add(op="Const", name=name), tf.as_dtype(value.dtype)
     node.attr["dtype"].type = dtype.as_datatype_enum
     if value.nbytes > LARGE:
@@ -168,13 +174,13 @@ def _constant(graph, name, value):
 
 
 def _needed(graph):
-    """The graph without the nodes that the output does not need."""
-    nodes, names, wanted = {node.name: node for node in graph.node}, set(), [OUTPUT]
-    while wanted:
-        name = wanted.pop()
+    """Return the graph without the nodes that the output does not need."""
+    nodes, names, pending = {node.name: node for node in graph.node}, set(), [OUTPUT]
+    while pending:
+        name = pending.pop()
         if name not in names:
             names.add(name)
-            wanted += [source for source, _ in _sources(nodes[name])]
+            pending += [source for source, _ in _sources(nodes[name])]
     kept = _without_nodes(graph)
     kept.node.extend(node for node in graph.node if node.name in names)
     return kept

@@ -1,4 +1,4 @@
-"""A SavedModel as a server sees it: loaded in a process of its own, in which there is no Keras."""
+"""Check a SavedModel as a server sees it: loaded in a process of its own, without Keras."""
 
 import subprocess
 import sys
@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-# TensorFlow imports Keras by itself where it is installed: here neither can be found.
+from keras_effconv.inference.compare import largest
+
+# TensorFlow imports Keras by itself if it is installed, so the process makes both packages impossible to find.
 CODE = """
 import sys
 sys.modules["keras"] = sys.modules["keras_effconv"] = None
 import numpy as np, tensorflow as tf
-model, given, found = sys.argv[1:]
-given, signatures = np.load(given), tf.saved_model.load(model).signatures
-files = tf.constant([bytes(row) for row in np.split(given["files"], np.cumsum(given["lengths"])[:-1])])
-images = signatures["float_images"](images=tf.constant(given["images"]))
+model, inputs, outputs = sys.argv[1:]
+inputs, signatures = np.load(inputs), tf.saved_model.load(model).signatures
+files = tf.constant([bytes(row) for row in np.split(inputs["files"], np.cumsum(inputs["lengths"])[:-1])])
+images = signatures["float_images"](images=tf.constant(inputs["images"]))
 served = signatures["serving_default"](image_bytes=files)
 features = signatures["features"](image_bytes=files)
 np.savez(
-    found,
+    outputs,
     images=images["probabilities"],
     files=served["probabilities"],
     features=features["features"],
@@ -28,38 +30,47 @@ np.savez(
 """
 
 
-def verify(program, folder, timeout=600):
-    """The largest difference between a SavedModel and the Keras model it was made of.
+def verify(classifier, folder, timeout=600):
+    """Return the largest difference between a SavedModel and the Keras model that it was written from.
 
-    It is read by plain TensorFlow in a fresh process. All signatures are compared, on float images and on files, the
-    last of which is no image.
+    Plain TensorFlow reads it in a new process. All signatures are compared, on float images and on files. The last
+    file is no image.
+
+    Args:
+        classifier: `Classifier`.
+        folder: path of the SavedModel.
+        timeout: float, seconds. Default 600.
+
+    Returns:
+        A float, over all probabilities and features.
 
     Raises:
-        ValueError: the process failed, or the bad file was not told from the others.
+        ValueError: the process failed, or the errors are not those of the files.
     """
     import tensorflow as tf
 
-    images = program.images()
+    images = classifier.images()
     files = [tf.io.encode_png(tf.cast(image, tf.uint8)).numpy() for image in images] + [b"no image"]
     with tempfile.TemporaryDirectory() as temporary:
-        given, found = Path(temporary) / "given.npz", Path(temporary) / "found.npz"
+        source, target = Path(temporary) / "inputs.npz", Path(temporary) / "outputs.npz"
         lengths = [len(file) for file in files]
-        np.savez(given, images=images, files=np.frombuffer(b"".join(files), "uint8"), lengths=lengths)
-        command = [sys.executable, "-c", CODE, str(Path(folder).resolve()), str(given), str(found)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=temporary)
-        if done.returncode:
-            cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ValueError(f"expected the SavedModel to run without Keras, received: {cause}")
-        with np.load(found) as outputs:
-            return _difference(program, images, files, outputs)
+        np.savez(source, images=images, files=np.frombuffer(b"".join(files), "uint8"), lengths=lengths)
+        command = [sys.executable, "-c", CODE, str(Path(folder).resolve()), str(source), str(target)]
+        process = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=temporary)
+        if process.returncode:
+            cause = (process.stderr.strip().splitlines() or ["no message"])[-1]
+            raise ValueError(f"`model` must run as a SavedModel without Keras. Received: {cause}")
+        with np.load(target) as outputs:
+            return _difference(classifier, images, files, outputs)
 
 
-def _difference(program, images, files, outputs):
+def _difference(classifier, images, files, outputs):
     from keras_effconv.data.images.decode_batch import decode_each
 
-    wanted, last = program.preprocessing, len(files) - 1
+    how, last = classifier.preprocessing, len(files) - 1
     if outputs["errors"].astype(bool).tolist() != [False] * last + [True]:
-        raise ValueError(f"expected an error for the last file only, received {outputs['errors'].tolist()}")
-    decoded = decode_each(files[:-1], wanted.size, wanted.crop, wanted.interpolation)[0].numpy().astype("float32")
-    expected = dict(zip(("files", "features"), program.predict(decoded)), images=program.predict(images)[0])
-    return max(float(np.abs(outputs[name][:last] - rows).max()) for name, rows in expected.items())
+        lengths = outputs["errors"].tolist()
+        raise ValueError(f"`model` must give an error for the last file only. Received: errors of lengths {lengths}")
+    decoded = decode_each(files[:-1], how.size, how.crop, how.interpolation)[0].numpy().astype("float32")
+    expected = dict(zip(("files", "features"), classifier.predict(decoded)), images=classifier.predict(images)[0])
+    return max(largest(rows, outputs[name][:last]) for name, rows in expected.items())

@@ -8,28 +8,28 @@ import zipfile
 
 import numpy as np
 
-from keras_effconv.exporting.destination import alone
+from keras_effconv.exporting.destination import single
 from keras_effconv.exporting.format import LABELS, METADATA, Format
 from keras_effconv.utils.extras import require
 
 FILE = "model.tflite"
 
 
-def write(program, folder, precision, settings):
-    """By TensorFlow's converter. What is beside the file is also in it, as an archive at its end that `unzip` reads."""
+def write(classifier, folder, precision, settings):
+    """Write `model.tflite` by TensorFlow's converter. At its end is an archive of labels and metadata for `unzip`."""
     import tensorflow as tf
 
-    from keras_effconv.exporting.freezing import frozen, module
+    from keras_effconv.exporting.freezing import as_module, frozen
 
-    made = module(frozen(program.model))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([made.serve.get_concrete_function()], made)
+    module = as_module(frozen(classifier.model))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
     PRECISIONS[precision](converter, tf, settings)
     with warnings.catch_warnings():  # statistics of quantized inputs, which these are not
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")
         (folder / FILE).write_bytes(converter.convert())
     with zipfile.ZipFile(folder / FILE, "a") as archive:
-        archive.writestr(LABELS, "".join(f"{label}\n" for label in program.labels))
-        archive.writestr(METADATA, json.dumps(program.metadata()))
+        archive.writestr(LABELS, "".join(f"{label}\n" for label in classifier.labels))
+        archive.writestr(METADATA, json.dumps(classifier.metadata()))
 
 
 def _float16(converter, tf, settings):
@@ -48,7 +48,7 @@ PRECISIONS = {"float32": lambda *_: None, "float16": _float16, "int8": _int8}
 
 
 def load(folder, precision, threads):
-    """An interpreter, one call at a time. Left to itself it takes one thread; here one for each core."""
+    """Open an interpreter with a thread for each core; by itself it takes one. One call at a time."""
     runtime = require("ai_edge_litert.interpreter", "export")
     interpreter = runtime.Interpreter(model_path=str(folder / FILE), num_threads=threads or os.cpu_count())
     (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -69,5 +69,5 @@ def load(folder, precision, threads):
 
 
 FORMAT = Format(
-    "litert", write, load, ("ai_edge_litert.interpreter",), alone, tuple(PRECISIONS), settings=("calibration",)
+    "litert", write, load, ("ai_edge_litert.interpreter",), single, tuple(PRECISIONS), settings=("calibration",)
 )

@@ -2,29 +2,29 @@
 
 import json
 
-from keras_effconv.exporting.destination import alone
+from keras_effconv.exporting.destination import single
 from keras_effconv.exporting.format import Format
 from keras_effconv.utils.extras import require
 
 FILE, OPSET = "model.onnx", 17
 
 
-def write(program, folder, precision, settings):
-    """What `export.json` tells of the input is in the file's metadata too."""
+def write(classifier, folder, precision, settings):
+    """Write `model.onnx`, with what `export.json` says of the input in its metadata."""
     onnx = require("onnx", "export")
-    model = converted(program)
-    onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in program.metadata().items()})
+    model = converted(classifier)
+    onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in classifier.metadata().items()})
     onnx.save(model, folder / FILE)
 
 
-def converted(program):
-    """A program as an ONNX `ModelProto`, by tf2onnx, which sees inputs in place of the large constants."""
+def converted(classifier):
+    """Return a classifier as an ONNX `ModelProto`, by tf2onnx, which sees inputs in place of the large constants."""
     from keras_effconv.exporting.freezing import INPUT, OUTPUT, frozen
 
-    graph, large = frozen(program.model)
+    graph, large = frozen(classifier.model)
     model, _ = require("tf2onnx.convert", "export").from_graph_def(
         graph,
-        name=program.model.name,
+        name=classifier.model.name,
         input_names=[f"{name}:0" for name in (INPUT, *large)],
         output_names=[f"{OUTPUT}:0"],
         tensors_to_rename={f"{name}:0": name for name in (INPUT, OUTPUT, *large)},
@@ -35,9 +35,9 @@ def converted(program):
 
 
 def _put(large, graph):
-    """Constants into an ONNX graph in place of the inputs of their names, transposed where that is what reads them.
+    """Put constants into an ONNX graph in place of the inputs of their names, transposed if a transpose reads them.
 
-    They are taken out of the dict, so that there are never two copies of all.
+    They are taken out of the dict, so that there are never two copies of all of them.
     """
     onnx = require("onnx", "export")
     rest = [each for each in graph.input if each.name not in large]
@@ -58,7 +58,7 @@ def _put(large, graph):
 
 
 def load(folder, precision, threads):
-    """A session of ONNX Runtime on the CPU; any thread may call it."""
+    """Open a session of ONNX Runtime on the CPU. Any thread may call it."""
     runtime = require("onnxruntime", "export")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or 0
@@ -67,4 +67,4 @@ def load(folder, precision, threads):
     return lambda images: session.run(["probabilities"], {"images": images})[0]
 
 
-FORMAT = Format("onnx", write, load, ("onnx", "tf2onnx", "onnxruntime"), alone)
+FORMAT = Format("onnx", write, load, ("onnx", "tf2onnx", "onnxruntime"), single)

@@ -1,7 +1,8 @@
-"""Run an export: a function from images to probabilities, whichever runtime computes it."""
+"""Run an export: a function from images to probabilities, in any runtime."""
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,8 +24,9 @@ class Exported:
         format: str, such as `"onnx"`.
         precision: str, of the weights in the file.
         labels: tuple of str, in the order of the probabilities.
-        preprocessing: `Preprocessing`; how an image is cropped and resized before it is given to the export. The
-            arithmetic is inside.
+        preprocessing: `Preprocessing`, how an image is cropped and resized before the export reads it. The arithmetic
+            is inside.
+        run: callable from float32 images to probabilities, without checks.
     """
 
     path: Path
@@ -34,39 +36,54 @@ class Exported:
     preprocessing: Preprocessing
     run: Callable = dataclasses.field(repr=False)
 
-    def __call__(self, images):
-        """RGB images (n, size, size, 3), 0..255, uint8 or float -> probabilities (n, classes), float32."""
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Compute the probabilities of images.
+
+        Args:
+            images: array (n, size, size, 3), RGB, 0..255, uint8 or float.
+
+        Returns:
+            array (n, classes), float32.
+        """
         images, size = np.asarray(images, "float32"), self.preprocessing.size
         if images.ndim != 4 or images.shape[1:] != (size, size, 3) or not len(images):
             raise ValueError(f"`images` must be (n, {size}, {size}, 3). Received: an array of shape {images.shape}")
         return self.run(images)
 
 
-def load(path, threads=None, precision="float32"):
+def load(path: str | os.PathLike, threads: int | None = None, precision: str = "float32") -> Exported:
     """Load what `keras_effconv.export` wrote.
 
     Args:
-        path: its folder; of a SavedModel also the folder of the versions, for the newest one.
+        path: path of its folder; for a SavedModel also of the folder of its versions, which loads the newest one.
         threads: int, for one call. Default: one for each core.
-        precision: of the arithmetic: `"float32"`; OpenVINO also takes `"bfloat16"`, fast where the processor has it.
-            What is int8 in the file is computed so. Default `"float32"`.
+        precision: str, of the arithmetic: `"float32"`; OpenVINO also takes `"bfloat16"`, which is fast if the processor
+            has it. What is int8 in the file is computed in int8. Default `"float32"`.
 
     Returns:
         An `Exported`: images (n, size, size, 3), RGB, 0..255 -> probabilities (n, classes), with `labels`.
 
     Raises:
-        ValueError: the path is no export, or an argument means nothing to its format.
+        ValueError: the path is no export, or its format does not take an argument.
         ImportError: the runtime is not installed.
+
+    Example:
+
+    >>> FORMATS["openvino"].runs_in
+    ('float32', 'bfloat16')
+    >>> run = load("outputs/flowers-openvino", precision="bfloat16")  # doctest: +SKIP
+    >>> run.labels[run(images)[0].argmax()]  # doctest: +SKIP
+    'tulip'
     """
     folder = _folder(Path(path))
-    told = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-    chosen = FORMATS[one_of("format", told["format"], tuple(FORMATS))]
-    one_of("precision", precision, chosen.runs_in)
+    record = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+    runtime = FORMATS[one_of("format", record["format"], tuple(FORMATS))]
+    one_of("precision", precision, runtime.runs_in)
     if threads is not None:
         positive("threads", threads)
-    wanted = Preprocessing(told["size"], told["crop"], told["interpolation"], inside=True)
-    run = chosen.load(folder, precision, threads)
-    return Exported(folder, chosen.name, told["precision"], tuple(told["labels"]), wanted, run)
+    preprocessing = Preprocessing(record["size"], record["crop"], record["interpolation"], inside=True)
+    run = runtime.load(folder, precision, threads)
+    return Exported(folder, runtime.name, record["precision"], tuple(record["labels"]), preprocessing, run)
 
 
 def _folder(path):

@@ -9,11 +9,11 @@ from keras_effconv.exporting.isolated_check import verify
 from keras_effconv.utils.files import write_lines
 
 
-def write(program, folder, precision, settings):
-    """Three signatures of one set of variables, with the labels as an asset and requests to warm up with."""
+def write(classifier, folder, precision, settings):
+    """Write three signatures of one set of variables, with the labels as an asset and requests to warm up with."""
     import tensorflow as tf
 
-    write_lines(folder / LABELS, program.labels)
+    write_lines(folder / LABELS, classifier.labels)
     initializer = tf.lookup.TextFileInitializer(
         str(folder / LABELS),
         *(tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER),
@@ -21,25 +21,25 @@ def write(program, folder, precision, settings):
     )
     table = tf.lookup.StaticHashTable(initializer, "")
     archive = keras.export.ExportArchive()
-    archive.track(program.model)
+    archive.track(classifier.model)
     archive.track(table)
-    for name, (function, spec) in signatures(program, table, settings).items():
+    for name, (function, spec) in signatures(classifier, table, settings).items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(str(folder), verbose=False)
-    warmup.write(folder, program)
+    warmup.write(folder)
 
 
-def signatures(program, table, settings):
-    """Name -> (function from a tensor to a dict of tensors, `TensorSpec` of its argument)."""
+def signatures(classifier, table, settings):
+    """Return a dict of name -> (function from a tensor to a dict of tensors, `TensorSpec` of its argument)."""
     import tensorflow as tf
 
-    top = min(settings.top, len(program.labels))
-    images = tf.TensorSpec(program.model.input_shape, tf.float32, name="images")
+    top = min(settings.top, len(classifier.labels))
+    images = tf.TensorSpec(classifier.model.input_shape, tf.float32, name="images")
     files = tf.TensorSpec([None], tf.string, name="image_bytes")
 
     @tf.function(input_signature=[images], autograph=False)
     def network(images):  # one function that all signatures call
-        return program.model(images, training=False)
+        return classifier.model(images, training=False)
 
     def best(images):
         probabilities = network(images)[0]
@@ -50,20 +50,22 @@ def signatures(program, table, settings):
         return {"features": network(images)[1]}
 
     return {
-        "serving_default": (_of_files(best, program.preprocessing, settings.max_pixels), files),
+        "serving_default": (_of_files(best, classifier.preprocessing, settings.max_pixels), files),
         "float_images": (best, images),
-        "features": (_of_files(features, program.preprocessing, settings.max_pixels), files),
+        "features": (_of_files(features, classifier.preprocessing, settings.max_pixels), files),
     }
 
 
-def _of_files(compute, wanted, max_pixels):
-    """`compute` on what is in image files: zeros and empty strings in the rows without an image, and their errors."""
+def _of_files(compute, preprocessing, max_pixels):
+    """Let `compute` read image files: rows without an image have zeros, empty strings and an error."""
     import tensorflow as tf
 
     from keras_effconv.data.images.decode_batch import decode_each
 
+    size, crop, interpolation = preprocessing.size, preprocessing.crop, preprocessing.interpolation
+
     def computed(image_bytes):
-        images, error = decode_each(image_bytes, wanted.size, wanted.crop, wanted.interpolation, max_pixels=max_pixels)
+        images, error = decode_each(image_bytes, size, crop, interpolation, max_pixels=max_pixels)
         good, outputs = tf.equal(error, ""), compute(tf.cast(images, tf.float32))
         kept = {name: tf.where(good[:, None], rows, tf.zeros_like(rows)) for name, rows in outputs.items()}
         return {**kept, "error": error}
@@ -71,8 +73,30 @@ def _of_files(compute, wanted, max_pixels):
     return computed
 
 
+class LoadedSavedModel:
+    """A function from float images to probabilities.
+
+    Args:
+        folder: path of a SavedModel that `write` has written.
+
+    Attributes:
+        signatures: mapping of str -> function, all that the SavedModel has.
+    """
+
+    def __init__(self, folder):
+        import tensorflow as tf
+
+        self._model = tf.saved_model.load(str(folder))  # the functions do not keep its variables alive
+        self.signatures = self._model.signatures
+
+    def __call__(self, images):
+        import tensorflow as tf
+
+        return self.signatures["float_images"](images=tf.constant(images))["probabilities"].numpy()
+
+
 def load(folder, precision, threads):
-    """The signature `float_images`; the number of threads is TensorFlow's, for the whole process."""
+    """Load the signature `float_images`. The number of threads is TensorFlow's, for the whole process."""
     import tensorflow as tf
 
     if threads:
@@ -83,14 +107,7 @@ def load(folder, precision, threads):
                 "`threads` of a SavedModel must be set before TensorFlow computes anything: TF_NUM_INTRAOP_THREADS. "
                 f"Received: threads={threads}"
             ) from None
-    loaded = tf.saved_model.load(str(folder))
-    serve = loaded.signatures["float_images"]
-
-    def run(images):
-        return serve(images=tf.constant(images))["probabilities"].numpy()
-
-    run.keep = loaded  # its variables go when it does
-    return run
+    return LoadedSavedModel(folder)
 
 
 FORMAT = Format(

@@ -1,14 +1,14 @@
 """Requests that TensorFlow Serving runs when it loads a model, so that no user waits for the first one.
 
-The file is a TFRecord of `PredictionLog` messages. Few of their fields are needed, so they are encoded here: who
-exports need not install tensorflow-serving-api, which reads them in the tests.
+The file is a TFRecord of `PredictionLog` messages. Few of their fields are needed, so this module encodes them by
+itself: an export does not need tensorflow-serving-api.
 """
 
 FILE = "tf_serving_warmup_requests"
 BATCHES = (1, 8)
 
 
-def write(folder, program):
+def write(folder):
     """Write `assets.extra/tf_serving_warmup_requests`: a grey image by itself and several at a time."""
     import tensorflow as tf
 
@@ -22,14 +22,14 @@ def write(folder, program):
 
 
 def prediction_log(signature, inputs):
-    """A `PredictionLog` of one request.
+    """Encode a `PredictionLog` of one request.
 
     Args:
         signature: str, its name.
         inputs: dict of name -> `TensorProto`.
 
     Returns:
-        bytes of the message.
+        bytes, the message.
     """
     spec = _field(3, signature.encode())  # ModelSpec.signature_name
     request = _field(1, spec)  # PredictRequest.model_spec
@@ -39,7 +39,7 @@ def prediction_log(signature, inputs):
 
 
 def _field(number, value):
-    """A field of a protocol buffer that has a length: a string, or a message.
+    """Encode a field of a protocol buffer that has a length: a string, or a message.
 
     >>> _field(3, b"ab")
     b'\\x1a\\x02ab'
@@ -48,7 +48,7 @@ def _field(number, value):
 
 
 def _varint(value):
-    """Seven bits an octet, the lowest first; the high bit says that more follow.
+    """Encode a number: seven bits an octet, the lowest first; the high bit says that more follow.
 
     >>> _varint(300)
     b'\\xac\\x02'

@@ -1,4 +1,4 @@
-"""What layers that only scale and shift channels do, as numbers: batch normalisation, rescaling, normalisation."""
+"""Layers that only scale and shift channels, as numbers: batch normalisation, rescaling, normalisation."""
 
 import keras
 import numpy as np
@@ -8,10 +8,13 @@ from keras_effconv.inference.kernels import array
 
 
 def affine_of(step):
-    """The (scale, offset) of each channel, a pair of float64 arrays, that a step computes; `None` if it is no such.
+    """Return the scale and offset by which a step computes each channel.
 
     Args:
         step: `Step`.
+
+    Returns:
+        (scale, offset), float64 arrays of one value for each channel; `None` for a step that computes anything else.
     """
     rule = AFFINES.get(step.kind)
     if rule is None or not hasattr(step.inputs[0], "shape"):
@@ -20,7 +23,7 @@ def affine_of(step):
         channels = step.inputs[0].shape[-1:]
         pair = rule(step, len(step.inputs[0].shape))
         return pair and tuple(np.array(np.broadcast_to(np.asarray(x, "float64"), channels)) for x in pair)
-    except (TypeError, ValueError):  # a scale that does not go along the channels
+    except (TypeError, ValueError):  # a scale of another shape
         return None
 
 
@@ -59,10 +62,10 @@ AFFINES = {
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class Shift(keras.layers.Layer):
-    """Adds a number to each channel: what is left of a normalisation whose scale went into a convolution.
+    """Add a number to each channel: what is left of a normalisation whose scale is in a convolution.
 
     Args:
-        offset: list of floats, one for each channel.
+        offset: sequence of floats, one for each channel.
 
     Example:
 

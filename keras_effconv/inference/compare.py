@@ -1,4 +1,9 @@
-"""Two models on the same random inputs."""
+"""How far two models, or two sets of outputs, are from each other. All measures are in this file, by name.
+
+Every measure takes the expected outputs first. If an output is not finite, neither is the measure.
+"""
+
+import zipfile
 
 import keras
 import numpy as np
@@ -8,29 +13,87 @@ from keras_effconv.graph import with_structure
 EVEN, ODD = (64, 75)  # pixels, where a size is unknown
 
 
-def difference(model, other, pixels=False, draws=3):
-    """The largest difference of two models' outputs, relative to the largest value of each output.
+def largest(expected, received):
+    """Return the largest difference of two arrays.
 
-    Inputs are random. Where the model takes any size, an even and an odd one are tried.
+    >>> largest([0.5, 0.5], [0.5, 0.25])
+    0.25
+    """
+    return float(np.abs(np.subtract(received, expected)).max(initial=0))
+
+
+def largest_relative(expected, received):
+    """Return the largest difference of two arrays over the largest expected value; infinite if one is not finite.
+
+    >>> largest_relative([1.0, 4.0], [2.0, 4.0])
+    0.25
+    """
+    expected, received = _array(expected), _array(received)
+    if not (np.isfinite(expected).all() and np.isfinite(received).all()):
+        return float("inf")
+    return largest(expected, received) / max(largest(0, expected), float(np.finfo("float32").tiny))
+
+
+def moved_probability(expected, received):
+    """Return the probability that moves from a class to another, averaged over the rows.
+
+    >>> moved_probability([[0.5, 0.5], [1.0, 0.0]], [[0.25, 0.75], [1.0, 0.0]])
+    0.125
+    """
+    return float(np.abs(np.subtract(received, expected)).sum(-1).mean() / 2)
+
+
+def difference(model, other, pixels=False, draws=3):
+    """Return the largest difference of two models' outputs, relative to the largest value of each output.
+
+    Inputs are random. For a model of any size, an even and an odd one are tried.
 
     Args:
-        model: Keras model, the reference.
-        other: Keras model of the same inputs and outputs.
+        model: `keras.Model`, the reference.
+        other: `keras.Model` of the same inputs and outputs.
         pixels: bool; inputs are whole numbers from 0 to 255, not Gaussian. Default `False`.
-        draws: int, the batch: how many inputs are drawn.
+        draws: int, the batch: how many inputs are drawn. Default 3.
 
     Returns:
         A float; infinite where an output is not finite.
     """
-    rng, largest = np.random.default_rng(0), 0.0
+    rng, worst = np.random.default_rng(0), 0.0
     dynamic = any(None in x.shape[1:] for x in model.inputs)
     for side in (EVEN, ODD) if dynamic else (EVEN,):
         shapes = [(draws, *(side if size is None else size for size in x.shape[1:])) for x in model.inputs]
         arrays = [_draw(rng, shape, x.dtype, pixels) for shape, x in zip(shapes, model.inputs)]
         inputs = with_structure(model, arrays)
         pairs = zip(*(keras.tree.flatten(each(inputs, training=False)) for each in (model, other)))
-        largest = max(largest, *(_relative(*map(_array, pair)) for pair in pairs))
-    return largest
+        worst = max(worst, *(largest_relative(*pair) for pair in pairs))
+    return worst
+
+
+def difference_from(model, path):
+    """Return the largest difference of a model's outputs from recorded ones, over the largest recorded value.
+
+    Args:
+        model: `keras.Model`.
+        path: path of an `.npz` file of `images` (n, h, w, c), as the model reads them, and `outputs`.
+
+    Returns:
+        A float; infinite where an output is not finite.
+
+    Raises:
+        ValueError: for another file, or outputs of another shape than the model's.
+    """
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            images, outputs = archive["images"], archive["outputs"]
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"`path` must be an .npz file of images and outputs ({error}). Received: path={str(path)!r}"
+        ) from None
+    received = model(images.astype("float32"))
+    if tuple(received.shape) != outputs.shape:
+        raise ValueError(
+            f"`path` must hold outputs of shape {tuple(received.shape)}. Received: path={str(path)!r}, {outputs.shape}"
+        )
+    return largest_relative(outputs, received)
 
 
 def _draw(rng, shape, dtype, pixels):
@@ -42,10 +105,3 @@ def _draw(rng, shape, dtype, pixels):
 
 def _array(tensor):
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")), "float64")
-
-
-def _relative(expected, received):
-    if not (np.isfinite(expected).all() and np.isfinite(received).all()):
-        return float("inf")
-    error = np.abs(expected - received).max(initial=0)
-    return float(error / max(np.abs(expected).max(initial=0), np.finfo("float32").tiny))

@@ -1,40 +1,41 @@
-"""The model that computes the same, with less."""
+"""A model for inference that computes the same with fewer layers."""
 
 import keras
 
 from keras_effconv.inference.compare import difference
+from keras_effconv.inference.forms import TARGETS, choose_forms
 from keras_effconv.inference.report import DeployReport
 from keras_effconv.inference.rewriting import Graph
-from keras_effconv.inference.rules import RULES, TARGETS, choose_forms, reads_pixels
+from keras_effconv.inference.rules import RULES, reads_pixels
 from keras_effconv.utils.arguments import one_of
 
 
-def deploy(model, target="auto", tolerance=1e-4):
-    """An equivalent, faster model for inference: a new one, the given one stays as it is.
+def deploy(model: keras.Model, target: str = "auto", tolerance: float = 1e-4) -> keras.Model:
+    """Make an equivalent, faster model for inference. The model itself does not change.
 
-    Batch normalisation and other scales and shifts go into the kernels and biases of the convolutions and dense layers
-    beside them, activations and padding into the convolutions; dropout and stochastic depth are left out. Nested
-    models become part of one graph. A layer without a rule is copied as it is. Each step is exact in real numbers; the
-    result is compared with the model on random inputs.
+    Batch normalisation and other scales and shifts are folded into the kernels and biases of the convolutions and dense
+    layers next to them. Activations and padding become part of the convolutions; dropout and stochastic depth are
+    removed. Nested models become part of one graph. A layer without a rule is copied. Each step is exact in real
+    numbers, and the result is compared with the model on random inputs.
 
-    Not folded: a normalisation that does not stand next to a convolution (before the activation of a pre-activation
-    ResNet, behind a sum or a concatenation), that something else reads too, or whose layer is used more than once.
+    A normalisation is not folded if it is not next to a convolution (before the activation of a pre-activation ResNet,
+    after a sum or a concatenation), if another layer reads the same map, or if its layer is used more than once.
 
     Args:
-        model: a built functional or sequential `keras.Model`.
-        target: what will run it, which decides the form of `HetConv2D` and `OctConv2D`: `"tensorflow"`, `"jax"`,
-            `"auto"` (the backend of this process), a format of `export`, or `"dense"`: plain convolutions in place of
-            `HetConv2D`, with the zeros, for runtimes whose grouped convolutions are slow. Default `"auto"`.
+        model: `keras.Model`, functional or sequential, built.
+        target: str, what will run the model, which decides the form of `HetConv2D` and `OctConv2D`: `"tensorflow"`,
+            `"jax"`, `"auto"` (the backend of this process), a format of `export`, or `"dense"`: plain convolutions in
+            place of `HetConv2D`, with the zeros, for runtimes whose grouped convolutions are slow. Default `"auto"`.
         tolerance: float, the largest difference that is accepted, relative to the largest output. A model that
             computes in half precision needs about 0.05. Default 1e-4.
 
     Returns:
-        A `keras.Model` that is saved, exported and counted as any other. Its `deploy_report` (a `DeployReport`) says
-        what was done; the report is not saved.
+        A `keras.Model` that can be saved, exported and counted. Its `deploy_report` (a `DeployReport`) lists the
+        changes; the report is not saved with the model.
 
     Raises:
-        ValueError: for a model that is Python code only, or when the outputs differ by more than the tolerance, as
-            those of a model with random numbers at inference do.
+        ValueError: for a model that is Python code only, or if the outputs differ by more than the tolerance, as
+            they do in a model with random numbers at inference.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""How each class of convolution holds its kernel, so that a scale of filters or of channels can be multiplied in."""
+"""How each class of convolution holds its kernel, so that filters and channels can be scaled."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,8 +16,8 @@ class Form(NamedTuple):
     Attributes:
         read: callable (layer) -> array.
         write: callable (built layer, array).
-        along_rows: callable (vector over the input's channels, array) -> what to multiply the array with to scale its
-            input channels; `None` where there is no such thing.
+        along_rows: callable (vector over the input's channels, array) -> factor of the array that scales its input
+            channels. Default `None`: they cannot be scaled.
     """
 
     read: Callable
@@ -26,23 +26,23 @@ class Form(NamedTuple):
 
 
 def array(variable):
-    """A variable as a float64 array."""
+    """Return a variable as a float64 array."""
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")), "float64")
 
 
 def bias_of(layer, filters):
-    """A layer's bias as an array, zeros where it has none."""
+    """Return a layer's bias as an array; zeros if it has none."""
     return np.zeros(filters) if layer.bias is None else array(layer.bias)
 
 
 def rows(vector, kernel):
-    """(..., M, N): a row for each channel."""
+    """Return a factor of (..., M, N), which has a row for each channel."""
     del kernel
     return vector[:, None]
 
 
 def repeated(vector, kernel):
-    """(k, k, C * m): m columns for each channel."""
+    """Return a factor of (k, k, C * m), which has m columns for each channel."""
     return np.repeat(vector, kernel.shape[-1] // len(vector))
 
 
@@ -94,7 +94,7 @@ FORMS = {
 
 
 def scale_filters(scale, offset, first=0):
-    """The edit that multiplies filters `first`, `first + 1`, ... and adds to their outputs."""
+    """Return the edit that multiplies filters `first`, `first + 1`, ... and adds to their outputs."""
     columns = slice(first, first + len(scale))
 
     def edit(kernel, bias):
@@ -106,7 +106,7 @@ def scale_filters(scale, offset, first=0):
 
 
 def scale_channels(scale, offset, along_rows):
-    """The edit that multiplies input channels and adds to them; an offset needs a convolution without padding."""
+    """Return the edit that multiplies input channels and adds to them. An offset needs one without padding."""
 
     def edit(kernel, bias):
         shift = kernel * along_rows(offset, kernel)

@@ -1,4 +1,4 @@
-"""Models in fewer bits, as far as Keras itself computes in them."""
+"""Models in fewer bits, as far as Keras can compute in them."""
 
 from typing import NamedTuple
 
@@ -14,11 +14,11 @@ QUANTIZABLE = (layers.Dense, layers.EinsumDense, layers.Embedding)
 
 
 class QuantizeReport(NamedTuple):
-    """What `quantize` did.
+    """The changes that `quantize` has made.
 
     Attributes:
         dtype: str.
-        layers: tuple of names, what computes in it.
+        layers: tuple of str, the names of the layers that compute in it.
         megabytes: pair of floats, the variables before and after.
         agreement: float, the share of the images whose most likely class is the same; `None` without images.
         accuracy: pair of floats, before and after; `None` without labels.
@@ -39,29 +39,35 @@ class QuantizeReport(NamedTuple):
         return ", ".join(lines)
 
 
-def quantize(model, dtype="int8", images=None, labels=None, batch_size=32):
-    """A copy of a model in fewer bits, in Keras; the given one stays as it is.
+def quantize(
+    model: keras.Model,
+    dtype: str = "int8",
+    images: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    batch_size: int = 32,
+) -> keras.Model:
+    """Copy a model in fewer bits, in Keras. The model itself does not change.
 
-    `"int8"` is Keras' own post-training quantisation: dense and embedding layers hold 8-bit kernels and quantise what
-    they read as they run. Convolutions stay as they are, since Keras has none in 8 bits: for them, export to a runtime
-    that has. `"bfloat16"` holds and computes in bfloat16, with batch normalisation computed in float32 by Keras;
-    `"mixed_bfloat16"` computes likewise and holds float32. The layers that write the outputs stay as they are.
-    `deploy` a model first: what is folded is not rounded a second time.
+    `"int8"` is Keras' own post-training quantisation: dense and embedding layers hold 8-bit kernels and quantise their
+    inputs at run time. Convolutions are not quantised, since Keras has no 8-bit convolutions; export to a runtime that
+    has them. `"bfloat16"` holds and computes in bfloat16, except batch normalisation, which Keras computes in float32.
+    `"mixed_bfloat16"` computes in bfloat16 and holds float32. The layers that write the outputs are not changed.
+    `deploy` a model first, so that what is folded is rounded once.
 
     Args:
-        model: a built functional or sequential `keras.Model` in float32.
-        dtype: `"int8"`, `"bfloat16"` or `"mixed_bfloat16"`. Default `"int8"`.
-        images: array (n, h, w, c) of inputs as the model takes them, to report how many keep their class. Default
+        model: `keras.Model`, functional or sequential, built, in float32.
+        dtype: str, `"int8"`, `"bfloat16"` or `"mixed_bfloat16"`. Default `"int8"`.
+        images: array (n, h, w, c) of inputs as the model reads them, to report how many keep their class. Default
             `None`.
         labels: array (n,) of the right classes, to report accuracies. Needs images. Default `None`.
         batch_size: int, for the images. Default 32.
 
     Returns:
-        A `keras.Model`; its `quantize_report` (a `QuantizeReport`) says what was done.
+        A `keras.Model`. Its `quantize_report` (a `QuantizeReport`) lists the changes.
 
     Raises:
         ValueError: for another dtype, a model that is Python code only, one without a layer that Keras can quantise,
-            or labels that do not go with the images.
+            or labels that do not match the images.
 
     Example:
 
@@ -72,16 +78,16 @@ def quantize(model, dtype="int8", images=None, labels=None, batch_size=32):
     """
     one_of("dtype", dtype, DTYPES)
     if labels is not None and (images is None or np.shape(labels) != (len(images),)):
-        wanted = "images beside them" if images is None else f"shape ({len(images)},)"
-        raise ValueError(f"`labels` must have {wanted}. Received: labels of shape {np.shape(labels)}")
+        need = "come with images" if images is None else f"have shape ({len(images)},)"
+        raise ValueError(f"`labels` must {need}. Received: labels of shape {np.shape(labels)}")
     graph = Graph(model)
     if dtype != "int8":
         _compute_in(graph, dtype)
     quantized = graph.build()
     if dtype == "int8":
         _to_int8(quantized)
-    chosen = tuple(layer.name for layer in quantized.layers if _bits(layer) == dtype)
-    report = QuantizeReport(dtype, chosen, tuple(map(_megabytes, (model, quantized))))
+    names = tuple(layer.name for layer in quantized.layers if _bits(layer) == dtype)
+    report = QuantizeReport(dtype, names, tuple(map(_megabytes, (model, quantized))))
     if images is not None:
         before, after = (each.predict(images, batch_size, verbose=0).argmax(-1) for each in (model, quantized))
         report = report._replace(agreement=float((before == after).mean()))
@@ -103,7 +109,7 @@ def _to_int8(model):
 
 
 def _compute_in(graph, dtype):
-    """Give every layer another type, but for those that write the outputs."""
+    """Give every layer another type, except those that write the outputs."""
     last = {id(graph.writer(value)) for value in keras.tree.flatten(graph.outputs)}
     for step in graph.steps:
         if isinstance(step.operation, layers.Layer) and id(step) not in last:

@@ -1,18 +1,18 @@
-"""What became of a model."""
+"""The report of `deploy`."""
 
 from typing import NamedTuple
 
 
 class DeployReport(NamedTuple):
-    """What `deploy` did.
+    """The changes that `deploy` has made.
 
     Attributes:
-        removed: tuple of names: layers that do nothing at inference.
-        padding: tuple of "padding -> convolution" that now pads by itself.
-        folded: tuple of "normalisation -> convolution", or another scale and shift that went into a convolution.
-        merged: tuple of "layer -> layer": scales and shifts that became one.
-        fused: tuple of "activation -> convolution".
-        forms: tuple of "layer: form" of execution.
+        removed: tuple of str, the names of layers that do nothing at inference.
+        padding: tuple of str, "padding -> convolution", which now pads by itself.
+        folded: tuple of str, "normalisation -> convolution", or another scale and shift that is now in a convolution.
+        merged: tuple of str, "layer -> layer", scales and shifts that are now one.
+        fused: tuple of str, "activation -> convolution".
+        forms: tuple of str, "layer: form" of execution.
         layers: pair of ints, the calls of layers before and after.
         params: pair of ints, before and after.
         max_difference: float, the largest difference of an output, relative to the largest value of that output.

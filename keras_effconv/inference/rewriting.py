@@ -1,4 +1,4 @@
-"""A functional model as a list of steps that can be rewritten, and a model made of them again."""
+"""A functional model as a list of steps that can be rewritten, and the way back to a model."""
 
 import keras
 
@@ -14,12 +14,12 @@ class Step:
     """One call of a layer or operation.
 
     Attributes:
-        operation: as the model has it.
+        operation: `keras.Operation`, as in the model.
         args, kwargs: what it is called with; the tensors in them are the values of the graph.
         outputs: list of the values that it writes.
-        kind: the class that it will have.
-        changes: dict, what becomes of its configuration.
-        edits: list of callables (kernel, bias) -> (kernel, bias), NumPy arrays as `FORMS` has them.
+        kind: class that it will have.
+        changes: dict, changes of its configuration.
+        edits: list of callables (kernel, bias) -> (kernel, bias), NumPy arrays as in `FORMS`.
     """
 
     def __init__(self, operation, args, kwargs, outputs):
@@ -33,7 +33,7 @@ class Step:
 
     @property
     def inputs(self):
-        """The values that it reads, in a list."""
+        """List the values that it reads."""
         return [x for x in keras.tree.flatten((self.args, self.kwargs)) if isinstance(x, keras.KerasTensor)]
 
     @property
@@ -48,7 +48,7 @@ class Step:
         self.kind, self._config, self.changes, self.kwargs = kind, config, {}, {}
 
     def layer(self, name):
-        """The layer that it will be, under a name; one that cannot be copied by its configuration is shared."""
+        """Return the layer that it will be, under a name. One that cannot be copied by its configuration is shared."""
         if self.kind is type(self.operation) and not self.changes:
             try:
                 return self.kind.from_config({**self.config, "name": name})
@@ -57,7 +57,7 @@ class Step:
         return self.kind.from_config({**self.config, "name": name})
 
     def transfer(self, layer):
-        """Give its weights, edited, to the layer made of it."""
+        """Give its weights, edited, to the layer that it has become."""
         source = self.operation
         unchanged = self.kind is type(source) and not self.changes and not self.edits
         if self.kind in FORMS and not unchanged:
@@ -77,7 +77,14 @@ class Step:
 
 
 class Graph:
-    """The steps of a model in order, nested models among them, and who reads and writes each value."""
+    """The steps of a model in order, with those of nested models, and which of them read and write each value.
+
+    Args:
+        model: `keras.Model`, functional or sequential, built.
+
+    Raises:
+        ValueError: for any other model.
+    """
 
     def __init__(self, model):
         functional = functional_of(model)
@@ -121,37 +128,37 @@ class Graph:
         self._results = {id(value) for value in keras.tree.flatten(self.outputs)}
 
     def writer(self, value):
-        """The step that writes a value; `None` for an input of the model."""
+        """Return the step that writes a value; `None` for an input of the model."""
         return self._writers.get(id(value))
 
     def readers(self, value):
-        """The steps that read a value."""
+        """Return the steps that read a value."""
         return self._readers.get(id(value), [])
 
     def only_reader(self, value):
-        """The step that reads a value, where there is one and the value is no output of the model; else `None`."""
+        """Return the only step that reads a value; `None` if there are more or the value is an output of the model."""
         readers = self.readers(value)
         return readers[0] if len(readers) == 1 and id(value) not in self._results else None
 
     def only_writer(self, step):
-        """The step that writes what a step of one input reads, where nothing else reads it; else `None`."""
+        """Return the step that writes the one input of a step; `None` if others read that value too."""
         writer = self.writer(step.inputs[0])
         return writer if writer is not None and self.only_reader(step.inputs[0]) is step else None
 
     def is_plain(self, step):
-        """Whether a step is a layer of its own (not called elsewhere) in inference mode: what rules may rewrite."""
+        """Return whether a step is an unshared layer in inference mode, which rules may rewrite."""
         own = isinstance(step.operation, keras.layers.Layer) and self.uses[id(step.operation)] == 1
         return own and _is_plain_call(step.args, step.kwargs)
 
     def absorb(self, step, writer):
-        """Let the step that writes the one input of a step write its output instead; the step goes."""
+        """Remove a step: the step that writes its one input writes its output instead."""
         index = [id(value) for value in writer.outputs].index(id(step.inputs[0]))
         writer.outputs[index] = step.outputs[0]
         self._writers[id(step.outputs[0])] = writer
         self.steps.remove(step)
 
     def bypass(self, step):
-        """Let all readers of a step's output read its input instead; the step goes."""
+        """Remove a step: all readers of its output read its input instead."""
         old, new = step.outputs[0], step.inputs[0]
 
         def swap(x):
@@ -164,7 +171,7 @@ class Graph:
         self._index()
 
     def insert_after(self, step, operation):
-        """A new step, of a layer of one input, between a step and all that read its output."""
+        """Insert a new step, of a layer of one input, between a step and all readers of its output."""
         old = step.outputs[0]
         step.outputs[0] = keras.KerasTensor(old.shape, old.dtype)
         new = Step(operation, (step.outputs[0],), {}, [old])
@@ -174,7 +181,7 @@ class Graph:
         return new
 
     def build(self):
-        """A `keras.Model` of the steps, with copies of the layers."""
+        """Return a `keras.Model` of the steps, with copies of the layers."""
         inputs = [keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name) for x in self.inputs]
         copies, values = _Copies({x.name for x in self.inputs}), {}
         for old, new in zip(self.inputs, inputs):
@@ -194,10 +201,10 @@ class Graph:
 
 
 class _Copies(dict):
-    """The layers of a model that is built, by the id of the operation that each is copied from.
+    """The layers of a new model, by the id of the operation that each is copied from.
 
     Args:
-        names: set of str, those that are taken.
+        names: set of str, the names that are in use.
     """
 
     def __init__(self, names):
@@ -205,7 +212,7 @@ class _Copies(dict):
         self.names = names
 
     def of(self, step):
-        """The layer of a step, under a name of its own: layers of nested models may share one."""
+        """Return the layer of a step, under a name of its own: layers of nested models may share one."""
         if id(step.operation) not in self:
             name, number = step.name, 0
             while name in self.names:
@@ -218,5 +225,5 @@ class _Copies(dict):
 
 
 def _is_plain_call(args, kwargs):
-    """Whether a call has one argument and no option such as `training=True` or a mask."""
+    """Return whether a call has one argument and no option such as `training=True` or a mask."""
     return len(args) == 1 and all(value is None or value is False for value in kwargs.values())

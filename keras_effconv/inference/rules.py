@@ -1,11 +1,11 @@
-"""The rewrites of a graph, each exact in real numbers. A rule changes a graph and says which layers it has met."""
+"""The rewrites of a graph, each exact in real numbers. A rule changes a `Graph` and lists the layers it has changed."""
 
 import numpy as np
 from keras import layers
 
 from keras_effconv.inference.affine import affine_of, as_rescaling, as_shift
 from keras_effconv.inference.kernels import FORMS, scale_channels, scale_filters
-from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, SamePadding2D
+from keras_effconv.layers import GroupConv2D, HetConv2D, SamePadding2D
 from keras_effconv.layers.padding import same_padding
 from keras_effconv.preprocessing import ImagePreprocessing
 
@@ -24,13 +24,13 @@ PADDED = (layers.Conv2D, layers.DepthwiseConv2D, GroupConv2D, HetConv2D)
 
 
 def reads_pixels(graph):
-    """Whether a model begins by scaling: then it wants what the scale is for, pixels."""
+    """Return whether a model begins by scaling, so that its inputs are pixels."""
     scales = (ImagePreprocessing, layers.Rescaling, layers.Normalization)
     return any(step.kind in scales for value in graph.inputs for step in graph.readers(value))
 
 
 def drop_identities(graph):
-    """Dropout, stochastic depth, linear activations: nothing at inference."""
+    """Remove what does nothing at inference: dropout, stochastic depth, linear activations."""
     dropped = []
     for step in list(graph.steps):
         idle = step.kind in IDENTITIES or (step.kind is layers.Activation and step.config["activation"] == "linear")
@@ -41,16 +41,16 @@ def drop_identities(graph):
 
 
 def split_preprocessing(graph):
-    """`ImagePreprocessing` of images of the right size: its arithmetic becomes a `Rescaling` for the other rules."""
+    """Move the arithmetic of `ImagePreprocessing` into a `Rescaling` for the other rules, for images of its size."""
     split = []
     for step in list(graph.steps):
         if step.kind is not ImagePreprocessing or not graph.is_plain(step):
             continue
-        wanted = step.operation.preprocessing
-        if wanted.inside or step.inputs[0].shape[1:] != (wanted.size, wanted.size, 3):
+        how = step.operation.preprocessing
+        if how.inside or step.inputs[0].shape[1:] != (how.size, how.size, 3):
             continue
-        mean, std = (np.array(x)[:: -1 if wanted.bgr else 1] for x in (wanted.mean, wanted.std))
-        step.changes.update({"mean": (0.0,) * 3, "std": (1.0,) * 3, "inside": not wanted.bgr})
+        mean, std = (np.array(x)[:: -1 if how.bgr else 1] for x in (how.mean, how.std))
+        step.changes.update({"mean": (0.0,) * 3, "std": (1.0,) * 3, "inside": not how.bgr})
         operation = layers.Rescaling(1.0, name=f"{step.name}_rescaling", dtype=step.operation.dtype_policy)
         new = graph.insert_after(step, operation)
         as_rescaling(new, 1 / std, -mean / std)
@@ -59,7 +59,7 @@ def split_preprocessing(graph):
 
 
 def merge_padding(graph):
-    """A padding layer and a "valid" convolution that together are a "same" one at the size that is known."""
+    """Merge a padding layer and a "valid" convolution that together are a "same" one at a known size."""
     merged = []
     for step in list(graph.steps):
         if step.kind not in PADDED or not graph.is_plain(step) or step.config["padding"] != "valid":
@@ -84,7 +84,7 @@ def _pads_as_same(pad, config):
 
 
 def fold_backward(graph):
-    """A scale and shift of what a convolution alone writes goes into its kernel and bias."""
+    """Fold a scale and shift into the kernel and bias of the convolution that it alone reads."""
     folded = []
     for step in list(graph.steps):
         affine = affine_of(step) if graph.is_plain(step) else None
@@ -101,7 +101,7 @@ def fold_backward(graph):
 
 
 def _is_convolution(graph, step):
-    """Whether a step is a convolution or dense layer of its own, whose kernel is neither quantised nor adapted."""
+    """Return whether a step is an unshared convolution or dense layer, and its kernel neither quantised nor adapted."""
     if step.kind not in FORMS or not graph.is_plain(step):
         return False
     layer = step.operation
@@ -110,17 +110,17 @@ def _is_convolution(graph, step):
 
 
 def _is_linear(graph, step):
-    """Whether a step is a convolution without an activation."""
+    """Return whether a step is a convolution without an activation."""
     return _is_convolution(graph, step) and step.config["activation"] == "linear"
 
 
 def _is_of_one_type(step, other):
-    """Whether two layers compute in one type."""
+    """Return whether two layers compute in one type."""
     return step.config["dtype"] == other.config["dtype"]
 
 
 def merge_affines(graph):
-    """Scales and shifts in a row are one."""
+    """Merge scales and shifts in a row into one."""
     merged = []
     for step in list(graph.steps):
         second = affine_of(step) if graph.is_plain(step) else None
@@ -134,7 +134,7 @@ def merge_affines(graph):
 
 
 def fold_forward(graph):
-    """The scale of what a convolution alone reads goes into its kernel; the shift too, where no zeros are padded."""
+    """Fold a scale into the kernel of the convolution that alone reads it; the shift too, if no zeros are padded."""
     folded = []
     for step in list(graph.steps):
         affine = affine_of(step) if graph.is_plain(step) else None
@@ -161,18 +161,18 @@ def fold_forward(graph):
 
 
 def _reads_all_channels(graph, step):
-    """Whether a step is a convolution over all channels, so that its input channels can be scaled."""
+    """Return whether a step is a convolution over all channels, so that its input channels can be scaled."""
     whole = _is_convolution(graph, step) and FORMS[step.kind].along_rows is not None
     return whole and step.config.get("groups", 1) == 1
 
 
 def _reads_no_border(config):
-    """Whether a layer never reads zeros of its own padding."""
+    """Return whether a layer never reads zeros of its own padding."""
     return config.get("padding", "valid") == "valid" or max(config["kernel_size"]) == 1
 
 
 def fuse_activations(graph):
-    """An activation of what a convolution alone writes becomes the convolution's own."""
+    """Fuse an activation into the convolution that it alone reads."""
     fused = []
     for step in list(graph.steps):
         activation = _activation_of(step) if graph.is_plain(step) else None
@@ -187,7 +187,7 @@ def fuse_activations(graph):
 
 
 def _activation_of(step):
-    """The activation that a layer is, as a convolution's configuration has it; `None` for another layer."""
+    """Return the activation that a layer is, as in a convolution's configuration; `None` for another layer."""
     if step.kind is layers.Activation:
         return step.config["activation"]
     if step.kind is layers.ReLU:
@@ -195,52 +195,6 @@ def _activation_of(step):
         return {(None, 0, 0): "relu", (6, 0, 0): "relu6"}.get(values)
     return None
 
-
-def choose_forms(graph, target):
-    """Each `HetConv2D` and `OctConv2D` in the form that is fastest on a target, see `TARGETS`."""
-    choices, chosen = TARGETS.get(target, TENSORFLOW), []
-    for step in graph.steps:
-        if step.kind not in choices or not graph.is_plain(step):
-            continue
-        execution = choices[step.kind](step)
-        if execution == "dense":
-            config = step.config
-            step.become(layers.Conv2D, {key: config[key] for key in config.keys() - {"parts", "layout", "execution"}})
-        else:
-            step.changes["execution"] = execution
-        chosen.append(f"{step.name}: {execution}")
-    return chosen
-
-
-def _dense(step):
-    return "dense"
-
-
-def _grouped(step):
-    return "grouped"
-
-
-def _split(step):
-    return "split" if step.config["parts"] <= 64 else "grouped"
-
-
-def _separate(step):
-    return "separate"
-
-
-# TensorFlow computes a grouped convolution, the sum with the pointwise one, bias and ReLU as two operations on a CPU;
-# JAX is slow with groups there.
-EXPORTED = {HetConv2D: _grouped, OctConv2D: _separate}
-TENSORFLOW = {HetConv2D: _grouped}
-TARGETS = {
-    "tensorflow": TENSORFLOW,
-    "saved_model": TENSORFLOW,
-    "jax": {HetConv2D: _split},
-    "dense": {HetConv2D: _dense, OctConv2D: _separate},
-    "onnx": EXPORTED,
-    "openvino": EXPORTED,
-    "litert": EXPORTED,
-}
 
 RULES = {
     "removed": (drop_identities,),

@@ -1,4 +1,4 @@
-"""Exports over HTTP, by the REST interface of TensorFlow Serving and without it."""
+"""Exports over HTTP, with the REST interface of TensorFlow Serving."""
 
 from keras_effconv.utils.extras import require
 

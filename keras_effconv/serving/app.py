@@ -1,4 +1,4 @@
-"""The routes of TensorFlow Serving's REST interface, as an ASGI application."""
+"""An ASGI application with the routes of TensorFlow Serving's REST interface."""
 
 import asyncio
 import collections
@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import re
+from collections.abc import Mapping
 
 import anyio
 from starlette.applications import Starlette
@@ -18,23 +19,24 @@ from starlette.routing import Route
 from keras_effconv.serving import wire
 from keras_effconv.serving.batching import Batcher, Full
 from keras_effconv.serving.bodies import Bodies, Refused
+from keras_effconv.serving.versions import Versions
 
 PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]{1,18}))?(/metadata|:predict)?")
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a server takes.
+    """What a server accepts.
 
     Attributes:
         max_batch: int, rows that are computed at a time.
-        max_delay: float, seconds that a request waits for others to be computed with.
+        max_delay: float, seconds that a request waits for others, to be computed together.
         max_queue: int, requests that wait; more are refused with status 503.
         max_body: int, bytes of a request; larger ones are refused with status 413.
         max_held: int, bytes of all requests that are read or computed at the same time; then status 503.
-        read_timeout: float, seconds in which a request must arrive, and its answer be taken.
-        request_timeout: float, seconds in which it must be computed; status 504.
-        poll: float, seconds between two looks for new versions.
+        read_timeout: float, seconds in which a request must arrive, and its answer be read.
+        request_timeout: float, seconds in which a request must be computed; status 504.
+        poll: float, seconds between two searches for new versions.
     """
 
     max_batch: int = 16
@@ -47,19 +49,19 @@ class Limits:
     poll: float = 2.0
 
 
-def app(models, limits=None):
-    """An ASGI application that serves models.
+def app(models: Mapping[str, Versions], limits: Limits | None = None) -> Starlette:
+    """Return an ASGI application that serves models.
 
     Args:
-        models: dict of str -> `Versions`; closed when the application ends.
-        limits: `Limits`.
+        models: dict of str -> `Versions`, by name; closed when the application ends.
+        limits: `Limits`. Default: `Limits()`.
 
     Returns:
-        `starlette.applications.Starlette`.
+        A `starlette.applications.Starlette`.
     """
     service = Service(models, limits or Limits())
     routes = [
-        Route("/v1/{rest:path}", service.answer, methods=["GET", "POST"]),
+        Route("/v1/{rest:path}", service.respond, methods=["GET", "POST"]),
         Route("/healthz", service.health),
         Route("/metrics", service.metrics),
     ]
@@ -67,7 +69,7 @@ def app(models, limits=None):
 
 
 class Service:
-    """Models, the thread that computes them, and the numbers that `/metrics` tells."""
+    """Models, the thread that computes them, and the numbers of `/metrics`."""
 
     def __init__(self, models, limits):
         self.models, self.limits = models, limits
@@ -76,7 +78,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self, _):
-        """From the start of the server to its end."""
+        """Hold what the service needs, from the start of the server to its end."""
         limits = self.limits
         self.batcher = Batcher(limits.max_batch, limits.max_delay, limits.max_queue)
         self.parsing = anyio.CapacityLimiter(1)  # one body at a time is Python objects, several times its size
@@ -88,21 +90,21 @@ class Service:
             for each in (self.batcher, *self.models.values()):
                 await asyncio.to_thread(each.close)
 
-    async def answer(self, request):
-        """Any path below /v1."""
+    async def respond(self, request):
+        """Respond to any path below /v1."""
         try:
-            status, found = 200, await self._answer(request)
+            status, body = 200, await self._act(request)
         except Refused as refused:
-            status, found = refused.status, {"error": str(refused)}
+            status, body = refused.status, {"error": str(refused)}
         except ClientDisconnect:
-            status, found = 499, {"error": "the client went away"}
+            status, body = 499, {"error": "the client went away"}
         except Exception as error:
             logging.getLogger("uvicorn.error").exception("a request failed")
-            status, found = 500, {"error": type(error).__name__}
+            status, body = 500, {"error": type(error).__name__}
         self.codes[status] += 1
-        return _json(found, status)
+        return _json(body, status)
 
-    async def _answer(self, request):
+    async def _act(self, request):
         method, path = request.method.replace("HEAD", "GET"), request.scope["path"]
         parts = PATH.fullmatch(path)
         action = ACTIONS.get((method, parts[3])) if parts else None
@@ -111,7 +113,7 @@ class Service:
         return await action(self, request, parts[1], parts[2] and int(parts[2]))
 
     async def status(self, request, name, number):
-        """The state of every version, or of one."""
+        """Return the state of every version, or of one."""
         states = self.models[name].states() if name in self.models else {}
         if not states:
             raise Refused(404, f"Could not find any versions of model {name[:100]}")
@@ -130,7 +132,7 @@ class Service:
         }
 
     async def metadata(self, request, name, number):
-        """What the signatures take and give."""
+        """Return the inputs and outputs of the signatures."""
         number, version = self._version(name, number)
         return wire.metadata(name, number, version.signatures)
 
@@ -139,15 +141,15 @@ class Service:
         _, version = self._version(name, number)
         async with self.bodies.read(request) as body:
             try:
-                asked = await anyio.to_thread.run_sync(wire.parse, body, version.signatures, limiter=self.parsing)
+                query = await anyio.to_thread.run_sync(wire.parse, body, version.signatures, limiter=self.parsing)
             except ValueError as error:
                 raise Refused(400, " ".join(str(error).split())) from None
-            outputs = await self._computed(asked)
-        return wire.answer(outputs, asked.by_row)
+            outputs = await self._computed(query)
+        return wire.response(outputs, query.by_row)
 
-    async def _computed(self, asked):
+    async def _computed(self, query):
         try:
-            future = asyncio.wrap_future(self.batcher.submit(asked.signature, asked.rows))
+            future = asyncio.wrap_future(self.batcher.submit(query.signature, query.rows))
             self.accepted += 1
             return await asyncio.wait_for(future, self.limits.request_timeout)
         except Full as error:
@@ -159,15 +161,15 @@ class Service:
         try:
             return self.models[name].get(number)
         except KeyError:
-            asked = f"Latest({name[:100]})" if number is None else f"Specific({name[:100]}, {number})"
-            raise Refused(404, f"Servable not found for request: {asked}") from None
+            version = f"Latest({name[:100]})" if number is None else f"Specific({name[:100]}, {number})"
+            raise Refused(404, f"Servable not found for request: {version}") from None
 
     async def health(self, request):
-        """There is a version of each model, or there would be no server."""
+        """Respond that all is well: a server without a version of each model does not start."""
         return _json({"status": "ok"})
 
     async def metrics(self, request):
-        """In the text format of Prometheus."""
+        """Return the numbers in the text format of Prometheus."""
         counts = self.batcher.counts
         rows = [
             *((f'answers_total{{code="{code}"}}', count) for code, count in sorted(self.codes.items())),
@@ -194,6 +196,6 @@ async def _no_route(request, error):
 
 
 def _json(value, status=200):
-    """NaN is written as such, as TensorFlow Serving does. After an error what is left of the body is not read."""
+    """Respond with JSON, with NaN as TensorFlow Serving writes it. After an error, the rest of the body is not read."""
     headers = {"connection": "close"} if status in (408, 413, 503) else None
     return Response(json.dumps(value), status, headers, "application/json")

@@ -1,4 +1,4 @@
-"""Requests that come at the same time are computed together, by one thread."""
+"""Requests that arrive at the same time are computed together, by one thread."""
 
 import collections
 import concurrent.futures
@@ -12,23 +12,30 @@ from keras_effconv.serving.signatures import Signature
 
 
 class Full(Exception):
-    """As many requests wait as may."""
+    """The queue is full, or closed."""
 
 
 class Job(NamedTuple):
-    """A request that waits: its rows, where its answer goes, and when it came."""
+    """A request that waits.
+
+    Attributes:
+        signature: `Signature` to run.
+        rows: array (n, ...), its input.
+        future: `concurrent.futures.Future` of the outputs.
+        arrived: float, seconds of the monotonic clock.
+    """
 
     signature: Signature
     rows: np.ndarray
     future: concurrent.futures.Future
-    came: float
+    arrived: float
 
 
 class Batcher:
-    """Runs signatures in a thread of its own, on the rows of several requests at a time.
+    """Run signatures in a thread, on the rows of several requests at a time.
 
     A batch is closed when it has `max_batch` rows, or when its first request has waited for `max_delay` seconds. Only
-    requests for the same signature of the same version are joined; they are taken in the order in which they came.
+    requests for the same signature of the same version are joined, in the order in which they arrived.
 
     Args:
         max_batch: int, rows that are computed at a time; a request with more is computed in parts. Default 16.
@@ -55,10 +62,17 @@ class Batcher:
         self._thread.start()
 
     def submit(self, signature, rows):
-        """A `concurrent.futures.Future` of the outputs; one that is cancelled in time is not computed.
+        """Queue rows for a signature.
+
+        Args:
+            signature: `Signature`.
+            rows: array (n, ...).
+
+        Returns:
+            A `concurrent.futures.Future` of the outputs. If it is cancelled in time, nothing is computed.
 
         Raises:
-            Full: too many wait, or the batcher is closed.
+            Full: too many requests wait, or the batcher is closed.
         """
         job = Job(signature, rows, concurrent.futures.Future(), time.monotonic())
         with self._changed:
@@ -69,7 +83,7 @@ class Batcher:
         return job.future
 
     def waiting(self):
-        """The number of requests that wait."""
+        """Return the number of requests that wait."""
         return len(self._jobs)
 
     def close(self):
@@ -86,12 +100,12 @@ class Batcher:
                 self._compute(jobs)
 
     def _next(self):
-        """The jobs of a batch; none when the batcher is closed and nothing waits."""
+        """Return the jobs of a batch; none when the batcher is closed and nothing waits."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closed)
             if not self._jobs:
                 return []
-            until = self._jobs[0].came + self.max_delay
+            until = self._jobs[0].arrived + self.max_delay
             batch, complete = self._first()
             while not complete and not self._closed and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
@@ -101,7 +115,7 @@ class Batcher:
             return batch
 
     def _first(self):
-        """The jobs that are computed with the oldest one, and whether there is no room for more."""
+        """Return the jobs that are computed with the oldest one, and whether the batch is full."""
         batch, rows = [], 0
         for job in self._jobs:
             if job.signature is self._jobs[0].signature:
@@ -117,7 +131,7 @@ class Batcher:
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].future.set_exception(error)
-            else:  # whoever sent what failed is the only one to hear of it
+            else:  # only the request that failed gets the error
                 for job in jobs:
                     self._compute([job])
             return

@@ -1,14 +1,14 @@
-"""The bodies of requests, whose size and time are bounded."""
+"""The bodies of requests, with bounds on size and time."""
 
 import asyncio
 import contextlib
 
 
 class Refused(Exception):
-    """A request that is not answered as it was meant.
+    """A request that is refused.
 
     Attributes:
-        status: int, of HTTP.
+        status: int, the status of HTTP.
     """
 
     def __init__(self, status, message):
@@ -17,7 +17,7 @@ class Refused(Exception):
 
 
 class Bodies:
-    """Reads bodies; what is held of all of them together is bounded, so that many clients cannot take the memory.
+    """Read bodies. What is held of all of them together is bounded, so that many clients cannot exhaust the memory.
 
     Args:
         limit: int, bytes of one body.
@@ -31,7 +31,7 @@ class Bodies:
 
     @contextlib.asynccontextmanager
     async def read(self, request):
-        """The body of a request, as a bytearray; it counts as held until the block ends.
+        """Yield the body of a request, as a bytearray. It counts as held until the block ends.
 
         Args:
             request: `starlette.requests.Request`.
@@ -54,7 +54,7 @@ class Bodies:
                     size += len(part)
                     if size > 2 * self.limit:
                         break
-                    if size <= self.limit:  # what is more is read and dropped: who is cut off sees no answer
+                    if size <= self.limit:  # the rest is read and dropped, so that the client gets its answer
                         if self.held + len(part) > self.total:
                             raise Refused(503, "too many requests are read at the same time")
                         self.held += len(part)

@@ -1,32 +1,41 @@
-"""A process that serves: from a socket to a clean end."""
+"""A process that serves models: from a socket to a clean end."""
 
 import os
 import signal
 import socket
+from collections.abc import Callable, Mapping
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from keras_effconv.serving.app import Limits, app
+from keras_effconv.serving.versions import Versions
 
 AHEAD = 1 << 20  # bytes of further requests that a client may send before one is answered
 
 
-def serve(models, host="127.0.0.1", port=8501, limits=None, shutdown_timeout=30, started=None):
-    """Serve models until SIGTERM or SIGINT; then what has arrived is answered, and the signal is raised again.
+def serve(
+    models: Mapping[str, Versions],
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    limits: Limits | None = None,
+    shutdown_timeout: int = 30,
+    started: Callable[[int], None] | None = None,
+) -> None:
+    """Serve models until SIGTERM or SIGINT. Then all accepted requests are answered, and the signal is raised again.
 
     A second SIGINT ends the process at once.
 
     Args:
         models: dict of str -> `Versions`.
-        host: str, the address to listen at. Default: this machine alone.
+        host: str, the address to listen at. Default `"127.0.0.1"`: clients on this machine only.
         port: int; 0 for any that is free. Default 8501.
-        limits: `Limits`.
-        shutdown_timeout: int, seconds in which requests may be finished.
-        started: callable that is given the port when connections are taken.
+        limits: `Limits`. Default: `Limits()`.
+        shutdown_timeout: int, seconds in which requests may be finished. Default 30.
+        started: callable (port), called when the server accepts connections. Default `None`.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is in use.
 
     Example:
 
@@ -53,16 +62,16 @@ def serve(models, host="127.0.0.1", port=8501, limits=None, shutdown_timeout=30,
 
 
 class _Server(uvicorn.Server):
-    """Tells when it has started, and ends at once when it is asked a second time."""
+    """A server that calls a function when it has started, and ends at once on a second SIGINT."""
 
-    def __init__(self, config, tell):
+    def __init__(self, config, on_start):
         super().__init__(config)
-        self.tell = tell
+        self.on_start = on_start
 
     async def startup(self, sockets=None):
         await super().startup(sockets)
-        if self.tell:
-            self.tell(sockets[0].getsockname()[1])
+        if self.on_start:
+            self.on_start(sockets[0].getsockname()[1])
 
     def handle_exit(self, number, frame):
         if self.should_exit and number == signal.SIGINT:
@@ -71,7 +80,7 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """As uvicorn's, but who does not send a request, does not read the answer, or sends without end, is cut off."""
+    """Uvicorn's protocol that cuts off clients that do not send, do not read, or send without end."""
 
     seconds, deadline, ahead = None, None, 0
 
@@ -80,7 +89,7 @@ class _Protocol(H11Protocol):
         self._watch()
 
     def data_received(self, data):
-        # What comes before the last request is answered is kept, and uvicorn sets no bound to it.
+        # Uvicorn keeps what arrives before the last request is answered, without a bound.
         answering = self.cycle and not self.cycle.response_complete and not self.cycle.more_body
         self.ahead = self.ahead + len(data) if answering else 0
         if self.ahead > AHEAD:

@@ -1,4 +1,4 @@
-"""What an export answers: the signatures of a SavedModel, whichever runtime computes them."""
+"""The functions that an export serves: the signatures of a SavedModel, in any runtime."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,7 +13,13 @@ FLOAT, STRING = "DT_FLOAT", "DT_STRING"
 
 
 class Tensor(NamedTuple):
-    """Name, type and shape of an input or an output; -1 is any size."""
+    """An input or an output.
+
+    Attributes:
+        name: str.
+        dtype: str, such as `"DT_FLOAT"`.
+        shape: tuple of ints; -1 is any size.
+    """
 
     name: str
     dtype: str
@@ -22,12 +28,12 @@ class Tensor(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Signature:
-    """A function of a batch, of which each row is by itself.
+    """A function of a batch, whose rows do not depend on each other.
 
     Attributes:
-        input: `Tensor`; all exports have one.
+        input: `Tensor`; every export has one.
         outputs: tuple of `Tensor`.
-        run: from an array (n, ...) to a dict of arrays (n, ...); strings are arrays of `bytes` objects.
+        run: callable from an array (n, ...) to a dict of arrays (n, ...); strings are arrays of `bytes` objects.
     """
 
     input: Tensor
@@ -36,21 +42,22 @@ class Signature:
 
 
 def signatures(exported, top=5, max_pixels=MAX_PIXELS):
-    """The signatures of an export by name: its own where it has them, otherwise the same ones around its network.
+    """Return the signatures of an export: its own, or the same ones around a network that has none.
 
     Args:
         exported: `keras_effconv.exporting.Exported`.
-        top: int, labels and scores in an answer, where the export does not say. Default 5.
-        max_pixels: int; files that declare more are refused before they are decoded, where the export does not say.
+        top: int, labels and scores in an answer, for exports without signatures. Default 5.
+        max_pixels: int, for exports without signatures; files that declare more are refused before they are decoded.
+            Default 64,000,000.
 
     Returns:
-        dict of str -> `Signature`.
+        dict of str -> `Signature`, by name.
     """
     return OWN.get(exported.format, _around)(exported, top, max_pixels)
 
 
 def _of_a_saved_model(exported, top, max_pixels):
-    return {name: _of_a_function(function) for name, function in exported.run.keep.signatures.items()}
+    return {name: _of_a_function(function) for name, function in exported.run.signatures.items()}
 
 
 OWN = {"saved_model": _of_a_saved_model}
@@ -74,17 +81,17 @@ def _of_a_function(function):
 
 
 def _around(exported, top, max_pixels):
-    """Files are decoded as in a SavedModel, in TensorFlow; there are no features, which the other formats lack."""
+    """Return signatures that decode files as a SavedModel does. There is none of features: the network has none."""
     import tensorflow as tf
 
     from keras_effconv.data.images.decode_batch import decode_each
 
-    wanted, classes = exported.preprocessing, len(exported.labels)
+    how, classes = exported.preprocessing, len(exported.labels)
     names, top = np.array([label.encode() for label in exported.labels], object), min(top, classes)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def decode(files):
-        return decode_each(files, wanted.size, wanted.crop, wanted.interpolation, max_pixels=max_pixels)
+        return decode_each(files, how.size, how.crop, how.interpolation, max_pixels=max_pixels)
 
     def float_images(images):
         probabilities = exported(images)
@@ -106,10 +113,8 @@ def _around(exported, top, max_pixels):
         Tensor("probabilities", FLOAT, (-1, classes)),
         Tensor("scores", FLOAT, (-1, top)),
     )
-    size = wanted.size
+    files, images = Tensor("image_bytes", STRING, (-1,)), Tensor("images", FLOAT, (-1, how.size, how.size, 3))
     return {
-        DEFAULT: Signature(
-            Tensor("image_bytes", STRING, (-1,)), (Tensor("error", STRING, (-1,)), *outputs), serving_default
-        ),
-        "float_images": Signature(Tensor("images", FLOAT, (-1, size, size, 3)), outputs, float_images),
+        DEFAULT: Signature(files, (Tensor("error", STRING, (-1,)), *outputs), serving_default),
+        "float_images": Signature(images, outputs, float_images),
     }

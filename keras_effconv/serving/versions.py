@@ -1,6 +1,7 @@
-"""The newest versions in a folder, loaded, while others are written beside them."""
+"""The newest versions in a folder, loaded, while others are written next to them."""
 
 import contextlib
+import os
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,12 @@ from keras_effconv.utils.arguments import positive
 
 
 class Version(NamedTuple):
-    """A version that is loaded: its signatures, and the stamp of the files that they came from."""
+    """A version that is loaded.
+
+    Attributes:
+        signatures: dict of str -> `Signature`.
+        stamp: tuple, the state of the files that it was loaded from.
+    """
 
     signatures: dict
     stamp: tuple
@@ -24,25 +30,28 @@ class Versions:
     """The versions of one model.
 
     Args:
-        path: a folder that `keras_effconv.export` wrote, which is version 1, or a folder of such folders with numbers
-            for names.
+        path: path of a folder that `keras_effconv.export` wrote, which is version 1, or of a folder of such folders
+            with numbers for names.
         count: int, how many of the newest versions to serve. Default 2.
 
     Raises:
-        ValueError: there is none that can be loaded; the message is that of the newest.
+        ValueError: none can be loaded; the message gives the reason for the newest.
     """
 
-    def __init__(self, path, count=2):
+    def __init__(self, path: str | os.PathLike, count: int = 2):
         self.path, self.count = Path(path), positive("count", count)
         self._loaded, self._failed = {}, {}
         self._stop, self._thread = threading.Event(), None
         self.refresh()
         if not self._loaded:
             cause = self._failed[max(self._failed)][1] if self._failed else "there is none in it"
-            raise ValueError(f"expected an export in {str(path)!r}: {cause}")
+            raise ValueError(f"`path` must be an export or a folder of versions. Received: path={str(path)!r}: {cause}")
 
     def get(self, number=None):
-        """(number, `Version`), the newest by default; it works for as long as someone holds it.
+        """Return (number, `Version`), the newest by default. A version works for as long as someone holds it.
+
+        Args:
+            number: int. Default: the newest.
 
         Raises:
             KeyError: it is not served.
@@ -52,18 +61,18 @@ class Versions:
         return number, loaded[number]
 
     def states(self):
-        """By number, the newest first: `None` for a version that is served, or str, why it cannot be loaded."""
+        """Return a dict by number, the newest first: `None` for a served version, or a str, why it cannot be loaded."""
         states = {**{number: cause for number, (_, cause) in self._failed.items()}, **dict.fromkeys(self._loaded)}
         return dict(sorted(states.items(), reverse=True))
 
     def refresh(self):
-        """Load what is new; what is no longer among the newest goes when no request holds it.
+        """Load new versions. An old one that is no longer among the newest goes when no request holds it.
 
-        A version that cannot be loaded is passed over, and tried again when its files change. If none can be loaded,
-        all stays as it is.
+        A version that cannot be loaded is skipped, and tried again when its files change. If none can be loaded,
+        everything stays as it is.
         """
         loaded, failed = {}, {}
-        for number, folder in sorted(found(self.path).items(), reverse=True):
+        for number, folder in sorted(exports_at(self.path).items(), reverse=True):
             if len(loaded) == self.count:
                 break
             stamp, known = _stamp(folder), self._loaded.get(number)
@@ -74,18 +83,22 @@ class Versions:
             else:
                 try:
                     loaded[number] = Version(_warm(signatures(load(folder))), stamp)
-                except Exception as error:  # whatever a runtime says of files that are not as it wants them
+                except Exception as error:  # each runtime has its own for a broken file
                     failed[number] = stamp, " ".join(f"{type(error).__name__}: {error}".split())[:300]
         self._failed = failed
         if loaded:
             self._loaded = loaded
 
     def watch(self, seconds):
-        """Refresh every so many seconds, in a thread."""
+        """Refresh every so many seconds, in a thread.
+
+        Args:
+            seconds: float.
+        """
 
         def work():
             while not self._stop.wait(seconds):
-                with contextlib.suppress(OSError):  # a folder that goes while we look
+                with contextlib.suppress(OSError):  # the folder was removed in the meantime
                     self.refresh()
 
         self._thread = threading.Thread(target=work, name=f"versions of {self.path.name}")
@@ -98,8 +111,8 @@ class Versions:
             self._thread.join()
 
 
-def found(path):
-    """The exports at a path: folders by number."""
+def exports_at(path):
+    """Return the exports at a path: a dict of folders by number."""
     if (path / METADATA).is_file():
         return {1: path}
     numbers = destination.versions(path) if path.is_dir() else []
@@ -108,16 +121,16 @@ def found(path):
 
 
 def _stamp(folder):
-    """Another value when a file below a folder is another one."""
+    """Return a value that changes when a file below a folder changes."""
     try:
         files = [(file, file.stat()) for file in sorted(folder.rglob("*"))]
-    except OSError:  # it goes while we look
+    except OSError:  # the folder was removed in the meantime
         return ()
     return tuple((str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) for file, stat in files)
 
 
 def _warm(signatures):
-    """Run each signature once, so that no user waits for the first time, and what cannot run is not served."""
+    """Run each signature once, so that no user waits for the first run, and a version that cannot run is not served."""
     for signature in signatures.values():
         row = signature.input.shape[1:]
         signature.run(np.array([b""], object) if signature.input.dtype == STRING else np.zeros((1, *row), "float32"))

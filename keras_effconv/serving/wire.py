@@ -11,13 +11,13 @@ import numpy as np
 from keras_effconv.serving.signatures import DEFAULT, STRING, Signature
 
 
-class Asked(NamedTuple):
-    """A request that was understood.
+class Query(NamedTuple):
+    """A request, parsed.
 
     Attributes:
         signature: `Signature`.
         rows: array (n, ...), its input.
-        by_row: bool; `instances`, and so `predictions`, rather than `inputs` and `outputs`.
+        by_row: bool; by `instances` and `predictions` rather than by `inputs` and `outputs`.
     """
 
     signature: Signature
@@ -26,17 +26,17 @@ class Asked(NamedTuple):
 
 
 def parse(body, signatures):
-    """What the body of a request asks for.
+    """Parse the body of a request.
 
     Args:
-        body: bytes, a JSON object with `instances` or `inputs`, and perhaps `signature_name`.
+        body: bytes, a JSON object with `instances` or `inputs`, and optionally `signature_name`.
         signatures: dict of str -> `Signature`.
 
     Returns:
-        `Asked`.
+        A `Query`.
 
     Raises:
-        ValueError: for anything else, in one line.
+        ValueError: for any other body; the message is one line.
 
     Example:
 
@@ -57,16 +57,16 @@ def parse(body, signatures):
     signature = signatures.get(name or DEFAULT)
     if signature is None:
         raise ValueError(f'Serving signature name: "{reprlib.repr(name)[1:-1]}" not found in signature def')
-    given = [key for key in READERS if key in request]
-    if len(given) != 1:
+    keys = [key for key in READERS if key in request]
+    if len(keys) != 1:
         raise ValueError(
-            "expected only one of 'inputs' or 'instances' keys" if given else "Missing 'inputs' or 'instances' key"
+            "expected only one of 'inputs' or 'instances' keys" if keys else "Missing 'inputs' or 'instances' key"
         )
-    values = READERS[given[0]](request[given[0]], signature.input.name)
+    values = READERS[keys[0]](request[keys[0]], signature.input.name)
     if not isinstance(values, list) or not values:
-        raise ValueError(f"expected '{given[0]}' to be a list of at least one row, received {reprlib.repr(values)}")
+        raise ValueError(f"expected '{keys[0]}' to be a list of at least one row, received {reprlib.repr(values)}")
     read = _strings if signature.input.dtype == STRING else _floats
-    return Asked(signature, read(values, signature.input), given[0] == "instances")
+    return Query(signature, read(values, signature.input), keys[0] == "instances")
 
 
 def _is_bytes(value):
@@ -74,14 +74,14 @@ def _is_bytes(value):
 
 
 def _instances(instances, name):
-    """A list of values, or of objects with one."""
+    """Read a list of values, or of objects with one."""
     if not isinstance(instances, list):
         return instances
     return [_named(f"element {i} of 'instances'", each, name) for i, each in enumerate(instances)]
 
 
 def _inputs(inputs, name):
-    """A list of values, or an object with one."""
+    """Read a list of values, or an object with one."""
     return _named("'inputs'", inputs, name)
 
 
@@ -114,13 +114,13 @@ def _strings(values, tensor):
 
 
 def _floats(values, tensor):
-    wanted = ", ".join("n" if size < 0 else str(size) for size in tensor.shape)
+    shape = ", ".join("n" if size < 0 else str(size) for size in tensor.shape)
     try:
         rows = np.asarray(values)
     except ValueError:
-        raise ValueError(f"expected '{tensor.name}' to be numbers ({wanted}), received lists of unequal size") from None
+        raise ValueError(f"expected '{tensor.name}' to be numbers ({shape}), received lists of unequal size") from None
     if rows.dtype.kind not in "iuf" or rows.shape[1:] != tensor.shape[1:]:
-        raise ValueError(f"expected '{tensor.name}' to be numbers ({wanted}), received {rows.dtype} {rows.shape}")
+        raise ValueError(f"expected '{tensor.name}' to be numbers ({shape}), received {rows.dtype} {rows.shape}")
     with np.errstate(over="ignore"):
         rows = rows.astype("float32")
     if not np.isfinite(rows).all():
@@ -128,22 +128,22 @@ def _floats(values, tensor):
     return rows
 
 
-def answer(outputs, by_row):
-    """The body of an answer.
+def response(outputs, by_row):
+    """Return the body of a response.
 
     Args:
         outputs: dict of str -> array (n, ...).
-        by_row: see `Asked`.
+        by_row: bool, see `Query`.
 
     Returns:
-        A dict for JSON. A single output stands without its name.
+        A dict for JSON. A single output is without its name.
 
     Example:
 
     >>> outputs = {"labels": np.array([b"cat", b"dog"], object), "scores": np.array([0.5, 0.25])}
-    >>> answer(outputs, by_row=True)
+    >>> response(outputs, by_row=True)
     {'predictions': [{'labels': 'cat', 'scores': 0.5}, {'labels': 'dog', 'scores': 0.25}]}
-    >>> answer({"scores": outputs["scores"]}, by_row=False)
+    >>> response({"scores": outputs["scores"]}, by_row=False)
     {'outputs': [0.5, 0.25]}
     """
     columns = {name: _plain(rows) for name, rows in outputs.items()}
@@ -161,7 +161,13 @@ def _plain(rows):
 
 
 def metadata(name, number, signatures):
-    """The body of an answer to `GET .../metadata`, as TensorFlow Serving writes a `SignatureDefMap`."""
+    """Return the body of a response to `GET .../metadata`, as TensorFlow Serving writes a `SignatureDefMap`.
+
+    Args:
+        name: str, of the model.
+        number: int, of the version.
+        signatures: dict of str -> `Signature`.
+    """
 
     def info(tensor):
         dims = [{"size": str(size), "name": ""} for size in tensor.shape]

@@ -1,4 +1,4 @@
-"""What the zoo has, as a table."""
+"""The published weight sets as a table."""
 
 import re
 
@@ -25,17 +25,18 @@ def _row(record):
     return (record.model, record.tag, top, str(record.preprocessing.size), top1, *counts, record.licence, options)
 
 
-def list_sets(model="", kind=None, tag=""):
-    """The published weight sets, filtered.
+def list_sets(model: str = "", kind: str | None = None, tag: str = "") -> Sets:
+    """List the published weight sets.
 
     Args:
-        model: regular expression, found anywhere in the constructor's name, whatever the case.
-        kind: `None` for all; `"Conv"`, or `"OctConv"` for sets that were trained with octave convolutions.
-        tag: regular expression, found anywhere in the tag.
+        model: str, a regular expression that matches anywhere in the constructor's name, in upper or lower case.
+        kind: str, `"Conv"`, or `"OctConv"` for sets that were trained with octave convolutions. Default: all.
+        tag: str, a regular expression that matches anywhere in the tag.
 
     Returns:
-        A tuple of `Record`; printed, a table: top says whether the file has the classifier, top-1 is what its authors
-        publish, MACs are those at the set's own image size, options what the constructor must be called with.
+        A tuple of `Record` that prints as a table: top says whether the file has the classifier, top-1 is the accuracy
+        that its authors publish, MACs are counted at the set's own image size, and options are the arguments that the
+        constructor needs.
 
     Raises:
         ValueError: for a pattern that is no regular expression.

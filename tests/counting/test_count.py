@@ -26,7 +26,7 @@ def test_size_can_be_given_and_must_be_known():
     assert ke.count(model, input_shape=(224, 224, 3)).macs == top
 
 
-def test_an_unknown_layer_is_named():
+def test_an_unknown_layer_is_listed():
     class Odd(keras.layers.Layer):
         def build(self, shape):
             self.w = self.add_weight(shape=(3,))
@@ -52,7 +52,7 @@ def test_shared_layers_nested_models_and_operations():
     assert counts.uncounted == ()
 
 
-def test_an_operation_that_multiplies_is_named():
+def test_an_operation_that_multiplies_is_listed():
     image = keras.Input((8, 4))
     model = keras.Model(image, keras.ops.matmul(image, keras.ops.transpose(image, (0, 2, 1))))
     assert len(ke.count(model).uncounted) == 1

@@ -278,11 +278,15 @@ def test_a_users_mistake_is_one_line_and_status_2(tmp_path):
 
 
 def test_what_cannot_be_served_is_one_line(server, tmp_path):
-    with pytest.raises(ValueError, match=r"expected an export in .*: there is none in it"):
+    with pytest.raises(
+        ValueError, match=r"`path` must be an export or a folder of versions. Received: .*: there is none in it"
+    ):
         serving.Versions(tmp_path)
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "export.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"expected an export in .*: KeyError: 'format'") as caught:
+    with pytest.raises(
+        ValueError, match=r"`path` must be an export or a folder of versions. Received: .*: KeyError: 'format'"
+    ) as caught:
         serving.Versions(tmp_path)
     assert "\n" not in str(caught.value)
     with pytest.raises(OSError, match="in use"):

@@ -1,4 +1,4 @@
-"""What a server is made of, with a runtime that waits to be told; and the formats that test_serve.py does not serve."""
+"""The parts of a server, with a runtime that waits for a signal; and the formats that test_serve.py does not serve."""
 
 import asyncio
 import dataclasses
@@ -18,17 +18,17 @@ from keras_effconv.utils.files import write_json
 
 
 class Gate:
-    """A format that computes when it may; the probabilities tell the version, and a white image cannot be computed."""
+    """A format that computes when it may, all but white images; its probabilities are the number of the version."""
 
     def __init__(self, folder, monkeypatch):
         self.folder, self.may, self.runs = folder, threading.Event(), []
         self.may.set()
-        monkeypatch.setitem(exporting.FORMATS, "gate", Format("gate", None, self.load, ("numpy",), destination.alone))
+        monkeypatch.setitem(exporting.FORMATS, "gate", Format("gate", None, self.load, ("numpy",), destination.single))
 
     def write(self, number):
-        told = {"format": "gate", "precision": "float32", "size": 1, "crop": None, "interpolation": "bilinear"}
+        record = {"format": "gate", "precision": "float32", "size": 1, "crop": None, "interpolation": "bilinear"}
         (self.folder / str(number)).mkdir(parents=True)
-        write_json(self.folder / str(number) / "export.json", {**told, "labels": ["a", "b"]})
+        write_json(self.folder / str(number) / "export.json", {**record, "labels": ["a", "b"]})
 
     def load(self, folder, precision, threads):
         def run(images):
@@ -43,9 +43,9 @@ class Gate:
 
 @pytest.fixture
 def gate(tmp_path, monkeypatch):
-    made = Gate(tmp_path / "gate", monkeypatch)
-    made.write(1)
-    return made
+    gate = Gate(tmp_path / "gate", monkeypatch)
+    gate.write(1)
+    return gate
 
 
 async def reached(condition, seconds=30):
@@ -58,15 +58,15 @@ async def too_many_and_too_long(gate, versions, client):
     async def ask(*values):
         return await client.post("/v1/models/gate:predict", json=floats(*values))
 
-    async def told(line):
+    async def reported(line):
         return line in (await client.get("/metrics")).text
 
     gate.may.clear()
     first = asyncio.create_task(ask(1))
-    await reached(lambda: told("accepted_requests_total 1\n"))
-    await reached(lambda: told("waiting_requests 0\n"))
+    await reached(lambda: reported("accepted_requests_total 1\n"))
+    await reached(lambda: reported("waiting_requests 0\n"))
     second = asyncio.create_task(ask(2))
-    await reached(lambda: told("waiting_requests 1\n"))
+    await reached(lambda: reported("waiting_requests 1\n"))
     assert (await ask(3)).status_code == 503  # the queue is full
     assert (await ask(*[4] * 100)).status_code == 503  # too many bytes
     gate.write(2)

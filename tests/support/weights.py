@@ -1,4 +1,4 @@
-"""Weights for models that are compared with others, and how they are run."""
+"""Models with random weights, which are compared with others, and how they are run."""
 
 import keras
 import numpy as np
@@ -21,3 +21,22 @@ def random_weights(model, seed=0):
 def run(model, x):
     """The output of a model, as an array."""
     return keras.ops.convert_to_numpy(model(x))
+
+
+def names(model, *classes):
+    """The layers of a model that are of some classes."""
+    return [layer.name for layer in model.layers if isinstance(layer, classes)]
+
+
+def random_statistics(model):
+    """Random biases and batch statistics; kernels stay as drawn, since others would make rounding errors explode."""
+    kernels = [(v, v.numpy()) for v in model.weights if "kernel" in v.name]
+    random_weights(model)
+    for variable, value in kernels:
+        variable.assign(value)
+    return model
+
+
+def filled(inputs, outputs):
+    """A model with random statistics."""
+    return random_statistics(keras.Model(inputs, outputs))
