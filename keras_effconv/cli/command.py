@@ -1,98 +1,70 @@
-"""How every script starts, and how it ends on a user's mistake."""
+"""How a command starts, and how it ends on a user's mistake."""
 
-import inspect
-import json
+import importlib
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags as absl_flags
+from absl import logging
+
+from keras_effconv.cli.flags import Flags
+
+HELP = {"-h", "-help", "--help", "--helpfull"}
+INTERRUPTED = 130  # what a shell makes of SIGINT
 
 
-def fail(error):
-    """One line for a user's mistake, and status 2."""
-    print(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}", file=sys.stderr)
-    sys.exit(2)
-
-
-def json_object(name, text):
-    """The dict that a flag holds as JSON.
-
-    Raises:
-        ValueError: for anything else; the message names the flag.
-    """
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"`{name}` must be JSON ({error}). Received: {text}") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"`{name}` must be a JSON object. Received: {text}")
-    return found
-
-
-def whole(name, text):
-    """The positive whole number that an entry of a flag is.
-
-    Raises:
-        ValueError: for anything else; the message names the flag.
-    """
-    if not text.strip().isdecimal() or not int(text):
-        raise ValueError(f"`{name}` must be positive whole numbers. Received: {text!r}")
-    return int(text)
-
-
-def kinds(text):
-    """The kinds of a flag, with semicolons between them.
-
-    Raises:
-        ValueError: for what is no kind.
-    """
-    from keras_effconv.kinds import get
-
-    return [get(kind) for kind in text.split(";") if kind.strip()]
-
-
-def flags_only(argv):
-    """Raise a `ValueError` for words that are no flags."""
-    if len(argv) > 1:
-        raise ValueError(f"expected flags only, received {' '.join(argv[1:])}")
-
-
-def act(argv, actions):
-    """Call the action that the first word names with the other words.
+def start(name, words):
+    """Run a command of this package.
 
     Args:
-        argv: list of str, the script's name first.
-        actions: dict of functions by name.
+        name: str, of a module in `keras_effconv.cli`.
+        words: list of str, what follows the name in the command line.
 
-    Raises:
-        ValueError: for another name, or where the function takes fewer or more words.
+    Returns:
+        int, the status.
     """
-    if len(argv) < 2 or argv[1] not in actions:
-        raise ValueError(f"expected one of {', '.join(actions)}, received {' '.join(argv[1:]) or 'nothing'}")
-    try:
-        call = inspect.signature(actions[argv[1]]).bind(*argv[2:])
-    except TypeError as error:
-        raise ValueError(f"{argv[1]}: {error}") from None
-    actions[argv[1]](*call.args)
+    module = importlib.import_module(f"keras_effconv.cli.{name}")
+    return execute(f"keras-effconv {name}", words, module.__doc__, module.define, module.run)
 
 
-def run(main):
-    """Run `main` with the words of the command line; a user's mistake is one line and status 2.
+def main(doc, define, run):
+    """Run a script of the repository with the words of its command line, and exit.
 
-    Mistakes are flags that cannot be read, and every `ValueError`, `OSError` or `ImportError` of `main`.
+    Args:
+        doc: str, what `--help` prints above the flags.
+        define: callable that takes `Flags` and defines those of the script.
+        run: callable that takes the parsed `Flags` and the other words; it returns a status, or `None` for 0.
     """
-
-    def guarded(argv):
-        try:
-            return main(argv)
-        except (ValueError, OSError, ImportError) as error:
-            fail(error)
-
-    app.run(guarded, flags_parser=_parse)
+    sys.exit(execute(Path(sys.argv[0]).name, sys.argv[1:], doc, define, run))
 
 
-def _parse(argv):
+def execute(name, words, doc, define, run):
+    """Run a command; a user's mistake is one line on stderr and status 2.
+
+    Mistakes are flags that cannot be read, and every `ValueError`, `OSError` or `ImportError` of `run`.
+
+    Args:
+        name: str, what the line begins with.
+        words: list of str, the command line after the name.
+        doc: str, see `main`.
+        define: callable, see `main`.
+        run: callable, see `main`.
+
+    Returns:
+        int, the status.
+    """
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.WARNING)
+    flags = Flags()
+    define(flags)
+    if HELP & set(words):
+        print(f"{name}: {doc.strip()}\n\nFlags:\n{flags.described()}")
+        return 0
     try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        fail(error)
+        return run(flags, flags([name, *words])[1:]) or 0
+    except (absl_flags.Error, ValueError, OSError, ImportError) as error:
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{name}: stopped", file=sys.stderr)
+        return INTERRUPTED

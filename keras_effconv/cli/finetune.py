@@ -1,19 +1,18 @@
 """Fine-tune a network on a folder of images, a data set by name, or scikit-learn's digits.
 
-    python scripts/finetune.py                                   # EfficientNetLite0 on digits
-    python scripts/finetune.py --data_dir=flowers --conv="OctConv(alpha=0.25)"
+    keras-effconv finetune                                       # EfficientNetLite0 on digits
+    keras-effconv finetune --data_dir=flowers --conv="OctConv(alpha=0.25)"
 
-It ends with a report, `model.keras`, `labels.txt`, pictures, a model card, TensorBoard logs and a SavedModel for
-TensorFlow Serving, `serving/1`, in --output. Flags that are not given have the values of --recipe.
+It ends with a report, `model.keras`, `labels.txt`, plots, a model card, TensorBoard logs and a SavedModel for
+TensorFlow Serving, `serving/1`, in --output. Flags without a value have those of --recipe.
 """
 
-import cli
-import runs
-from absl import logging
+from keras_effconv.cli import training_run
 
-runs.define(recipe="finetune", dataset="digits", output="outputs/finetune")
-main = runs.main
 
-if __name__ == "__main__":
-    logging.set_verbosity(logging.WARNING)
-    cli.run(main)
+def define(flags):
+    """Define the flags."""
+    training_run.define(flags, recipe="finetune", dataset="digits", output="outputs/finetune")
+
+
+run = training_run.run
