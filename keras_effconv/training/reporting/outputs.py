@@ -1,106 +1,134 @@
-"""The files that a finished run leaves, and what it prints."""
+"""The files that a finished run leaves."""
 
-import os
-import sys
 import time
+from pathlib import Path
 
-from absl import flags
+import keras
 
-FLAGS = flags.FLAGS
+from keras_effconv.training.reporting import plots
+from keras_effconv.training.reporting.environment import check_folder, environment
+from keras_effconv.training.reporting.evaluation import evaluate
+from keras_effconv.training.reporting.model_card import card
+from keras_effconv.training.reporting.run_record import write_record
+from keras_effconv.utils.extras import require
+from keras_effconv.utils.files import replacing, write_json, write_lines
+
+CARD = "README.md"
+FILES = (
+    "model.keras",
+    "labels.txt",
+    CARD,
+    "report.json",
+    "metrics.csv",
+    "metrics.json",
+    "learning_curves.png",
+    "confusion.png",
+    "predictions.png",
+    "environment.json",
+    "run.json",
+    "logs/",
+    "serving/1",
+)
+NEEDED = 200 << 20  # bytes on the disk
 
 
-def finish(result, recipe, dataset, output, begun, files):
-    """Evaluate, write all files and print the report.
+def files(folder):
+    """Return those of `FILES` that a folder has, the card included: list of str."""
+    return [name for name in FILES if name == CARD or (Path(folder) / name).exists()]
+
+
+def check_outputs(folder):
+    """Raise before any work is done if a run cannot write its files.
+
+    Raises:
+        ImportError: a package is missing.
+        OSError: the folder cannot be written to, or the disk has too little room.
+    """
+    for module in ("matplotlib.figure", "tqdm"):
+        require(module)
+    check_folder(folder, NEEDED)
+
+
+def logging(folder):
+    """Return callbacks that write `environment.json` and TensorBoard logs when training begins."""
+    begin = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: _write_environment(folder))
+    return begin, keras.callbacks.TensorBoard(folder / "logs", write_graph=False)
+
+
+def write_outputs(result, recipe, dataset, begun):
+    """Evaluate a model on the validation images, and write all that a run leaves.
 
     Args:
-        result: `Result` of the run.
+        result: `Result`.
         recipe: `Recipe`.
         dataset: `Dataset`.
-        output: Path of the folder.
-        begun: float, `time.perf_counter()` at the start.
-        files: names of the files, for the last lines.
+        begun: float, `time.perf_counter()` at the beginning of the run.
+
+    Returns:
+        The `Evaluation`.
     """
-    from keras_effconv.training import evaluate
-    from keras_effconv.training.reporting import evaluation as report
-    from keras_effconv.utils.files import replacing, write_json, write_lines
-
+    folder = result.folder
     evaluation = evaluate(result.model, dataset.validation, dataset.class_names, recipe.batch_size)
-    with replacing(output / "model.keras") as temporary:
+    with replacing(folder / "model.keras") as temporary:
         result.model.save(temporary)
-    write_lines(output / "labels.txt", dataset.class_names)
-    summary = _summary(result, recipe, dataset, evaluation, begun)
-    write_json(output / "report.json", summary)
-    _write_metrics(result, output)
-    _write_pictures(result, evaluation, dataset, output)
-    _write_card(result, recipe, dataset, summary, output, files)
-    _export(result, dataset, output)
-    print("\n" + "\n".join(report.table(evaluation)))
-    head = "" if result.head_accuracy is None else f", head alone {result.head_accuracy:.1%}"
-    print(
-        f"\naccuracy {summary['accuracy']:.1%} on {len(dataset.validation)} validation images, at the epoch that is "
-        f"best on them: {result.best} of {recipe.epochs} (last {summary['last_accuracy']:.1%}{head}); "
-        f"training at {result.images_per_second:.0f} images/s; {summary['seconds']:.0f} s in all"
-    )
-    print(f"written to {output}: {' '.join(files)}")
-    python = os.path.relpath(sys.executable)
-    print(f"next: {python} scripts/predict.py IMAGE --model={output / 'model.keras'}")
+    write_lines(folder / "labels.txt", dataset.class_names)
+    if not result.curves:  # nothing was trained, so nothing was written when training began
+        write_record(folder, recipe, dataset)
+        _write_environment(folder)
+    summary = _summary(result, recipe, dataset, evaluation, time.perf_counter() - begun)
+    write_json(folder / "report.json", summary)
+    _write_metrics(result, folder)
+    _write_plots(result, evaluation, dataset, folder)
+    _export(result.model, dataset, folder)
+    write_lines(folder / CARD, [card(result.model, recipe, dataset, summary, environment(), files(folder))])
+    return evaluation
 
 
-def _summary(result, recipe, dataset, evaluation, begun):
-    curve = result.curves.get("val_accuracy") or [result.head_accuracy]
+def _write_environment(folder):
+    write_json(folder / "environment.json", environment())
+
+
+def _summary(result, recipe, dataset, evaluation, seconds):
     return {
         "model": recipe.model,
-        "conv": recipe.conv,
+        "conv": str(recipe.conv),
         "accuracy": evaluation.accuracy,
         "top5": evaluation.accuracy_at(5),
         "head_accuracy": result.head_accuracy,
-        "last_accuracy": curve[-1],
+        "last_accuracy": result.last_accuracy,
         "best_epoch": result.best,
         "validation_images": len(dataset.validation),
         "images_per_second": round(result.images_per_second, 1),
-        "seconds": round(time.perf_counter() - begun, 1),
+        "seconds": round(seconds, 1),
         "unreadable": list(dataset.unreadable),
         "confusion": evaluation.confusion.tolist(),
     }
 
 
-def _write_metrics(result, output):
-    """A line per epoch: CSV for a spreadsheet, JSON for a program."""
-    from keras_effconv.utils.files import write_json, write_lines
-
-    write_json(output / "metrics.json", {"head": result.head_curves, **result.curves})
+def _write_metrics(result, folder):
+    """Write a line per epoch: CSV for a spreadsheet, JSON for a program."""
+    write_json(folder / "metrics.json", {"head": result.head_curves, **result.curves})
     names = sorted({*result.head_curves, *result.curves})
     lines = [",".join(["phase", "epoch", *names])]
     for phase, curves in (("head", result.head_curves), ("network", result.curves)):
         for epoch in range(len(curves.get("val_accuracy", ()))):
             values = [f"{curves[name][epoch]:.6g}" if name in curves else "" for name in names]
             lines.append(",".join([phase, str(epoch + 1), *values]))
-    write_lines(output / "metrics.csv", lines)
+    write_lines(folder / "metrics.csv", lines)
 
 
-def _write_pictures(result, evaluation, dataset, output):
-    from keras_effconv.training.reporting import plots as pictures
-
-    pictures.learning_curves(result, output / "learning_curves.png")
-    pictures.confusion(evaluation, output / "confusion.png")
+def _write_plots(result, evaluation, dataset, folder):
+    plots.learning_curves(result, folder / "learning_curves.png")
+    plots.confusion(evaluation, folder / "confusion.png")
     if hasattr(dataset.validation, "images"):  # a stream has none at hand
-        pictures.predictions(evaluation, dataset.validation, output / "predictions.png")
+        plots.predictions(evaluation, dataset.validation, folder / "predictions.png")
 
 
-def _write_card(result, recipe, dataset, summary, output, files):
-    from keras_effconv.training.reporting.environment import environment
-    from keras_effconv.training.reporting.model_card import card
-    from keras_effconv.utils.files import write_lines
-
-    write_lines(output / "README.md", [card(result.model, recipe, dataset, summary, environment(), files)])
-
-
-def _export(result, dataset, output):
-    import keras
-
+def _export(model, dataset, folder):
     from keras_effconv import export
 
     if keras.backend.backend() != "tensorflow":
-        print("no SavedModel: it is exported with KERAS_BACKEND=tensorflow (scripts/export.py)")
+        command = f"keras-effconv export --model={folder / 'model.keras'} --output={folder / 'serving'}"
+        print(f"no SavedModel, since TensorFlow writes it: KERAS_BACKEND=tensorflow {command}")
         return
-    export(result.model, output / "serving", labels=dataset.class_names, version=1)
+    export(model, folder / "serving", labels=dataset.class_names, version=1)
