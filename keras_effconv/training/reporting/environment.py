@@ -96,11 +96,9 @@ def check_folder(folder, needed):
         probe.write_bytes(b"0" * 4096)
         probe.unlink()
     except OSError as error:
-        raise OSError(
-            f"`folder` must be a folder that can be written to. Received: {folder} ({error.strerror})"
-        ) from None
+        text = f"`folder` must be a folder that can be written to. Received: folder={str(folder)!r}, {error.strerror}"
+        raise OSError(text) from None
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise OSError(
-            f"`folder` must have {needed >> 20} MiB free for the files of a run. Received: {folder}, {free >> 20} MiB"
-        )
+        text = f"`folder` must have {needed >> 20} MiB free for the files of a run"
+        raise OSError(f"{text}. Received: folder={str(folder)!r} with {free >> 20} MiB")
