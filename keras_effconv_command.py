@@ -37,8 +37,9 @@ def main(*words):
         print(f"keras-effconv: {unknown(words[0])}", file=sys.stderr)
         sys.exit(2)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it when it is imported
-    from keras_effconv.cli.command import start
+    from keras_effconv.cli.command import log_to_stderr, start
 
+    log_to_stderr()
     sys.exit(start(words[0], words[1:]))
 
 

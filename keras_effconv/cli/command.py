@@ -35,7 +35,14 @@ def main(doc, define, run):
         define: callable that takes `Flags` and defines those of the script.
         run: callable that takes the parsed `Flags` and the other words; it returns a status, or `None` for 0.
     """
+    log_to_stderr()
     sys.exit(execute(Path(sys.argv[0]).name, sys.argv[1:], doc, define, run))
+
+
+def log_to_stderr():
+    """Show warnings of this process on stderr, with their time and place."""
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.WARNING)
 
 
 def execute(name, words, doc, define, run):
@@ -53,8 +60,6 @@ def execute(name, words, doc, define, run):
     Returns:
         int, the status.
     """
-    logging.use_absl_handler()
-    logging.set_verbosity(logging.WARNING)
     flags = Flags()
     define(flags)
     if HELP & set(words):

@@ -3,10 +3,10 @@
 import statistics
 
 import keras
-import runs
-from report import markdown
 
 import keras_effconv
+from keras_effconv.cli.compare_report import markdown
+from keras_effconv.cli.timing import in_turns
 from keras_effconv.counting import macs_of
 from keras_effconv.counting.calls import calls_of
 
@@ -62,7 +62,7 @@ def profile(name, kind, batch, image_size, repeats):
         for which, calls in enumerate((plain, other))
         if layer in calls
     }
-    times = runs.in_turns(timed, None, repeats, f"{name}, layers of {kind!r}")
+    times = in_turns(timed, None, repeats, f"{name}, layers of {kind!r}")
     medians = {key: 1000 * statistics.median(seconds) for key, seconds in times.items()}
     lines = [_line(layer, call, plain.get(layer), medians) for layer, call in other.items()]
     sums = [sum(ms for key, ms in medians.items() if key[0] == which) for which in (1, 0)]

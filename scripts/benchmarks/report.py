@@ -8,6 +8,7 @@ from plots import pictures
 from runs import THEIRS
 from runtimes import RUNTIMES
 
+from keras_effconv.cli.compare_report import markdown
 from keras_effconv.utils.files import replacing, write_rows
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -17,11 +18,6 @@ HEAD = (
 )
 CAPTIONS = {"-parts": "Speed-up against the parts of HetConv", "-alpha": "Speed-up against the alpha of OctConv"}
 BEST = ("network", "batch", "kind", "fastest runtime", "ms/image", "over the fastest of `Conv()`", "over Keras")
-
-
-def markdown(head, lines):
-    """A table as text."""
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ("---",) * len(head), *lines))
 
 
 def table(rows):

@@ -1,4 +1,4 @@
-"""scripts/zoo.py, the writers behind it, and archives of checkpoints."""
+"""`keras-effconv zoo`, the writers behind it, and archives of checkpoints."""
 
 import functools
 import io
@@ -7,14 +7,14 @@ import tarfile
 import keras
 import numpy as np
 import pytest
-from commands import check_mistakes, script
+from commands import check_mistakes, command
 
 import keras_effconv as ke
 from keras_effconv.zoo import writers
 from keras_effconv.zoo.fetching.unpack import unpacked
 from keras_effconv.zoo.readers import FormatError
 
-run = functools.partial(script, "zoo.py")
+run = functools.partial(command, "zoo")
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +47,14 @@ def test_convert_writes_each_format_and_compares(source, tmp_path):
 
 def test_a_mistake_is_one_line_and_status_2():
     mistakes = [
-        ((), "expected one of list, fetch, verify, convert"),
-        (("list", "--model=nothing"), "expected a set, found none"),
+        ((), "`ACTION` must be one of list, fetch, verify, convert. Received: nothing"),
+        (("list", "--model=nothing"), "expected a set of weights, found none"),
         (("fetch", "--model=ResNet50"), "expected one set, found"),
         (("convert", "a.h5", "b.txt", "--model=VGG16"), "ends in .weights.h5, .keras, .safetensors"),
         (("convert", "nothing.h5", "b.keras", "--model=ResNet20"), "nothing.h5"),
         (("convert", "a.h5", "b.keras", "--model=ResNet20", "--options=[1]"), "must be a JSON object"),
     ]
-    check_mistakes("zoo.py", mistakes)
+    check_mistakes("zoo", mistakes)
 
 
 def test_fetch_from_a_mirror_and_verify(tmp_path):
