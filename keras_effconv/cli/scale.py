@@ -1,7 +1,7 @@
 """Search alpha, beta and gamma of compound scaling on a grid of twice the multiply-accumulates.
 
-keras-effconv scale --model=MobileNetV2                        # by counting, no images: seconds
-keras-effconv scale --score=accuracy --data_dir=cifar10        # by training each point: minutes
+    keras-effconv scale --model=MobileNetV2                        # by counting, no images: seconds
+    keras-effconv scale --score=accuracy --data_dir=cifar10        # by training each point: minutes
 
 By counting, the best point is the one whose network comes nearest to the budget: blocks and filters are whole numbers,
 so the formula is only near. By accuracy, every point is trained in the same way, and the best on validation wins.

@@ -1,9 +1,9 @@
 """The published weight sets: list, fetch, verify and convert them.
 
-keras-effconv zoo list --model=resnet50 --tag=torchvision
-keras-effconv zoo fetch --model=EfficientNetB0 --tag=imagenet
-keras-effconv zoo verify                                     # what is in the cache
-keras-effconv zoo convert weights.pth out.weights.h5 --model=ResNet50 --options='{"stride_position": "middle"}'
+    keras-effconv zoo list --model=resnet50 --tag=torchvision
+    keras-effconv zoo fetch --model=EfficientNetB0 --tag=imagenet
+    keras-effconv zoo verify                                     # what is in the cache
+    keras-effconv zoo convert weights.pth out.weights.h5 --model=ResNet50 --options='{"stride_position": "middle"}'
 
 KERAS_HOME says where the cache is; KERAS_EFFCONV_ZOO is a mirror: a folder, or its address.
 """
