@@ -1,9 +1,9 @@
-"""The data sets that publications transfer to: list and prepare them, and measure how fast images are read.
+"""Data sets by name: list and prepare them, and measure how fast images are read.
 
-keras-effconv data list
-keras-effconv data prepare flowers102                          # downloads it, once
-keras-effconv data prepare stanford_cars --manual_dir=cars     # from files that were downloaded by hand
-keras-effconv data throughput --data_dir=flowers               # images per second, read and trained on
+    keras-effconv data list
+    keras-effconv data prepare flowers102                          # downloads it, once
+    keras-effconv data prepare stanford_cars --manual_dir=cars     # from files that were downloaded by hand
+    keras-effconv data throughput --data_dir=flowers               # images per second, read and trained on
 
 TFDS_DATA_DIR says where prepared data sets are; TensorFlow Datasets downloads those of other names too.
 """
