@@ -1,7 +1,7 @@
 """Train networks x kinds x seeds by one recipe, and show accuracy against cost.
 
     keras-effconv compare --data_dir=cifar10 --models=ResNet20,VGG16CIFAR --epochs=30
-    keras-effconv compare --recipe=finetune --models=EfficientNetLite0 --data_dir=flowers --distill \
+    keras-effconv compare --recipe=finetune --models=EfficientNetLite0 --data_dir=flowers --distill \\
         --kinds="Conv();OctConv(alpha=0.25);HetConv(parts=2)" --output=outputs/warm
     keras-effconv compare --report
 
