@@ -84,6 +84,7 @@ def test_points_are_means_over_seeds_and_ratios_to_the_plain_network():
     assert "| 70.0 ± 14.1 |" in report.table(found) and "| teacher | 1 | 70.0 |" in report.table(found)
 
 
+@pytest.mark.long
 def test_a_study_with_teachers_is_resumed_and_reported(tiny, tmp_path):
     flags = [*tiny, "--seeds=0", "--kinds=HetConv(parts=2);Conv()", "--distill"]
     calls = [
@@ -112,6 +113,7 @@ def test_a_study_with_teachers_is_resumed_and_reported(tiny, tmp_path):
     assert (out / "accuracy.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.process
 def test_a_study_on_jax_needs_no_tensorflow(tiny, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(BLOCK)
     environment = {"KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}

@@ -15,6 +15,7 @@ from served import FORMATS, LABELS, SIZE, Server, b64, declared, decoded, eventu
 
 from keras_effconv import serving
 
+pytestmark = pytest.mark.process
 LIMIT = 1 << 20
 
 
