@@ -122,7 +122,7 @@ def report(flags):
 
     every = rows.read(Path(flags.output))
     if not every:
-        raise ValueError(f"expected rows in runs*.csv of --output={flags.output}, found none")
+        raise ValueError(f"`output` must be a folder with rows in runs*.csv. Received: output={flags.output!r}")
     points = compare_report.points(every, compare_report.times(every, flags.repeats))
     print(compare_report.write(points, every, Path(flags.output)))
     print(f"written to {flags.output}: report.md accuracy.png")

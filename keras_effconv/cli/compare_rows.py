@@ -128,7 +128,7 @@ def _read(path):
                 for d in csv.DictReader(file)
             ]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"expected rows of `keras-effconv compare` in {path}, received others: {error}") from None
+        raise ValueError(f"{path} must have the rows of `keras-effconv compare`. Received others: {error}") from None
 
 
 def has(rows, recipe, settings):
@@ -143,7 +143,8 @@ def has(rows, recipe, settings):
             continue
         other = [f"{name}={getattr(row, name)!r}" for name in SETTINGS if getattr(row, name) != settings[name]]
         if other:
-            raise ValueError(f"--output holds another study's {key}, of {', '.join(other)}: set another --output")
+            text = f"another study's {key}, of {', '.join(other)}"
+            raise ValueError(f"`output` must be the folder of this study alone. Received: one with {text}")
         return True
     return False
 

@@ -49,7 +49,7 @@ def _described(flag):
 def flags_only(words):
     """Raise a `ValueError` for words that are no flags."""
     if words:
-        raise ValueError(f"expected flags only. Received: {' '.join(words)}")
+        raise ValueError(f"the command takes flags only. Received: {' '.join(words)}")
 
 
 def act(flags, words, actions):

@@ -22,7 +22,7 @@ def run(flags, words):
     from keras_effconv.cli import models
 
     if not words:
-        raise ValueError("expected at least one IMAGE. Received: none")
+        raise ValueError("`IMAGE` must be at least one file. Received: nothing")
     model, names = models.load(flags.model, flags.conv)
     report = getattr(model, "load_report", None)
     if report is not None and report.approximate:

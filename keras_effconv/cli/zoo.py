@@ -37,7 +37,7 @@ def records_of(flags):
     records = zoo.list(flags.model, flags.kind, flags.tag)
     records = type(records)(r for r in records if flags.include_top in (None, r.include_top))
     if not records:
-        raise ValueError(f"expected a set of weights, found none with --model={flags.model!r} --tag={flags.tag!r}")
+        raise ValueError(f"no set of weights has that name. Received: model={flags.model!r}, tag={flags.tag!r}")
     return records
 
 
@@ -52,7 +52,8 @@ def fetch(flags):
 
     records = records_of(flags)
     if len(records) > 1 and not flags.yes:
-        raise ValueError(f"expected one set, found {len(records)}: give --model, --tag and --include_top, or --yes")
+        text = "`model`, `tag` and `include_top` must be those of one set, or --yes be given"
+        raise ValueError(f"{text}. Received: {len(records)} sets")
     for record in records:
         print(record.model, record.tag, zoo.locate(record))
 
@@ -94,4 +95,4 @@ def convert(flags, source, target):
         difference = writers.difference_from(again, flags.reference)
         print(f"largest difference from {flags.reference}: {difference:.2g} of the largest output")
         if difference > flags.tolerance:
-            raise ValueError(f"expected a difference of at most {flags.tolerance:g}, received {difference:.2g}")
+            raise ValueError(f"the difference must be at most {flags.tolerance:g}. Received: {difference:.2g}")

@@ -64,7 +64,8 @@ def _reading(path):
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             yield file
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"expected a checkpoint of a run in {path}, which cannot be read: {error}") from None
+        text = f"{path}, which cannot be read: {error}"
+        raise ValueError(f"`{path.name}` must be the checkpoint of a run. Received: {text}") from None
 
 
 def _arrays(file):

@@ -1,4 +1,4 @@
-"""Time networks: kinds x batch sizes x runtimes, interleaved, beside the plain network and keras.applications.
+"""Time networks: kinds x batch sizes x runtimes, interleaved, next to the plain network and keras.applications.
 
     python scripts/benchmarks/networks.py --models=EfficientNetB0 --batch_sizes=1,8
     python scripts/benchmarks/networks.py --models=VGG16 --kinds="Conv();HetConv(parts=2)" --batch_sizes=4
@@ -35,7 +35,7 @@ def define(flags):
     flags.integer("image_size", 0, "Pixels; 0: the network's own.", 0)
     flags.integer("repeats", 15, "Runs of each; the median counts.", 3)
     flags.boolean("memory", True, "Measure peak memory too: some seconds for each run.")
-    flags.boolean("profile", False, "Also time each convolution alone, deployed, beside that of Conv().")
+    flags.boolean("profile", False, "Also time each convolution alone, deployed, next to that of Conv().")
     flags.string("section", None, "Section of docs/benchmarks.md to write, such as vgg16.")
     flags.string("output", "outputs/benchmark", "Folder to write to.")
 

@@ -125,9 +125,9 @@ def store(name, kinds, runtimes, shape, folder):
     keeps are given back before the next one, and before the clock runs.
     """
     kinds = [*([THEIRS] if hasattr(keras.applications, name) else []), *kinds]
-    wanted = [(kind, each) for kind in kinds for each in runtimes if RUNTIMES[each].theirs == (kind == THEIRS)]
+    pairs = [(kind, each) for kind in kinds for each in runtimes if RUNTIMES[each].theirs == (kind == THEIRS)]
     paths, counts, context = {}, {}, multiprocessing.get_context("spawn")
-    for kind, runtime in tqdm(wanted, f"{name}, files", unit="file", dynamic_ncols=True):
+    for kind, runtime in tqdm(pairs, f"{name}, files", unit="file", dynamic_ncols=True):
         with concurrent.futures.ProcessPoolExecutor(1, context) as process:
             done = process.submit(store_one, name, kind, runtime, shape, folder / str(kind))
             paths[str(kind), runtime], counts[str(kind)] = done.result()

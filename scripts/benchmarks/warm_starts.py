@@ -39,7 +39,7 @@ def run(flags, words):
     if flags.write:
         path = ROOT / "docs" / "zoo.md"
         text = path.read_text(encoding="utf-8")
-        path.write_text(MARKERS.sub(lambda found: found[1] + table + found[2], text), encoding="utf-8")
+        path.write_text(MARKERS.sub(lambda match: match[1] + table + match[2], text), encoding="utf-8")
     print(f"{time.perf_counter() - begun:.0f} s")
 
 

@@ -64,7 +64,7 @@ MISTAKES = {
     "ValueError": (("--fails=ValueError",), "small: what is wrong"),
     "OSError": (("--fails=OSError",), "small: what is wrong"),
     "ImportError": (("--fails=ImportError",), "small: what is wrong"),
-    "words": (("--flags_only", "a", "b"), "small: expected flags only. Received: a b"),
+    "words": (("--flags_only", "a", "b"), "small: the command takes flags only. Received: a b"),
     "action": (
         ("frist",),
         "small: `ACTION` must be one of first, second. Received: frist; did you mean first?",

@@ -42,14 +42,14 @@ def test_convert_writes_each_format_and_compares(source, tmp_path):
     wrong = {**np.load(source / "reference.npz")}
     np.savez(tmp_path / "wrong.npz", images=wrong["images"], outputs=wrong["outputs"] + 1)
     result = run("convert", path, tmp_path / "last.keras", *flags, f"--reference={tmp_path / 'wrong.npz'}")
-    assert result.returncode == 2 and "expected a difference of at most 0.0001" in result.stderr
+    assert result.returncode == 2 and "the difference must be at most 0.0001. Received: " in result.stderr
 
 
 def test_a_mistake_is_one_line_and_status_2():
     mistakes = [
         ((), "`ACTION` must be one of list, fetch, verify, convert. Received: nothing"),
-        (("list", "--model=nothing"), "expected a set of weights, found none"),
-        (("fetch", "--model=ResNet50"), "expected one set, found"),
+        (("list", "--model=nothing"), "no set of weights has that name. Received: model='nothing'"),
+        (("fetch", "--model=ResNet50"), "must be those of one set, or --yes be given. Received: "),
         (("convert", "a.h5", "b.txt", "--model=VGG16"), "ends in .weights.h5, .keras, .safetensors"),
         (("convert", "nothing.h5", "b.keras", "--model=ResNet20"), "nothing.h5"),
         (("convert", "a.h5", "b.keras", "--model=ResNet20", "--options=[1]"), "must be a JSON object"),

@@ -84,7 +84,7 @@ def evaluate(model: keras.Model, split: Split | Streamed, class_names: Sequence[
 
 
 def table(evaluation, most=25):
-    """The classes as lines of text, the worst first where there are more than `most`."""
+    """The classes as lines of text, the worst first if there are more than `most`."""
     rows = sorted(evaluation.rows(), key=lambda row: row[2] / max(row[1], 1))[:most]
     width = max(len("class"), *(len(row[0]) for row in rows))
     lines = [f"{'class':<{width}}  images  right  accuracy  most often taken for"]

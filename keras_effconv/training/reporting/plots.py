@@ -1,4 +1,4 @@
-"""Pictures of a run: its learning curves, which classes it confuses, and what it says of some images."""
+"""Plots of a run: its learning curves, which classes it confuses, and what it says of some images."""
 
 import numpy as np
 

@@ -53,7 +53,8 @@ def check_same(folder, recipe, dataset=None):
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"expected the record of a run in {path}, which cannot be read: {error}") from None
+        text = f"{path}, which cannot be read: {error}"
+        raise ValueError(f"`{FILE}` must be the record of a run. Received: {text}") from None
     mine = described(recipe, dataset)
     other = [f"{name}={reprlib.repr(record.get(name))}" for name in mine if record.get(name) != mine[name]]
     if other:
