@@ -1,4 +1,4 @@
-# Two commands for a newcomer: `make finetune` and `make test`. Both set up .venv first, once; tests need more packages.
+# For a newcomer: `make finetune`, `make quick`, `make test`. Each sets up .venv first, once; tests need more packages.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,10 +6,14 @@ READY := $(VENV)/.ready
 TESTS_READY := $(VENV)/.ready-for-tests
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: finetune test test-all lint tables clean
+.PHONY: finetune quick test test-all lint tables clean
 
 finetune: $(READY)
 	$(BIN)/python scripts/finetune.py $(ARGS)
+
+# In minutes, while working: lint, and all that starts no process and fits nothing for long, on TensorFlow.
+quick: $(TESTS_READY) lint
+	$(BIN)/python -m pytest -n 2 -m "not slow and not alone and not process and not long"
 
 test: $(TESTS_READY) lint
 	$(BIN)/python -m pytest -m alone tests

@@ -37,7 +37,9 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["keras_effconv", "keras_effconv.*"]),
-    package_data={"keras_effconv": ["zoo/*.tsv", "zoo/records/*.tsv"]},
+    py_modules=["keras_effconv_command"],
+    package_data={"": ["*.tsv", "*.pyi", "py.typed"]},
+    entry_points={"console_scripts": ["keras-effconv = keras_effconv_command:main"]},
     install_requires=[
         "tensorflow>=2.19",
         "keras>=3.13",

@@ -1,4 +1,4 @@
-"""Training: recipes as data, two phases, checkpoints that a run goes on from exactly, and reports."""
+"""Training: recipes as data, runs that resume exactly, and what a run writes."""
 
 from keras_effconv.training.network import blocks, unfreeze
 from keras_effconv.training.recalibrate import recalibrate

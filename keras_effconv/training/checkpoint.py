@@ -1,4 +1,4 @@
-"""Checkpoints that a run goes on from exactly, whenever it was killed."""
+"""Checkpoints from which a run resumes exactly, whenever it was killed."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ class Progress(NamedTuple):
     """How far a run has come.
 
     Attributes:
-        epoch: int, the epoch to go on in, counted from 0.
+        epoch: int, the epoch to resume in, counted from 0.
         step: int, the batches of it that are done.
         partial: dict of the epoch's training metrics over these batches.
         curves: dict of lists by name, a value per finished epoch.
@@ -45,8 +45,8 @@ def save(folder, variables, progress):
         variables: list of Keras variables.
         progress: `Progress`; its `arrays` are not read.
     """
-    told = {name: value for name, value in progress._asdict().items() if name != "arrays"}
-    text = np.frombuffer(json.dumps(told, default=dict).encode(), np.uint8)
+    fields = {name: value for name, value in progress._asdict().items() if name != "arrays"}
+    text = np.frombuffer(json.dumps(fields, default=dict).encode(), np.uint8)
     _write(Path(folder) / STATE, variables, progress=text)
 
 
@@ -64,7 +64,8 @@ def _reading(path):
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             yield file
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"expected a checkpoint of a run in {path}, which cannot be read: {error}") from None
+        text = f"{path}, which cannot be read: {error}"
+        raise ValueError(f"`{path.name}` must be the checkpoint of a run. Received: {text}") from None
 
 
 def _arrays(file):
@@ -77,7 +78,7 @@ def _plain(value):
 
 
 def restore(folder):
-    """The `Progress` in a folder, or that of a run that begins where there is no checkpoint.
+    """Return the `Progress` in a folder, or that of a run that begins if it has no checkpoint.
 
     Raises:
         ValueError: when the file is not a checkpoint of this package, or is damaged.
@@ -181,7 +182,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         done = self.before + batch + 1
-        # Not after the last batch: nothing could go on from there, and the epoch's own checkpoint follows.
+        # Not after the last batch: nothing could resume from there, and the epoch's own checkpoint follows.
         if done * self.batch_size < self.images and time.monotonic() - self.saved >= self.seconds:
             self._synchronize()
             self.save(done, self._whole(logs, self.batch_size * (batch + 1)))

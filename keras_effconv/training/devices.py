@@ -44,7 +44,7 @@ class Devices:
             yield
 
     def place(self, network):
-        """The network with variables that live on the devices: itself where there is one device."""
+        """The network with variables that live on the devices: itself on one device."""
         return _copy(network) if self.several else network
 
     def gather(self, network):
@@ -68,7 +68,7 @@ def find_devices(distribute="auto", coordinator=None, processes=None, process=No
         distribute: `"none"`: one device. `"mirrored"`: all GPUs of this host (or all logical CPUs), each with its share
             of every batch: `tf.distribute.MirroredStrategy` on TensorFlow, data parallelism on JAX. `"multi-host"`:
             the processes of several hosts, on the JAX backend (TensorFlow's strategy does not work with Keras 3).
-            `"auto"`, the default: multi-host where a coordinator is named, mirrored where there are several GPUs.
+            `"auto"`, the default: multi-host with a coordinator, mirrored with several GPUs.
         coordinator: str, `"host:port"` of process 0. Default: the variable COORDINATOR_ADDRESS, or what JAX finds
             (SLURM, Open MPI, Kubernetes).
         processes: int, how many. Default: the variable NUM_PROCESSES, or what JAX finds.
@@ -97,7 +97,7 @@ def _number(value, variable):
 def _hosts(coordinator, processes, process):
     if keras.backend.backend() != "jax":
         raise ValueError(
-            f"several hosts need KERAS_BACKEND=jax (TensorFlow's multi-worker strategy does not work with Keras 3). "
+            "the backend must be JAX for several hosts: the strategy of TensorFlow does not work with Keras 3. "
             f"Received: KERAS_BACKEND={keras.backend.backend()}"
         )
     import jax
@@ -107,7 +107,7 @@ def _hosts(coordinator, processes, process):
 
 
 def _data_parallel():
-    # Every process brings its own share of a batch (training.feed), so Keras need not cut data sets.
+    # Every process brings its own share of a batch (input_pipeline.feed), so Keras need not cut data sets.
     return keras.distribution.DataParallel(auto_shard_dataset=False)
 
 

@@ -77,7 +77,7 @@ def feed(split, recipe, shuffle=False, shard=(0, 1)):
         `Epochs`.
     """
     batches = batches_of(split, recipe.batch_size, shuffle, recipe.seed)
-    return batches if shard[1] == 1 else Shard(batches, *shard)
+    return batches if shard[1] == 1 else ProcessShare(batches, *shard)
 
 
 @functools.singledispatch
@@ -124,7 +124,7 @@ def for_fit(batches):
     return known.prefetch(2).with_options(options)
 
 
-class Shard(Epochs):
+class ProcessShare(Epochs):
     """The part of each batch that one of several processes works on: every `count`-th image.
 
     A batch that the processes cannot share evenly gets more images, its first ones again, whose weight is 0: sums over
@@ -138,7 +138,7 @@ class Shard(Epochs):
     Example:
 
     >>> split = Split(np.zeros((5, 8, 8, 3), "uint8"), np.arange(5, dtype="int32"), tuple("abcde"))
-    >>> images, labels, weights = Shard(Batches(split, batch_size=5), 1, 2)[0]
+    >>> images, labels, weights = ProcessShare(Batches(split, batch_size=5), 1, 2)[0]
     >>> labels.tolist(), weights.tolist()
     ([1, 3, 0], [1.0, 1.0, 0.0])
     """

@@ -4,7 +4,7 @@ import itertools
 from typing import NamedTuple
 
 
-class Stage(NamedTuple):
+class Phase(NamedTuple):
     """Epochs `first` to `last - 1`, counted from 0: the size of the images, and blocks trained, -1 for all."""
 
     first: int
@@ -13,8 +13,8 @@ class Stage(NamedTuple):
     blocks: int
 
 
-def stages(recipe, size, blocks):
-    """The stages of a recipe, in order.
+def phases(recipe, size, blocks):
+    """Return the phases of a recipe, in order.
 
     Args:
         recipe: `Recipe`.
@@ -22,16 +22,16 @@ def stages(recipe, size, blocks):
         blocks: int, how many the network has.
 
     Returns:
-        list of `Stage`; empty where the recipe has no epochs.
+        list of `Phase`; empty if the recipe has no epochs.
 
     Example:
 
     >>> from keras_effconv.training import Recipe
-    >>> for stage in stages(Recipe(epochs=4, sizes=(128, 224), unfreeze_blocks=2, unfreeze_epochs=3), 224, blocks=7):
-    ...     print(stage)
-    Stage(first=0, last=2, size=128, blocks=1)
-    Stage(first=2, last=3, size=224, blocks=1)
-    Stage(first=3, last=4, size=224, blocks=2)
+    >>> for phase in phases(Recipe(epochs=4, sizes=(128, 224), unfreeze_blocks=2, unfreeze_epochs=3), 224, blocks=7):
+    ...     print(phase)
+    Phase(first=0, last=2, size=128, blocks=1)
+    Phase(first=2, last=3, size=224, blocks=1)
+    Phase(first=3, last=4, size=224, blocks=2)
     """
     most = blocks if recipe.unfreeze_blocks < 0 else min(recipe.unfreeze_blocks, blocks)
     sizes = recipe.sizes or (size,)
@@ -42,5 +42,5 @@ def stages(recipe, size, blocks):
         return sizes[epoch * len(sizes) // recipe.epochs], -1 if whole else opened
 
     groups = itertools.groupby(range(recipe.epochs), at)
-    found = [(list(epochs), *what) for what, epochs in groups]
-    return [Stage(epochs[0], epochs[-1] + 1, *what) for epochs, *what in found]
+    spans = [(list(epochs), *what) for what, epochs in groups]
+    return [Phase(epochs[0], epochs[-1] + 1, *what) for epochs, *what in spans]

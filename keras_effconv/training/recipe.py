@@ -24,10 +24,10 @@ DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How to train a network: from pretrained weights (the default is a fine-tune in two phases), or from scratch.
+    """How to train a network: from pretrained weights (the default: first the head, then the network), or from scratch.
 
     The records of `keras_effconv.training.RECIPES` are such recipes; `dataclasses.replace` changes one. The fields are
-    the flags of `scripts/finetune.py` and `scripts/train.py`.
+    the flags of `keras-effconv finetune` and `keras-effconv train`.
 
     Args:
         model: str, a name of `keras_effconv.applications.MODELS`.
@@ -39,7 +39,7 @@ class Recipe:
             image, squeezed to a square.
         seed: int, of all that is drawn.
         head_c: float, of the logistic regression that the classifier alone is fitted by, over features computed once:
-            the inverse of the strength of its regularization; 0 for no such phase.
+            the inverse of the strength of its regularization; 0 leaves the head as it is.
         epochs: int, epochs of the network; 0 for the head alone.
         batch_size: int, images per step, over all devices.
         accumulate: int, steps whose gradients make one update. Default 1.

@@ -1,4 +1,4 @@
-"""Recipes by name, each from a paper's section or chosen here; `source` says which numbers are which."""
+"""Recipes by name, each from a paper's section or our own; `source` says which numbers are which."""
 
 import dataclasses
 

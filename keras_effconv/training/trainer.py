@@ -22,7 +22,7 @@ class Trainer(keras.Model):
 
     In training, images are augmented and mixed, and the loss is taken against labels mixed likewise; in evaluation
     the network alone acts. All that is drawn comes from seed generators among the model's variables, so whoever
-    saves `variables` can go on exactly where training stopped.
+    saves `variables` can resume exactly where training stopped.
 
     Args:
         network: classifier, images -> probabilities (n, classes).

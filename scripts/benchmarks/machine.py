@@ -3,34 +3,8 @@
 import importlib.metadata
 import os
 import platform
-import re
-from pathlib import Path
 
 LIBRARIES = ("keras", "tensorflow", "jax", "onnxruntime", "openvino", "ai-edge-litert")
-
-
-def device():
-    """("cpu" or "gpu", its name)."""
-    import keras
-
-    if keras.backend.backend() == "jax":
-        import jax
-
-        first = jax.devices()[0]
-        return ("cpu", processor()) if first.platform == "cpu" else ("gpu", first.device_kind)
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "cpu", processor()
-    return "gpu", tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-
-
-def processor():
-    """The name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def described(name, peak):

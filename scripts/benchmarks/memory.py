@@ -23,7 +23,7 @@ def peak_memory(runtime, path, shape):
     """Bytes that a runtime needs for a batch, see above; `nan` where the system does not tell (it is Linux that does).
 
     Args:
-        runtime: str, of `benchmark_runtimes.RUNTIMES`.
+        runtime: str, of `runtimes.RUNTIMES`.
         path: what its `save` wrote.
         shape: (n, h, w, c), of the batch.
 

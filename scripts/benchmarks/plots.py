@@ -1,4 +1,4 @@
-"""The pictures of scripts/benchmarks/networks.py: a panel per network and batch size, a colour per runtime."""
+"""The plots of scripts/benchmarks/networks.py: a panel per network and batch size, a colour per runtime."""
 
 import itertools
 
@@ -42,15 +42,15 @@ def colours(rows):
 
 def latency(rows):
     """Milliseconds per image against executed multiply-accumulates; a mark per kind."""
-    figure, found = panels(rows)
+    figure, drawn = panels(rows)
     colour, marks = colours(rows), dict(zip(dict.fromkeys(row.kind for row in rows), itertools.cycle(MARKS)))
-    for group, axes in found:
+    for group, axes in drawn:
         for row in group:
             point = row.macs_executed / 1e9, row.milliseconds
             axes.plot(*point, marks[row.kind], color=colour[row.runtime], markersize=8, alpha=0.85)
         axes.set(xscale="log", yscale="log", xlabel="executed GMAC per image", ylabel="ms per image")
         readable(axes)
-    axes = found[-1][1]
+    axes = drawn[-1][1]
     handles = [axes.plot([], [], "-", color=c, linewidth=5, label=runtime)[0] for runtime, c in colour.items()]
     handles += [axes.plot([], [], mark, color="0.35", label=kind)[0] for kind, mark in marks.items()]
     figure.legend(handles=handles, loc="outside right upper", fontsize=8)
@@ -99,8 +99,8 @@ def speed_up(rows, field):
     rows = [row for row in rows if (row.model, row.batch) in shown]
     if not rows:
         return None
-    (figure, found), colour = panels(rows), colours(rows)
-    for group, axes in found:
+    (figure, drawn), colour = panels(rows), colours(rows)
+    for group, axes in drawn:
         curves = swept(group, field)
         values, _, limits = zip(*max(curves.values(), key=len))
         axes.plot(values, limits, "k--", linewidth=1.2, label="limit: ratio of MACs")

@@ -1,12 +1,12 @@
-"""Where a deployed network's time goes: each convolution layer alone, beside the one in its place in `Conv()`."""
+"""Where a deployed network's time goes: each convolution layer alone, next to the one in its place in `Conv()`."""
 
 import statistics
 
 import keras
-import runs
-from report import markdown
 
 import keras_effconv
+from keras_effconv.cli.compare_report import markdown
+from keras_effconv.cli.timing import in_turns
 from keras_effconv.counting import macs_of
 from keras_effconv.counting.calls import calls_of
 
@@ -34,20 +34,20 @@ def layers_of(name, kind, image_size):
 def alone(call, batch):
     """A layer's function without arguments, on numbers drawn once; it returns when all is computed."""
     layer = call.operation
-    given = keras.tree.map_shape_structure(lambda shape: keras.random.normal((batch, *shape[1:])), call.inputs)
+    inputs = keras.tree.map_shape_structure(lambda shape: keras.random.normal((batch, *shape[1:])), call.inputs)
     if keras.backend.backend() == "jax":
         import jax
 
         state = ([v.value for v in layer.trainable_variables], [v.value for v in layer.non_trainable_variables])
         compiled = jax.jit(lambda x: layer.stateless_call(*state, x)[0])
-        return lambda _: jax.block_until_ready(compiled(given))
+        return lambda _: jax.block_until_ready(compiled(inputs))
     import tensorflow as tf
 
     compiled = tf.function(lambda x: layer(x))
 
     def run(_):
-        compiled(given)
-        tf.test.experimental.sync_devices()  # a GPU goes on when the call has returned
+        compiled(inputs)
+        tf.test.experimental.sync_devices()  # a GPU computes on when the call has returned
 
     return run
 
@@ -62,7 +62,7 @@ def profile(name, kind, batch, image_size, repeats):
         for which, calls in enumerate((plain, other))
         if layer in calls
     }
-    times = runs.in_turns(timed, None, repeats, f"{name}, layers of {kind!r}")
+    times = in_turns(timed, None, repeats, f"{name}, layers of {kind!r}")
     medians = {key: 1000 * statistics.median(seconds) for key, seconds in times.items()}
     lines = [_line(layer, call, plain.get(layer), medians) for layer, call in other.items()]
     sums = [sum(ms for key, ms in medians.items() if key[0] == which) for which in (1, 0)]

@@ -8,6 +8,7 @@ from plots import pictures
 from runs import THEIRS
 from runtimes import RUNTIMES
 
+from keras_effconv.cli.compare_report import markdown
 from keras_effconv.utils.files import replacing, write_rows
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -17,11 +18,6 @@ HEAD = (
 )
 CAPTIONS = {"-parts": "Speed-up against the parts of HetConv", "-alpha": "Speed-up against the alpha of OctConv"}
 BEST = ("network", "batch", "kind", "fastest runtime", "ms/image", "over the fastest of `Conv()`", "over Keras")
-
-
-def markdown(head, lines):
-    """A table as text."""
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ("---",) * len(head), *lines))
 
 
 def table(rows):
@@ -93,19 +89,19 @@ def section_of(text, name):
         ValueError: there is none.
     """
     name = re.escape(name)
-    found = re.search(rf"(<!-- benchmark {name} -->\n)(.*?)(<!-- /benchmark {name} -->)", text, re.DOTALL)
-    if not found:
+    match = re.search(rf"(<!-- benchmark {name} -->\n)(.*?)(<!-- /benchmark {name} -->)", text, re.DOTALL)
+    if not match:
         known = ", ".join(re.findall(r"<!-- benchmark (\S+) -->", text))
         raise ValueError(f"`section` must be one of {known}. Received: {name!r}")
-    return found
+    return match
 
 
 def fill(name, content, document=DOCUMENT):
     """Put text in a section, in place of what is there."""
     text = document.read_text(encoding="utf-8")
-    found = section_of(text, name)
+    match = section_of(text, name)
     with replacing(document) as temporary:
-        temporary.write_text(text[: found.end(1)] + content + text[found.start(3) :], encoding="utf-8")
+        temporary.write_text(text[: match.end(1)] + content + text[match.start(3) :], encoding="utf-8")
 
 
 def section(command, machine, tables, paths):

@@ -15,9 +15,8 @@ from runtimes import RUNTIMES
 from tqdm import tqdm
 
 import keras_effconv
+from keras_effconv.cli.timing import in_turns
 
-WARM_UP = 3  # calls that do not count: graphs are traced, memory is found
-PAUSE = 0.2  # seconds before each call: ONNX Runtime's threads look for work for so long, on the cores of the next one
 MATRICES = {"cpu": 2048, "gpu": 8192}
 THEIRS = "keras.applications"
 
@@ -32,7 +31,7 @@ class Row:
         macs, macs_executed: int, of an image's forward pass: as defined, and as the form of execution computes.
         seconds: float, the median of the calls.
         spread: float, the middle half of the calls over the median.
-        memory: float, bytes at the peak, see `benchmark_memory`; nan where it was not measured.
+        memory: float, bytes at the peak, see `memory`; nan where it was not measured.
         gmacs: float, executed multiply-accumulates per second, 1e9; a step of training has three times those of a
             forward pass.
         peak: float, what a matrix product reached before and after the turns at its best, 1e9 per second.
@@ -126,9 +125,9 @@ def store(name, kinds, runtimes, shape, folder):
     keeps are given back before the next one, and before the clock runs.
     """
     kinds = [*([THEIRS] if hasattr(keras.applications, name) else []), *kinds]
-    wanted = [(kind, each) for kind in kinds for each in runtimes if RUNTIMES[each].theirs == (kind == THEIRS)]
+    pairs = [(kind, each) for kind in kinds for each in runtimes if RUNTIMES[each].theirs == (kind == THEIRS)]
     paths, counts, context = {}, {}, multiprocessing.get_context("spawn")
-    for kind, runtime in tqdm(wanted, f"{name}, files", unit="file", dynamic_ncols=True):
+    for kind, runtime in tqdm(pairs, f"{name}, files", unit="file", dynamic_ncols=True):
         with concurrent.futures.ProcessPoolExecutor(1, context) as process:
             done = process.submit(store_one, name, kind, runtime, shape, folder / str(kind))
             paths[str(kind), runtime], counts[str(kind)] = done.result()
@@ -148,19 +147,6 @@ def store_one(name, kind, runtime, shape, folder):
         if not value.any():
             variable.assign(np.random.default_rng(0).normal(0, 0.01, value.shape))
     return RUNTIMES[runtime].save(model, folder), counted
-
-
-def in_turns(runs, images, repeats, label):
-    """Seconds of each call: dict of key -> list."""
-    seconds = {key: [] for key in runs}
-    for repeat in tqdm(range(repeats + WARM_UP), label, unit="turn", dynamic_ncols=True):
-        for key, run in runs.items():
-            time.sleep(PAUSE)
-            begun = time.perf_counter()
-            run(images)
-            if repeat >= WARM_UP:
-                seconds[key].append(time.perf_counter() - begun)
-    return seconds
 
 
 def _row(name, key, batch, times, counted, peak, memory):

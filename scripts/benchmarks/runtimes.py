@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import keras_effconv
+from keras_effconv.cli.timing import compiled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,17 +59,7 @@ def exported(format):
 
 def graph(path):
     """The graph of a model file, compiled once, in this process."""
-    model = keras.models.load_model(path, compile=False)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        state = ([v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables])
-        compiled = jax.jit(lambda x: model.stateless_call(*state, x)[0])
-        return lambda x: np.asarray(compiled(x))
-    import tensorflow as tf
-
-    compiled = tf.function(lambda x: model(x, training=False))
-    return lambda x: compiled(x).numpy()
+    return compiled(keras.models.load_model(path, compile=False))
 
 
 def step(path):

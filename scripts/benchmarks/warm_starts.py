@@ -10,52 +10,52 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import cli
-from absl import flags
+from keras_effconv.cli.command import main
+from keras_effconv.cli.flags import flags_only
 
-FLAGS = flags.FLAGS
 ROOT = Path(__file__).parents[2]
 
-flags.DEFINE_string("data_dir", None, "Folder of train*.npz and test*.npz.", required=True)
-flags.DEFINE_list(
-    "weights", None, "Files; the name of each begins with its network's, such as resnet20.", required=True
-)
-flags.DEFINE_list(
-    "kinds", ["HetConv(parts=2)", "HetConv(parts=4)", "OctConv(alpha=0.25)", "OctConv(alpha=0.5)"], "Kinds."
-)
-flags.DEFINE_list("rules", ["center", "sum", "correlated", "fit"], "What HetConv's 1 x 1 are made by.")
-flags.DEFINE_integer("fit_images", 512, "Training images for the least-squares fit and for batch statistics.", 1)
-flags.DEFINE_integer("limit", 1000, "Most test images per class.", 1)
-flags.DEFINE_boolean("write", True, "Write the table to docs/zoo.md.")
+
+def define(flags):
+    """Define the flags."""
+    flags.string("data_dir", None, "Folder of train*.npz and test*.npz.", required=True)
+    flags.list("weights", None, "Files; the name of each begins with its network's, such as resnet20.", required=True)
+    flags.list("kinds", ["HetConv(parts=2)", "HetConv(parts=4)", "OctConv(alpha=0.25)", "OctConv(alpha=0.5)"], "Kinds.")
+    flags.list("rules", ["center", "sum", "correlated", "fit"], "What HetConv's 1 x 1 are made by.")
+    flags.integer("fit_images", 512, "Training images for the least-squares fit and for batch statistics.", 1)
+    flags.integer("limit", 1000, "Most test images per class.", 1)
+    flags.boolean("write", True, "Write the table to docs/zoo.md.")
+
 
 MARKERS = re.compile(r"(<!-- warm starts -->\n).*?(<!-- /warm starts -->)", re.DOTALL)
 HEAD = "| network | kind | rule | top-1 % | with batch statistics measured again |\n" + "|---" * 5 + "|\n"
 
 
-def main(argv):
-    cli.flags_only(argv)
+def run(flags, words):
+    """Pour and evaluate, and write the table."""
+    flags_only(words)
     begun = time.perf_counter()
-    table = HEAD + "".join(rows())
-    if FLAGS.write:
+    table = HEAD + "".join(rows(flags))
+    if flags.write:
         path = ROOT / "docs" / "zoo.md"
         text = path.read_text(encoding="utf-8")
-        path.write_text(MARKERS.sub(lambda found: found[1] + table + found[2], text), encoding="utf-8")
+        path.write_text(MARKERS.sub(lambda match: match[1] + table + match[2], text), encoding="utf-8")
     print(f"{time.perf_counter() - begun:.0f} s")
 
 
-def rows():
-    """Lines of the table, printed as they come."""
+def rows(flags):
+    """Yield lines of the table, printed as they come."""
     import numpy as np
 
     import keras_effconv as ke
     from keras_effconv import data, training, zoo
 
-    images = data.from_archives(FLAGS.data_dir, 32, limit=FLAGS.limit)
-    for path in FLAGS.weights:
+    images = data.from_archives(flags.data_dir, 32, limit=flags.limit)
+    for path in flags.weights:
         build = ke.applications.get(re.match(r"[a-zA-Z]+\d+", Path(path).name)[0])
         teacher = build(weights=path)
         prepare = ke.preprocessing_for(teacher)
-        drawn = images.train.take(np.random.default_rng(0).permutation(len(images.train))[: FLAGS.fit_images])
+        drawn = images.train.take(np.random.default_rng(0).permutation(len(images.train))[: flags.fit_images])
         sample = np.asarray(prepare(drawn.images))
         statistics = [(sample[i : i + 128], None) for i in range(0, len(sample), 128)]
         test = np.asarray(prepare(images.validation.images))
@@ -65,8 +65,8 @@ def rows():
             return 100 * float((scores.argmax(1) == images.validation.labels).mean())
 
         yield line(teacher.name, "Conv()", "", top1(teacher), None)
-        for kind in FLAGS.kinds:
-            for rule in FLAGS.rules if kind.startswith("HetConv") else ("",):
+        for kind in flags.kinds:
+            for rule in flags.rules if kind.startswith("HetConv") else ("",):
                 model = build(weights=None, conv=kind)
                 ke.load_weights(model, path, pointwise="correlated" if rule in ("", "fit") else rule)
                 if rule == "fit":
@@ -88,4 +88,4 @@ def line(*cells):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    main(__doc__, define, run)

@@ -1,19 +1,10 @@
 """Compound scaling and the search for its bases."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from commands import command
 
 import keras_effconv as ke
 from keras_effconv.applications.scaling import Scaling, candidates, grid_search
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "search_scaling.py"
-
-
-def search(*flags):
-    return subprocess.run([sys.executable, SCRIPT, *flags], capture_output=True, text=True)
 
 
 def test_the_papers_bases_are_on_the_default_grid():
@@ -64,15 +55,14 @@ def test_mistakes_are_one_line(wrong, message):
 
 
 @pytest.mark.slow
-def test_the_script_trains_each_point_and_names_the_best():
+def test_the_command_trains_each_point_and_names_the_best():
     grid = ("--alphas=1", "--betas=1", "--gammas=1.37,1.4", "--model=ResNet20", "--width=0.25", "--tolerance=0.1")
-    result = search("--score=accuracy", "--limit=10", "--epochs=1", *grid)
+    result = command("scale", "--score=accuracy", "--limit=10", "--epochs=1", *grid)
     assert result.returncode == 0, result.stderr
     assert "2 points" in result.stdout and "best: compound(phi, alpha=" in result.stdout
 
 
-def test_a_bad_flag_of_the_script_is_one_line():
-    result = search("--alphas=0.5")
+def test_a_bad_flag_of_the_command_is_one_line():
+    result = command("scale", "--alphas=0.5")
     assert result.returncode == 2
-    assert result.stderr.splitlines()[-1].startswith("search_scaling.py: `alphas` must be")
-    assert "Traceback" not in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("keras-effconv scale: `alphas` must be")

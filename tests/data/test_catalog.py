@@ -14,7 +14,7 @@ from keras_effconv.data.sources.tfds import builder_of, keys_of
 
 @pytest.mark.parametrize("record", catalog.RECORDS, ids=lambda record: record.name)
 def test_record_is_what_tfds_says(record, tmp_path):
-    """Sizes of splits are known to TFDS after preparation only: `scripts/datasets.py prepare` compares them."""
+    """Sizes of splits are known to TFDS after preparation only: `keras-effconv data prepare` compares them."""
     for name in (record.name, *record.aliases):
         builder = builder_of(name, str(tmp_path))
         assert builder.name == record.tfds
@@ -57,8 +57,8 @@ def test_what_is_missing_is_named(tmp_path):
         prepare("birdsnap", data_dir=str(tmp_path))
 
 
-def test_script(tmp_path, monkeypatch):
-    """The table of docs/data.md is up to date, and mistakes are one line."""
+def test_command(tmp_path, monkeypatch):
+    """Actions end well, and mistakes are one line."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     root = tmp_path / "images"
     for i in range(8):
@@ -68,19 +68,18 @@ def test_script(tmp_path, monkeypatch):
     write_birds(tmp_path / "birds")
     small = ("--recipe=digits-smoke", "--image_size=32", "--batch_size=3")
     calls = {
-        ("table", "--check"): (0, ""),
         ("list",): (0, ""),
         ("throughput", f"--data_dir={root}", "--seconds=0.1", "--image_size=8", "--recipe=none"): (0, ""),
         ("throughput", f"--data_dir={root}", "--seconds=0.1", "--recipe=mine"): (2, "`recipe` must be none or one of"),
         ("throughput", f"--data_dir={root}", "--seconds=0.1"): (2, "expected images for two batches of 32"),
         ("throughput", f"--data_dir={root}", "--seconds=0.1", *small): (0, ""),
-        (): (2, "expected one of list, prepare, throughput, table, received nothing"),
+        (): (2, "`ACTION` must be one of list, prepare, throughput. Received: nothing"),
         ("prepare",): (2, "prepare: missing a required argument: 'name'"),
         ("prepare", "birdsnap"): (2, "species.txt, test_images.txt, images/"),
         ("prepare", "birdsnap", f"--manual_dir={tmp_path / 'birds'}"): (1, ""),  # fewer than published
         ("prepare", "cifar"): (2, "did you mean cifar10"),
         ("throughput",): (2, "expected data_dir, or the name of a TensorFlow data set"),
     }
-    for (status, message), (found, last) in zip(calls.values(), statuses("datasets.py", calls), strict=True):
+    for (status, message), (found, last) in zip(calls.values(), statuses("data", calls), strict=True):
         assert found == status, last
-        assert not message or (last[0].startswith("datasets.py: ") and message in last[0])
+        assert not message or (last[0].startswith("keras-effconv data: ") and message in last[0])

@@ -16,7 +16,7 @@ from keras_effconv import data
 from keras_effconv.data import Batches, Stream, scan
 from keras_effconv.data.images.crop import random_crop, random_window
 from keras_effconv.data.sources import encoded as on_disk
-from keras_effconv.training.input_pipeline import Shard, for_fit
+from keras_effconv.training.input_pipeline import ProcessShare, for_fit
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +312,7 @@ def test_scan_by_name(shades, monkeypatch):
 
 
 @pytest.mark.parametrize("start", [0, 3])
-@pytest.mark.parametrize("wrap", [lambda batches: batches, lambda batches: Shard(batches, 0, 2)])
+@pytest.mark.parametrize("wrap", [lambda batches: batches, lambda batches: ProcessShare(batches, 0, 2)])
 def test_fit_reads_the_same_batches_without_the_tuner_that_sleeps(folder, wrap, start):
     stream = wrap(Stream(scan(data_dir=folder).train, 4, size=8, training=True, seed=3))
     stream.set_epoch(5, start)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from commands import check_mistakes, script
+from commands import check_mistakes, command
 from exported import installed, pictures, plain
 from paths import SHARED, needs
 
@@ -17,16 +17,16 @@ def test_a_users_mistake_is_one_line_and_status_2(tmp_path):
     out, small = f"--output={tmp_path / 'out'}", ("--model=ResNet20", "--weights=none")
     (tmp_path / "labels.txt").write_text("a\nb\n")
     check_mistakes(
-        "export.py",
+        "export",
         [
             ((), "--output"),
-            ((out, "--format=caffe"), "--format"),
-            ((out, "--model=nowhere.keras"), "--model"),
+            ((out, "--format=caffe"), "`format` must be one of"),
+            ((out, "--model=nowhere.keras"), "`model` must be a .keras file"),
             ((out, "--model=ResNet9000"), "`model` must be one of"),
             ((out, *small, "--conv=Octave()"), "`conv` must be"),
             ((out, *small, "--precision=int8"), "`precision` must be"),
             ((out, *small, f"--labels={tmp_path / 'labels.txt'}"), "`labels` must be 10"),
-            ((out, *small, f"--calibration_dir={tmp_path}"), "--calibration_dir"),
+            ((out, *small, f"--calibration_dir={tmp_path}"), "`calibration_dir` must be"),
             ((out, *small, "--version=0"), "--version"),
         ],
     )
@@ -44,9 +44,7 @@ def test_the_script_exports_a_file_and_its_labels(tmp_path):
         (tmp_path / "photos" / "x" / f"{i}.png").write_bytes(file)
     (tmp_path / "photos" / "bad.jpg").write_bytes(b"no")
     flags = [f"--model={tmp_path / 'model.keras'}", f"--output={tmp_path / 'out'}"]
-    done = script(
-        "export.py", *flags, "--format=litert", "--precision=int8", f"--calibration_dir={tmp_path / 'photos'}"
-    )
+    done = command("export", *flags, "--format=litert", "--precision=int8", f"--calibration_dir={tmp_path / 'photos'}")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "bad.jpg" in done.stderr and "moved probability" in done.stdout
     assert exporting.load(tmp_path / "out").labels == ("a", "b", "c")

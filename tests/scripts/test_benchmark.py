@@ -1,4 +1,4 @@
-"""What scripts/benchmark.py makes of its times, and the script as a whole."""
+"""What scripts/benchmarks/networks.py makes of its times, and the script as a whole."""
 
 import csv
 from pathlib import Path
@@ -11,11 +11,12 @@ import plots as pictures
 import pytest
 import report
 import runs
-from commands import check_mistakes, script
+from commands import process
 from profile_layers import profile
 from runtimes import RUNTIMES
 
 import keras_effconv as ke
+from keras_effconv.cli import timing
 
 TIMES = {
     ("keras.applications", "keras"): [0.4, 0.4, 0.4, 0.4],
@@ -51,9 +52,9 @@ def test_a_row_is_of_the_median():
 
 def test_the_calls_take_turns():
     seen = []
-    found = runs.in_turns({name: lambda x, name=name: seen.append(name) for name in "ab"}, None, 5, "")
-    assert seen == list("ab") * (5 + runs.WARM_UP)
-    assert {name: len(seconds) for name, seconds in found.items()} == {"a": 5, "b": 5}
+    seconds_of = timing.in_turns({name: lambda x, name=name: seen.append(name) for name in "ab"}, None, 5, "")
+    assert seen == list("ab") * (5 + timing.WARM_UP)
+    assert {name: len(seconds) for name, seconds in seconds_of.items()} == {"a": 5, "b": 5}
 
 
 def test_the_fastest_runtime_beside_the_fastest():
@@ -146,7 +147,14 @@ def test_the_peak_of_memory_is_that_since_it_was_forgotten():
 @pytest.mark.slow
 def test_the_script_measures_and_refuses(tmp_path):
     flags = ["--models=ResNet20", "--kinds=Conv();HetConv(parts=4)", "--batch_sizes=1", "--repeats=3"]
-    done = script("benchmark.py", *flags, "--runtimes=graph,onnx,train", "--output=out", folder=tmp_path, timeout=900)
+    done = process(
+        "scripts/benchmarks/networks.py",
+        *flags,
+        "--runtimes=graph,onnx,train",
+        "--output=out",
+        folder=tmp_path,
+        timeout=900,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("| ResNet20 |") == 6 + 2  # and the fastest of each kind
     with (tmp_path / "out" / "benchmark.csv").open(newline="") as file:
@@ -158,4 +166,7 @@ def test_the_script_measures_and_refuses(tmp_path):
         "--batch_sizes=0": "positive",
         "--section=x": "`section` must be one of vgg16",
     }
-    check_mistakes("benchmark.py", [((flag,), message) for flag, message in wrong.items()])
+    for flag, message in wrong.items():
+        done = process("scripts/benchmarks/networks.py", flag)
+        last = done.stderr.splitlines()[-1]
+        assert done.returncode == 2 and last.startswith("networks.py: ") and message in last

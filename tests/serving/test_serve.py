@@ -15,6 +15,7 @@ from served import FORMATS, LABELS, SIZE, Server, b64, declared, decoded, eventu
 
 from keras_effconv import serving
 
+pytestmark = pytest.mark.process
 LIMIT = 1 << 20
 
 
@@ -266,12 +267,12 @@ def test_memory_does_not_grow_with_requests(server):
 def test_a_users_mistake_is_one_line_and_status_2(tmp_path):
     folder = f"--model={tmp_path}"
     check_mistakes(
-        "serve.py",
+        "serve",
         [
             ((), "--model"),
-            ((f"--model={tmp_path / 'no'}",), "--model: expected a folder"),
-            ((f"--model={tmp_path},{tmp_path}",), "--name: expected another one"),
-            ((folder, "--name=a:b"), "--name: expected a name without"),
+            ((f"--model={tmp_path / 'no'}",), "`model` must be a folder"),
+            ((f"--model={tmp_path},{tmp_path}",), "`name` must be another one"),
+            ((folder, "--name=a:b"), "`name` must be without"),
             ((folder, "--max_queue=0"), "--max_queue"),
         ],
     )

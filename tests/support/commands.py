@@ -1,61 +1,77 @@
-"""Scripts as a user runs them: in a process of their own."""
+"""Commands as a user runs them: most in this process, since importing TensorFlow takes longer than what is tested."""
 
-import json
+import contextlib
+import io
+import logging
 import os
 import subprocess
 import sys
+from typing import NamedTuple
+from unittest import mock
 
 from paths import ROOT
 
-# Importing TensorFlow takes longer than finding a bad flag, so one process takes many command lines in turn.
-MANY = """
-import contextlib, importlib, io, json, sys
-sys.path.insert(0, "scripts")
-import cli
-from absl import flags
-script, calls = sys.argv[1], json.loads(sys.argv[2])
-module, ended = importlib.import_module(script.removesuffix(".py")), []
-for call in calls:
-    flags.FLAGS.unparse_flags()
-    for name in flags.FLAGS:
-        flags.FLAGS[name].unparse()
-    sys.argv, stderr, status = [script, *call], io.StringIO(), 0
-    with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
-        try:
-            cli.run(module.main)
-        except SystemExit as end:
-            status = end.code or 0
-    ended.append([status, stderr.getvalue()])
-print(json.dumps(ended))
-"""
+from keras_effconv.cli.command import start
 
 
-def script(name, *arguments, timeout=300, folder=ROOT, **environment):
-    """What a script printed in a working folder, and its status; a traceback fails the test."""
-    command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
-    options = {"capture_output": True, "text": True, "cwd": folder, "timeout": timeout}
-    done = subprocess.run(command, **options, env={**os.environ, **environment})
+class Done(NamedTuple):
+    """What a command ended with, by the names of `subprocess.CompletedProcess`."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(name, *arguments, folder=ROOT, **environment):
+    """Run `keras-effconv NAME ...` in this process and a working folder; a fault of the command is raised."""
+    words, stdout, stderr = list(map(str, arguments)), io.StringIO(), io.StringIO()
+    handler = logging.StreamHandler(stderr)
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        with (
+            contextlib.chdir(folder),
+            mock.patch.dict(os.environ, environment),
+            mock.patch.object(sys, "argv", ["keras-effconv", name, *words]),
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(stderr),
+        ):
+            status = start(name, words)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return Done(status, stdout.getvalue(), stderr.getvalue())
+
+
+def process(name, *arguments, timeout=300, folder=ROOT, **environment):
+    """Run a command in a process of its own; a traceback fails the test."""
+    done = subprocess.run(
+        command_line(name, *arguments),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=timeout,
+        env={**os.environ, **environment},
+    )
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     return done
 
 
+def command_line(name, *arguments):
+    """Return the words of a process; a name that ends in `.py` is a script's, below the repository's root."""
+    begin = [str(ROOT / name)] if name.endswith(".py") else ["-m", "keras_effconv_command", name]
+    return [sys.executable, *begin, *map(str, arguments)]
+
+
 def statuses(name, calls):
-    """(status, last line of stderr) of each command line; one process takes all, and a traceback fails the test."""
-    calls = [list(map(str, arguments)) for arguments in calls]
-    done = subprocess.run(
-        [sys.executable, "-c", MANY, name, json.dumps(calls)], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    ended = json.loads(done.stdout)
-    assert len(ended) == len(calls)
-    for arguments, (_, stderr) in zip(calls, ended):
-        assert "Traceback" not in stderr, (arguments, stderr)
-    return [(status, [line for line in stderr.splitlines() if line][-1:]) for status, stderr in ended]
+    """Return (status, last line of stderr as a list) of each command line."""
+    ended = [command(name, *arguments) for arguments in calls]
+    return [(done.returncode, [line for line in done.stderr.splitlines() if line][-1:]) for done in ended]
 
 
 def check_mistakes(name, mistakes):
-    """Each of `(arguments, message)` ends with status 2 and one line, `name: ... message ...`."""
-    ended = statuses(name, [arguments for arguments, _ in mistakes])
-    for (arguments, message), (status, last) in zip(mistakes, ended):
-        assert status == 2, (arguments, status, last)
-        assert last and last[0].startswith(f"{name}: ") and message in last[0], (arguments, last)
+    """Check that each of `(arguments, message)` ends with status 2 and one line, `NAME: ... message ...`."""
+    for arguments, message in mistakes:
+        done = command(name, *arguments)
+        last = [line for line in done.stderr.splitlines() if line][-1:]
+        assert done.returncode == 2, (arguments, done)
+        assert last and last[0].startswith(f"keras-effconv {name}: ") and message in last[0], (arguments, last)

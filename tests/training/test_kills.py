@@ -6,10 +6,10 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
+from commands import command_line
 from paths import ROOT
 
 # A head, two sizes of the image, momentum, an average, and all that draws: mixing, dropout, windows. A checkpoint is
@@ -24,10 +24,10 @@ TIMEOUT = 300
 
 
 class Running:
-    """The script in a process of its own; `seconds` since its start."""
+    """The command in a process of its own; `seconds` since its start."""
 
     def __init__(self, folder, log):
-        command = [sys.executable, "scripts/train.py", *FLAGS, f"--output={folder}", "--resume"]
+        command = command_line("train", *FLAGS, f"--output={folder}", "--resume")
         self.folder, self.log, self.begun = folder, log, time.monotonic()
         self.before, self.clock = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}, time.time_ns()
         with log.open("w") as stream:
@@ -98,21 +98,21 @@ def test_a_run_killed_ten_times_ends_as_one_left_alone(tmp_path):
         landed.append(f"{pattern or 'start'} + {seconds:.3f} s, alive {lived:.1f} s, {_place(run)}")
         assert status == -signal.SIGKILL, landed
     last = Running(tmp_path / "killed", tmp_path / "last.log")
-    found, found_report = last.finish()
+    last_metrics, last_report = last.finish()
     landed.append(_place(last))
-    told = "\n".join(landed)
-    print(f"start {start:.1f} s, training {training:.1f} s\n{told}")
+    story = "\n".join(landed)
+    print(f"start {start:.1f} s, training {training:.1f} s\n{story}")
     assert len(metrics["val_accuracy"]) == 6
-    assert not list(last.folder.glob(".checkpoint.npz.*")), told
+    assert not list(last.folder.glob(".checkpoint.npz.*")), story
     for name in ("head", "val_accuracy", "val_loss", "val_top5"):
-        assert found[name] == metrics[name], f"{name}\n{told}"
+        assert last_metrics[name] == metrics[name], f"{name}\n{story}"
     for name in ("accuracy", "top5", "head_accuracy", "last_accuracy", "best_epoch", "confusion"):
-        assert found_report[name] == report[name], f"{name}\n{told}"
+        assert last_report[name] == report[name], f"{name}\n{story}"
 
 
 def _place(run):
     """Where a process began, and what it left half done."""
-    found = re.search(r"resuming .*", run.log.read_text())
+    resumed = re.search(r"resuming .*", run.log.read_text())
     partial = sorted(path.name for path in run.folder.glob(".*"))  # of this process, and pictures of earlier ones
-    said = found[0] if found else "from the beginning, or killed before it said"
+    said = resumed[0] if resumed else "from the beginning, or killed before it said"
     return f"{said}; unfinished: {', '.join(partial) or 'nothing'}"

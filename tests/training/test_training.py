@@ -1,4 +1,4 @@
-"""Whole runs of recipes: they go on exactly where they were stopped, on one device as on several."""
+"""Whole runs of recipes: they resume exactly where they were stopped, on one device as on several."""
 
 import dataclasses
 import json
@@ -10,7 +10,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-from commands import check_mistakes, script
 from paths import ROOT
 
 import keras_effconv as ke
@@ -76,12 +75,12 @@ def in_any_moment():
 
 @pytest.mark.parametrize(("recipe", "moments", "seconds"), list(in_any_moment()))
 def test_a_stopped_run_ends_as_the_whole_one(recipe, moments, seconds, digits, tmp_path):
-    whole = train(recipe, digits, tmp_path / "whole")
+    whole = train(recipe, digits, tmp_path / "whole", outputs=False)
     for number, moment in enumerate(moments):
         with pytest.raises(Stop):
-            train(recipe, digits, tmp_path, number > 0, [StopAt(*moment)], checkpoint_seconds=seconds)
+            train(recipe, digits, tmp_path, number > 0, [StopAt(*moment)], checkpoint_seconds=seconds, outputs=False)
     (tmp_path / f".{checkpoint.STATE}.killed").mkdir()
-    result = train(recipe, digits, tmp_path, True, checkpoint_seconds=seconds)
+    result = train(recipe, digits, tmp_path, True, checkpoint_seconds=seconds, outputs=False)
     assert not list(tmp_path.glob(".*"))  # what a killed one was writing is gone
     assert result.best == whole.best
     for name, curve in whole.curves.items():
@@ -92,9 +91,15 @@ def test_a_stopped_run_ends_as_the_whole_one(recipe, moments, seconds, digits, t
 
 def test_another_runs_checkpoint_is_refused(digits, tmp_path):
     with pytest.raises(Stop):
-        train(SMALL, digits, tmp_path, callbacks=[StopAt(0, 0)], checkpoint_seconds=0)
+        train(SMALL, digits, tmp_path, callbacks=[StopAt(0, 0)], checkpoint_seconds=0, outputs=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [checkpoint.STATE, "run.json"]
     wider = dataclasses.replace(SMALL, options={"depth": 0.3})
-    with pytest.raises(ValueError, match="another run's"):
+    with pytest.raises(ValueError, match=r"another run's: that one has options=.*0\.5"):
+        train(wider, digits, tmp_path, resume=True)
+    with pytest.raises(ValueError, match="another run's: that one has training_images=50, validation_images=50"):
+        train(SMALL, data.digits(32, limit=4), tmp_path, resume=True)
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(ValueError, match="it is another run's"):
         train(wider, digits, tmp_path, resume=True)
     (tmp_path / checkpoint.STATE).write_bytes((tmp_path / checkpoint.STATE).read_bytes()[:1000])
     with pytest.raises(ValueError, match="cannot be read"):
@@ -111,7 +116,7 @@ def test_blocks_are_unfrozen_one_after_the_other(digits, tmp_path):
     recipe = dataclasses.replace(
         SMALL, epochs=3, unfreeze_blocks=2, unfreeze_epochs=1, freeze_norm=True, augmentation="none", mixup=0
     )
-    train(recipe, digits, tmp_path, callbacks=[Watch()])
+    train(recipe, digits, tmp_path, callbacks=[Watch()], outputs=False)
     first, second, third = Watch.seen
     assert first < second == third
     assert not any("bn" in name for name in third)
@@ -119,7 +124,7 @@ def test_blocks_are_unfrozen_one_after_the_other(digits, tmp_path):
 
 def test_a_student_of_itself_has_nothing_to_learn(digits, tmp_path):
     recipe = dataclasses.replace(SMALL, epochs=1, mixup=0, augmentation="none", weight_decay=0, ema=0)
-    train(recipe, digits, tmp_path / "teacher").model.save(tmp_path / "teacher.keras")
+    train(recipe, digits, tmp_path / "teacher", outputs=False).model.save(tmp_path / "teacher.keras")
     teacher = tmp_path / "teacher.keras"
     keras.models.load_model(teacher).save_weights(tmp_path / "same.weights.h5")
     frozen = {"unfreeze_blocks": 0, "freeze_norm": True, "lr": 0.0, "dropout": 0.0}
@@ -129,13 +134,13 @@ def test_a_student_of_itself_has_nothing_to_learn(digits, tmp_path):
         def on_train_begin(self, logs=None):
             self.model.network.load_weights(tmp_path / "same.weights.h5")
 
-    result = train(student, digits, tmp_path / "student", callbacks=[Same()])
+    result = train(student, digits, tmp_path / "student", callbacks=[Same()], outputs=False)
     assert abs(result.curves["loss"][0]) < 1e-5
 
 
 def test_training_stops_without_progress(digits, tmp_path):
     recipe = dataclasses.replace(SMALL, lr=0.0, epochs=6, patience=1, ema=0, augmentation="none")
-    assert len(train(recipe, digits, tmp_path).curves["loss"]) < 6
+    assert len(train(recipe, digits, tmp_path, outputs=False).curves["loss"]) < 6
 
 
 def test_class_weights_make_rare_classes_count(tmp_path):
@@ -146,7 +151,8 @@ def test_class_weights_make_rare_classes_count(tmp_path):
     options = {"epochs": 1, "mixup": 0, "augmentation": "none", "lr": 0.0, "batch_size": 40, "ema": 0}
     recipe = dataclasses.replace(SMALL, weight_decay=0, label_smoothing=0, **options)
     plain, weighed = (
-        train(dataclasses.replace(recipe, class_weights=w), dataset, tmp_path / str(w)) for w in (False, True)
+        train(dataclasses.replace(recipe, class_weights=w), dataset, tmp_path / str(w), outputs=False)
+        for w in (False, True)
     )
     scores = plain.model.predict(images, verbose=0)[np.arange(40), labels]
     assert plain.curves["val_loss"] == pytest.approx(weighed.curves["val_loss"])
@@ -156,7 +162,7 @@ def test_class_weights_make_rare_classes_count(tmp_path):
 
 def test_mixed_precision_keeps_probabilities_in_float32(digits, tmp_path):
     recipe = dataclasses.replace(SMALL, epochs=1, dtype="mixed_bfloat16", augmentation="none", mixup=0)
-    result = train(recipe, digits, tmp_path)
+    result = train(recipe, digits, tmp_path, outputs=False)
     assert np.isfinite(result.curves["loss"]).all()
     assert keras.config.dtype_policy().name == "float32"
     assert result.model.get_layer("predictions").dtype_policy.name == "float32"
@@ -204,7 +210,7 @@ from keras_effconv.training.devices import find_devices
 from test_training import SMALL
 devices = find_devices(mode, *place[:1], *map(int, place[1:]))
 recipe = replace(SMALL, augmentation="none", mixup=0.0, epochs=2, dropout=0.0, batch_size=10, lr=0.005)
-result = train(recipe, data.digits(32, limit=5), folder, devices=devices)
+result = train(recipe, data.digits(32, limit=5), folder, devices=devices, outputs=False)
 print("CURVES", json.dumps(result.curves), os.path.exists(os.path.join(folder, "checkpoint.npz")))
 """
 
@@ -225,12 +231,14 @@ def curves_of(process):
     return json.loads(curves), wrote == "True"
 
 
+@pytest.mark.process
 def test_two_devices_of_one_host_learn_what_one_does(tmp_path):
     one, two = (curves_of(start("tensorflow", mode, tmp_path / mode))[0] for mode in ("none", "mirrored"))
     # Each device normalises by the statistics of its own half of a batch, as usual: the curves are near, not equal.
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=0.1)
 
 
+@pytest.mark.process
 def test_two_processes_learn_what_one_does(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -244,7 +252,7 @@ def test_two_processes_learn_what_one_does(tmp_path):
         np.testing.assert_allclose(second[name], one[name], rtol=1e-3, err_msg=name)
 
 
-# --- scripts --------------------------------------------------------------------------------------------------------
+# --- files --------------------------------------------------------------------------------------------------------
 
 
 def test_a_folder_that_cannot_take_a_run_is_known_before_it(tmp_path):
@@ -259,11 +267,11 @@ LIMITED = """
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 sys.argv = sys.argv[2:]
-sys.path.insert(0, "scripts")
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.process
 def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(digits, tmp_path):
     flags = ["--dataset=digits", "--limit=5", "--model=ResNet20", "--image_size=32", "--augmentation=none"]
     checkpoints = ["--epochs=2", f"--output={tmp_path}", "--checkpoint_minutes=0"]
@@ -274,40 +282,3 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(digits, tmp_pat
     assert "File too large" in done.stderr.splitlines()[-1]
     assert (tmp_path / checkpoint.STATE).read_bytes() == b"the last one"
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_train_and_evaluate(tmp_path):
-    flags = [
-        "--dataset=digits",
-        "--limit=12",
-        "--model=ResNet20",
-        "--image_size=32",
-        "--epochs=2",
-        "--recipe=cifar-minutes",
-    ]
-    done = script("train.py", *flags, "--output=run", '--options={"depth": 0.3}', folder=tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / "run" / "README.md").read_text().startswith("# ResNet20 on digits")
-    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
-    assert environment["packages"]["keras"] == keras.__version__
-    done = script(
-        "evaluate.py",
-        f"--model={tmp_path / 'run' / 'model.keras'}",
-        "--dataset=digits",
-        "--limit=12",
-        "--sizes=24,32",
-        f"--output={tmp_path / 'evaluation'}",
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
-    report = json.loads((tmp_path / "run" / "report.json").read_text())
-    assert [row["size"] for row in found["sizes"]] == [24, 32]
-    assert found["sizes"][1]["top1"] == pytest.approx(report["accuracy"])
-    assert (tmp_path / "evaluation" / "confusion.png").stat().st_size > 0
-
-
-def test_mistakes_are_one_line(tmp_path):
-    output = f"--output={tmp_path / 'out'}"
-    wrong = {"--recipe=mine": "`recipe` must be one of", "--sizes=big": "`sizes` must be", "--ema=2": "`ema` must be"}
-    check_mistakes("train.py", [((output, "--dataset=digits", flag), message) for flag, message in wrong.items()])
-    check_mistakes("evaluate.py", [(("--model=nowhere.keras",), "expected a .keras file that exists")])

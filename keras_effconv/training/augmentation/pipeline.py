@@ -29,9 +29,9 @@ def augmentation(recipe, size, flip, seed, cropped=False):
         ValueError: for another name.
     """
     name, magnitude, erasing = (recipe, 0.5, 0.0) if isinstance(recipe, str) else _fields(recipe)
-    if name not in RECIPES:
-        raise ValueError(f"`augmentation` must be one of {', '.join(RECIPES)}. Received: augmentation={name!r}")
-    window, rest = RECIPES[name]
+    if name not in AUGMENTATIONS:
+        raise ValueError(f"`augmentation` must be one of {', '.join(AUGMENTATIONS)}. Received: augmentation={name!r}")
+    window, rest = AUGMENTATIONS[name]
     window = Resample if cropped else window
     chain = [keras.Input((None, None, 3)), window(size, seed + 9, name="window")]
     if flip and name != "none":
@@ -88,7 +88,7 @@ def _erasing(probability, seed):
 
 
 MEAN = 114.5  # of ImageNet's three channels
-RECIPES = {
+AUGMENTATIONS = {
     "none": (Resample, _none),
     "light": (Resample, _light),
     "standard": (Resample, _standard),

@@ -4,6 +4,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,28 @@ def _commit():
     return head + ("+" if changed else "")
 
 
+def device():
+    """Return `"cpu"` or `"gpu"`, and its name, of what the backend computes on first."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        first = jax.devices()[0]
+        return ("cpu", processor()) if first.platform == "cpu" else ("gpu", first.device_kind)
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "cpu", processor()
+    return "gpu", tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+
+
+def processor():
+    """Return the name of the processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    match = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
 def check_folder(folder, needed):
     """Make a folder, and raise before any work is done where a run could not be written to it.
 
@@ -73,7 +96,9 @@ def check_folder(folder, needed):
         probe.write_bytes(b"0" * 4096)
         probe.unlink()
     except OSError as error:
-        raise OSError(f"expected a folder that can be written to, received {folder}: {error.strerror}") from None
+        text = f"`folder` must be a folder that can be written to. Received: folder={str(folder)!r}, {error.strerror}"
+        raise OSError(text) from None
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise OSError(f"expected {needed >> 20} MiB free for the files of a run in {folder}, found {free >> 20} MiB")
+        text = f"`folder` must have {needed >> 20} MiB free for the files of a run"
+        raise OSError(f"{text}. Received: folder={str(folder)!r} with {free >> 20} MiB")

@@ -1,10 +1,13 @@
 """What a trained model does on the validation images, in numbers."""
 
 import dataclasses
+from collections.abc import Sequence
 
+import keras
 import numpy as np
 
-from keras_effconv.training.input_pipeline import batches_of
+from keras_effconv.data import Split
+from keras_effconv.training.input_pipeline import Streamed, batches_of
 from keras_effconv.utils.extras import require
 
 
@@ -59,7 +62,7 @@ class Evaluation:
             yield name, int(row.sum()), int(row[i]), mistaken
 
 
-def evaluate(model, split, class_names, batch_size):
+def evaluate(model: keras.Model, split: Split | Streamed, class_names: Sequence[str], batch_size: int) -> Evaluation:
     """Predict a split.
 
     Args:
@@ -71,17 +74,17 @@ def evaluate(model, split, class_names, batch_size):
     Returns:
         An `Evaluation`.
     """
-    batches, found = batches_of(split, batch_size), []
+    batches, answers = batches_of(split, batch_size), []
     for i in require("tqdm").tqdm(range(len(batches)), "evaluation", unit="batch", leave=False, dynamic_ncols=True):
         images, labels = batches[i]
         # A full last batch, so that no other graph is made for it.
         full = np.resize(images, (batch_size, *images.shape[1:]))
-        found.append((model.predict_on_batch(full)[: len(images)], labels))
-    return Evaluation(*map(np.concatenate, zip(*found)), tuple(class_names))
+        answers.append((model.predict_on_batch(full)[: len(images)], labels))
+    return Evaluation(*map(np.concatenate, zip(*answers)), tuple(class_names))
 
 
 def table(evaluation, most=25):
-    """The classes as lines of text, the worst first where there are more than `most`."""
+    """The classes as lines of text, the worst first if there are more than `most`."""
     rows = sorted(evaluation.rows(), key=lambda row: row[2] / max(row[1], 1))[:most]
     width = max(len("class"), *(len(row[0]) for row in rows))
     lines = [f"{'class':<{width}}  images  right  accuracy  most often taken for"]

@@ -33,7 +33,7 @@ keras-effconv {version}, Keras {keras} on {backend}, commit {commit}, {time}.
 """
 
 
-def card(model, recipe, dataset, summary, made, files):
+def card(model, recipe, dataset, summary, environment, files):
     """The text of a model card.
 
     Args:
@@ -41,7 +41,7 @@ def card(model, recipe, dataset, summary, made, files):
         recipe: `Recipe`.
         dataset: `Dataset`.
         summary: dict of the run's numbers.
-        made: dict of `environment()`.
+        environment: dict, see `environment.environment`.
         files: sequence of str.
 
     Returns:
@@ -65,13 +65,13 @@ def card(model, recipe, dataset, summary, made, files):
         top1=f"{summary['accuracy']:.1%}",
         top5=f", top-5 {summary['top5']:.1%}" if len(names) > 5 else "",
         files=", ".join(files),
-        command=" ".join(made["command"]),
+        command=" ".join(environment["command"]),
         recipe=changed or "the defaults",
-        version=made["packages"]["keras-effconv"],
-        keras=made["packages"]["keras"],
-        backend=made["backend"],
-        commit=made["commit"] or "unknown",
-        time=made["time"],
+        version=environment["packages"]["keras-effconv"],
+        keras=environment["packages"]["keras"],
+        backend=environment["backend"],
+        commit=environment["commit"] or "unknown",
+        time=environment["time"],
         best=summary["best_epoch"],
         unreadable=len(dataset.unreadable),
     )

@@ -1,4 +1,4 @@
-"""Pictures of a run: its learning curves, which classes it confuses, and what it says of some images."""
+"""Plots of a run: its learning curves, which classes it confuses, and what it says of some images."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from keras_effconv.utils.files import replacing
 
 
 def learning_curves(result, path):
-    """Accuracy and loss over the epochs of both phases, one after the other; PNG."""
+    """Accuracy and loss of fitting the head, then over the epochs of the network; PNG."""
     figure, both = _figure(1, 2, (11, 4.2))
     offset = len(result.head_curves.get("accuracy", ()))
     for axes, quantity in zip(both, ("accuracy", "loss")):

@@ -1,4 +1,4 @@
-"""The times, the table and the picture of scripts/compare_kinds.py."""
+"""The times, the table and the plot of `keras-effconv compare`."""
 
 import dataclasses
 import json
@@ -6,13 +6,12 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import benchmark_runs
+import keras
 import numpy as np
-from benchmark_report import markdown
-from benchmark_runtimes import RUNTIMES
-from compare_rows import device
 
 import keras_effconv
+from keras_effconv.cli.compare_rows import device
+from keras_effconv.cli.timing import compiled, in_turns
 from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.utils.extras import require
@@ -54,47 +53,57 @@ class Point:
     of_plain: tuple[float, float, float]
 
 
+def markdown(head, lines):
+    """Return a table as text."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ("---",) * len(head), *lines))
+
+
 def times(rows, repeats):
-    """Median seconds of an image, in batches of 8: dict of (model, kind) -> (graph, deployed).
+    """Return the median seconds of an image, in batches of 8: dict of (model, kind) -> (graph, deployed).
 
     All kinds of a network take turns in one process.
     """
-    found = {}
+    medians = {}
     for name in dict.fromkeys(row.model for row in rows):
         kinds = {row.kind: row for row in rows if row.model == name}
         graphs = {}
         with tempfile.TemporaryDirectory() as folder:
             for kind, row in kinds.items():
-                model, place = network(row), Path(folder) / kind
-                for way in ("graph", "deployed"):
-                    runtime = RUNTIMES[way]
-                    graphs[kind, way] = runtime.load(runtime.save(model, place))
+                model = network(row)
+                for way, each in (("graph", model), ("deployed", keras_effconv.deploy(model))):
+                    graphs[kind, way] = stored(each, Path(folder) / f"{len(graphs)}.keras")
         size = next(iter(kinds.values())).image_size
         images = np.random.default_rng(0).uniform(0, 255, (BATCH, size, size, 3)).astype("float32")
-        seconds = benchmark_runs.in_turns(graphs, images, repeats, f"{name}, batch {BATCH}")
-        medians = {key: statistics.median(values) / BATCH for key, values in seconds.items()}
-        found |= {(name, kind): (medians[kind, "graph"], medians[kind, "deployed"]) for kind in kinds}
-    return found
+        seconds = in_turns(graphs, images, repeats, f"{name}, batch {BATCH}")
+        each = {key: statistics.median(values) / BATCH for key, values in seconds.items()}
+        medians |= {(name, kind): (each[kind, "graph"], each[kind, "deployed"]) for kind in kinds}
+    return medians
+
+
+def stored(model, path):
+    """Return the compiled graph of a model, made from its file as a user has it."""
+    model.save(path)
+    return compiled(keras.models.load_model(path, compile=False))
 
 
 def network(row):
-    """The classifier of a row with new weights, float32."""
+    """Return the classifier of a row with new weights, float32."""
     options = json.loads(row.options)
     recipe = Recipe(model=row.model, conv=row.kind, weights=None, options=options, image_size=row.image_size)
     return classifier(backbone(recipe), row.classes, 0.0, row.model)
 
 
 def points(rows, times):
-    """The rows over seeds, networks and kinds as they come: list of `Point`."""
+    """Return the rows over seeds, networks and kinds as they come: list of `Point`."""
     groups = {}
     for row in rows:
         groups.setdefault((row.model, row.kind, row.distilled), []).append(row)
     costs = {(row.model, row.kind): (row.macs, *times[row.model, row.kind]) for row in rows}
-    found = []
+    means = []
     for (model, kind, distilled), group in groups.items():
         last, cost = [row.last for row in group], costs[model, kind]
         plain = costs.get((model, PLAIN), (NAN,) * 3)
-        found.append(
+        means.append(
             Point(
                 model=model,
                 kind=kind,
@@ -109,8 +118,8 @@ def points(rows, times):
                 of_plain=tuple(a / b for a, b in zip(cost, plain)),
             )
         )
-    models = list(dict.fromkeys(point.model for point in found))
-    return sorted(found, key=lambda p: (models.index(p.model), family(p.kind), -p.macs, p.distilled))
+    models = list(dict.fromkeys(point.model for point in means))
+    return sorted(means, key=lambda p: (models.index(p.model), family(p.kind), -p.macs, p.distilled))
 
 
 def family(kind):
@@ -121,17 +130,17 @@ def family(kind):
 
 def write(points, rows, folder):
     """Write `report.md` and `accuracy.png`; the text of the first."""
-    told = {name: ", ".join(dict.fromkeys(str(getattr(row, name)) for row in rows)) for name in TOLD}
-    told["timed on"] = f"{device()}, batch {BATCH}, float32"
-    text = "; ".join(f"{name} {value}" for name, value in told.items()) + "\n\n" + table(points)
+    settings = {name: ", ".join(dict.fromkeys(str(getattr(row, name)) for row in rows)) for name in SETTINGS}
+    settings["timed on"] = f"{device()}, batch {BATCH}, float32"
+    text = "; ".join(f"{name} {value}" for name, value in settings.items()) + "\n\n" + table(points)
     write_lines(folder / "report.md", text.splitlines())
-    figure = picture(points)
+    figure = plot(points)
     with replacing(folder / "accuracy.png") as temporary:
         figure.savefig(temporary, dpi=110)
     return text
 
 
-TOLD = ("recipe", "data", "epochs", "limit", "dtype", "options", "device")
+SETTINGS = ("recipe", "data", "epochs", "limit", "dtype", "options", "device")
 
 
 def table(points):
@@ -158,7 +167,7 @@ def _line(point):
     )
 
 
-def picture(points):
+def plot(points):
     """Accuracy against multiply-accumulates and against time; a colour per network, a line per family and teaching."""
     figure = require("matplotlib.figure").Figure(figsize=(11, 5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)

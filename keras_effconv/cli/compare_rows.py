@@ -1,4 +1,4 @@
-"""The rows of scripts/compare_kinds.py: one for each run, in CSV files that several processes fill."""
+"""The rows of `keras-effconv compare`: one for each run, in CSV files that several processes fill."""
 
 import csv
 import dataclasses
@@ -16,7 +16,7 @@ class Row:
     Attributes:
         model, kind: str.
         seed: int.
-        distilled: bool; whether a teacher was there.
+        distilled: bool; whether it had a teacher.
         best, last, head: float, accuracy on the validation images: at the epoch that is best on them, at the last one,
             and of the head alone (nan without that phase).
         params, macs: int, of the classifier; multiply-accumulates of one image.
@@ -24,7 +24,7 @@ class Row:
         images_per_second: float, of training steps alone.
         device: str.
         classes: int.
-        recipe, data, epochs, limit, image_size, dtype, options: what the run was told; rows of a study agree in it.
+        recipe, data, epochs, limit, image_size, dtype, options: the settings of the run; rows of a study agree in them.
     """
 
     model: str
@@ -55,7 +55,7 @@ class Row:
 
 
 def settings(recipe, name, data, limit):
-    """What a run is told, as columns: dict of the names of `SETTINGS`."""
+    """Return what a run is set to, as columns: dict of the names of `SETTINGS`."""
     from keras_effconv.training import network
 
     values = (
@@ -71,7 +71,7 @@ def settings(recipe, name, data, limit):
 
 
 def row(recipe, settings, result, classes, seconds):
-    """The row of a `Result`."""
+    """Return the row of a `Result`."""
     import keras_effconv
 
     counted = keras_effconv.count(result.model)
@@ -96,16 +96,17 @@ def row(recipe, settings, result, classes, seconds):
 
 
 def device():
-    """The backend, and what it computes on, in words."""
-    import benchmark_machine
+    """Return the backend, and what it computes on, in words."""
     import keras
 
-    kind, name = benchmark_machine.device()
+    from keras_effconv.training.reporting.environment import device as first_device
+
+    kind, name = first_device()
     return f"{keras.backend.backend()}, {name if kind == 'gpu' else kind}"
 
 
 def read(folder):
-    """All rows of `runs*.csv` in a folder.
+    """Return all rows of `runs*.csv` in a folder.
 
     Raises:
         ValueError: a file is not of these rows.
@@ -127,11 +128,11 @@ def _read(path):
                 for d in csv.DictReader(file)
             ]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"expected rows of this script in {path}, received others: {error}") from None
+        raise ValueError(f"{path} must have the rows of `keras-effconv compare`. Received others: {error}") from None
 
 
 def has(rows, recipe, settings):
-    """Whether a run has its row.
+    """Return whether a run has its row.
 
     Raises:
         ValueError: it has one, of another study.
@@ -142,7 +143,8 @@ def has(rows, recipe, settings):
             continue
         other = [f"{name}={getattr(row, name)!r}" for name in SETTINGS if getattr(row, name) != settings[name]]
         if other:
-            raise ValueError(f"--output holds another study's {key}, of {', '.join(other)}: choose another --output")
+            text = f"another study's {key}, of {', '.join(other)}"
+            raise ValueError(f"`output` must be the folder of this study alone. Received: one with {text}")
         return True
     return False
 

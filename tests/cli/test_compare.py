@@ -1,17 +1,17 @@
-"""scripts/compare_kinds.py: its rows, its report, and a tiny study with and without TensorFlow."""
+"""`keras-effconv compare`: its rows, its report, and a tiny study with and without TensorFlow."""
 
 import dataclasses
 import json
 import math
 import os
 
-import compare_report as report
-import compare_rows as rows
 import numpy as np
 import pytest
-from commands import script, statuses
+from commands import process, statuses
 from paths import ROOT
 
+from keras_effconv.cli import compare_report as report
+from keras_effconv.cli import compare_rows as rows
 from keras_effconv.training.recipe import Recipe
 
 ROW = rows.Row(
@@ -48,9 +48,9 @@ def test_rows_of_several_files_are_read_as_they_were_written(tmp_path):
     rows.append(tmp_path / "runs.csv", ROW)
     rows.append(tmp_path / "runs-b.csv", other)
     rows.append(tmp_path / "runs.csv", dataclasses.replace(ROW, seed=1))
-    found = rows.read(tmp_path)
-    assert [row.key for row in found] == [other.key, ROW.key, ("ResNet20", "Conv()", 1, False)]
-    assert found[0] == other and math.isnan(found[1].head)
+    read = rows.read(tmp_path)
+    assert [row.key for row in read] == [other.key, ROW.key, ("ResNet20", "Conv()", 1, False)]
+    assert read[0] == other and math.isnan(read[1].head)
     (tmp_path / "runs-c.csv").write_text("model,kind\nResNet20,Conv()\n")
     with pytest.raises(ValueError, match=r"runs-c\.csv"):
         rows.read(tmp_path)
@@ -58,12 +58,12 @@ def test_rows_of_several_files_are_read_as_they_were_written(tmp_path):
 
 def test_a_row_counts_for_its_own_study_only():
     recipe = Recipe(model="ResNet20", weights=None, epochs=1)
-    told = rows.settings(recipe, "cifar-minutes", "tiny", None)
-    assert rows.has([ROW], recipe, told)
-    assert not rows.has([ROW], dataclasses.replace(recipe, seed=1), told)
-    assert not rows.has([ROW], dataclasses.replace(recipe, teacher="model.keras"), told)
+    settings = rows.settings(recipe, "cifar-minutes", "tiny", None)
+    assert rows.has([ROW], recipe, settings)
+    assert not rows.has([ROW], dataclasses.replace(recipe, seed=1), settings)
+    assert not rows.has([ROW], dataclasses.replace(recipe, teacher="model.keras"), settings)
     with pytest.raises(ValueError, match="epochs=1"):
-        rows.has([ROW], recipe, {**told, "epochs": 2})
+        rows.has([ROW], recipe, {**settings, "epochs": 2})
 
 
 def test_points_are_means_over_seeds_and_ratios_to_the_plain_network():
@@ -84,7 +84,8 @@ def test_points_are_means_over_seeds_and_ratios_to_the_plain_network():
     assert "| 70.0 ± 14.1 |" in report.table(found) and "| teacher | 1 | 70.0 |" in report.table(found)
 
 
-def test_a_study_with_teachers_goes_on_and_is_reported(tiny, tmp_path):
+@pytest.mark.long
+def test_a_study_with_teachers_is_resumed_and_reported(tiny, tmp_path):
     flags = [*tiny, "--seeds=0", "--kinds=HetConv(parts=2);Conv()", "--distill"]
     calls = [
         flags,
@@ -95,7 +96,7 @@ def test_a_study_with_teachers_goes_on_and_is_reported(tiny, tmp_path):
         ["--report", "--repeats=3", tiny[1]],
         ["--report", f"--output={tmp_path / 'none'}"],
     ]
-    ended = statuses("compare_kinds.py", calls)
+    ended = statuses("compare", calls)
     assert [status for status, _ in ended] == [0, 0, 2, 2, 2, 0, 2], ended
     assert "epochs=1" in ended[2][1][0] and "`parts`" in ended[3][1][0] and "`seeds`" in ended[4][1][0]
     out = tmp_path / "out"
@@ -104,17 +105,18 @@ def test_a_study_with_teachers_goes_on_and_is_reported(tiny, tmp_path):
         ("Conv()", 0, False), ("HetConv(parts=2)", 0, False), ("HetConv(parts=2)", 0, True),
     ]  # fmt: skip
     assert not (out / "runs-again.csv").exists()
-    told = json.loads((out / "ResNet20-HetConv-parts-2-0-distilled" / "run.json").read_text())
-    assert told["teacher"] == str(out / "ResNet20-Conv-0" / "model.keras")
+    record = json.loads((out / "ResNet20-HetConv-parts-2-0-distilled" / "run.json").read_text())
+    assert record["teacher"] == str(out / "ResNet20-Conv-0" / "model.keras")
     assert found[1].macs < found[0].macs and all(0 <= row.last <= row.best <= 1 for row in found)
     assert sorted(p.name for p in (out / "ResNet20-Conv-0").iterdir()) == ["model.keras", "run.json"]
     assert (out / "report.md").read_text().count("| ResNet20 |") == 3
     assert (out / "accuracy.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.process
 def test_a_study_on_jax_needs_no_tensorflow(tiny, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(BLOCK)
     environment = {"KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    done = script("compare_kinds.py", *tiny, "--seeds=3", "--kinds=Conv()", "--name=jax", **environment)
+    done = process("compare", *tiny, "--seeds=3", "--kinds=Conv()", "--name=jax", **environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert [row.device.split(",")[0] for row in rows.read(tmp_path / "out")] == ["jax"]

@@ -1,4 +1,4 @@
-"""scripts/zoo.py, the writers behind it, and archives of checkpoints."""
+"""`keras-effconv zoo`, the writers behind it, and archives of checkpoints."""
 
 import functools
 import io
@@ -7,14 +7,14 @@ import tarfile
 import keras
 import numpy as np
 import pytest
-from commands import check_mistakes, script
+from commands import check_mistakes, command
 
 import keras_effconv as ke
 from keras_effconv.zoo import writers
 from keras_effconv.zoo.fetching.unpack import unpacked
 from keras_effconv.zoo.readers import FormatError
 
-run = functools.partial(script, "zoo.py")
+run = functools.partial(command, "zoo")
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +42,19 @@ def test_convert_writes_each_format_and_compares(source, tmp_path):
     wrong = {**np.load(source / "reference.npz")}
     np.savez(tmp_path / "wrong.npz", images=wrong["images"], outputs=wrong["outputs"] + 1)
     result = run("convert", path, tmp_path / "last.keras", *flags, f"--reference={tmp_path / 'wrong.npz'}")
-    assert result.returncode == 2 and "expected a difference of at most 0.0001" in result.stderr
+    assert result.returncode == 2 and "the difference must be at most 0.0001. Received: " in result.stderr
 
 
 def test_a_mistake_is_one_line_and_status_2():
     mistakes = [
-        ((), "expected one of list, fetch, verify, convert"),
-        (("list", "--model=nothing"), "expected a set, found none"),
-        (("fetch", "--model=ResNet50"), "expected one set, found"),
+        ((), "`ACTION` must be one of list, fetch, verify, convert. Received: nothing"),
+        (("list", "--model=nothing"), "no set of weights has that name. Received: model='nothing'"),
+        (("fetch", "--model=ResNet50"), "must be those of one set, or --yes be given. Received: "),
         (("convert", "a.h5", "b.txt", "--model=VGG16"), "ends in .weights.h5, .keras, .safetensors"),
         (("convert", "nothing.h5", "b.keras", "--model=ResNet20"), "nothing.h5"),
         (("convert", "a.h5", "b.keras", "--model=ResNet20", "--options=[1]"), "must be a JSON object"),
     ]
-    check_mistakes("zoo.py", mistakes)
+    check_mistakes("zoo", mistakes)
 
 
 def test_fetch_from_a_mirror_and_verify(tmp_path):

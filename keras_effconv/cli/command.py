@@ -1,0 +1,75 @@
+"""How a command starts, and how it ends on a user's mistake."""
+
+import importlib
+import sys
+from pathlib import Path
+
+from absl import flags as absl_flags
+from absl import logging
+
+from keras_effconv.cli.flags import Flags
+
+HELP = {"-h", "-help", "--help", "--helpfull"}
+INTERRUPTED = 130  # what a shell makes of SIGINT
+
+
+def start(name, words):
+    """Run a command of this package.
+
+    Args:
+        name: str, of a module in `keras_effconv.cli`.
+        words: list of str, what follows the name in the command line.
+
+    Returns:
+        int, the status.
+    """
+    module = importlib.import_module(f"keras_effconv.cli.{name}")
+    return execute(f"keras-effconv {name}", words, module.__doc__, module.define, module.run)
+
+
+def main(doc, define, run):
+    """Run a script of the repository with the words of its command line, and exit.
+
+    Args:
+        doc: str, what `--help` prints above the flags.
+        define: callable that takes `Flags` and defines those of the script.
+        run: callable that takes the parsed `Flags` and the other words; it returns a status, or `None` for 0.
+    """
+    log_to_stderr()
+    sys.exit(execute(Path(sys.argv[0]).name, sys.argv[1:], doc, define, run))
+
+
+def log_to_stderr():
+    """Show warnings of this process on stderr, with their time and place."""
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.WARNING)
+
+
+def execute(name, words, doc, define, run):
+    """Run a command; a user's mistake is one line on stderr and status 2.
+
+    Mistakes are flags that cannot be read, and every `ValueError`, `OSError` or `ImportError` of `run`.
+
+    Args:
+        name: str, what the line begins with.
+        words: list of str, the command line after the name.
+        doc: str, see `main`.
+        define: callable, see `main`.
+        run: callable, see `main`.
+
+    Returns:
+        int, the status.
+    """
+    flags = Flags()
+    define(flags)
+    if HELP & set(words):
+        print(f"{name}: {doc.strip()}\n\nFlags:\n{flags.described()}")
+        return 0
+    try:
+        return run(flags, flags([name, *words])[1:]) or 0
+    except (absl_flags.Error, ValueError, OSError, ImportError) as error:
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{name}: stopped", file=sys.stderr)
+        return INTERRUPTED

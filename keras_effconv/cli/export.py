@@ -1,0 +1,74 @@
+"""Export a classifier to TensorFlow Serving, ONNX Runtime, OpenVINO or LiteRT.
+
+    keras-effconv export --model=outputs/finetune/model.keras --output=serving/flowers
+    keras-effconv export --model=EfficientNetLite0 --format=onnx --output=outputs/lite0-onnx
+    keras-effconv export --model=model.keras --format=litert --precision=int8 --calibration_dir=photos --output=lite
+
+--model is a model.keras that `keras-effconv finetune` wrote, or the name of a network; the file labels.txt next to it
+has the names of the classes. What is written is read back, and compared with the model, before it appears in --output.
+"""
+
+import json
+from pathlib import Path
+
+from absl import logging
+
+from keras_effconv.cli.flags import flags_only
+
+
+def define(flags):
+    """Define the flags."""
+    flags.string("model", "EfficientNetLite0", "Path of a .keras file, or the name of a network.")
+    flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
+    flags.string("conv", "Conv()", "For a network by name: kind of convolution.")
+    flags.string("format", "saved_model", "saved_model, onnx, openvino or litert.")
+    flags.string("output", None, "Folder to write; a saved_model has a folder a version in it.", required=True)
+    flags.string("labels", None, "File with the name of a class a line. Default: labels.txt next to --model.")
+    flags.boolean("deploy", True, "Export what keras_effconv.deploy makes of it: faster, the same outputs.")
+    flags.string("precision", "float32", "Of the weights: float32, float16 (openvino, litert) or int8 (litert).")
+    flags.string("calibration_dir", None, "int8: folder of typical images, with or without a folder per class.")
+    flags.integer("calibration_images", 100, "int8: how many of them to use.", 1)
+    flags.float("tolerance", None, "Difference from the Keras model that is allowed; default by precision.", 0.0)
+    flags.integer("version", None, "saved_model: version; default the next free one.", 1)
+    flags.integer("top", 5, "saved_model: labels in an answer.", 1)
+
+
+def run(flags, words):
+    """Load the model, export it and print what was written."""
+    flags_only(words)
+    from keras_effconv import deploy, exporting
+    from keras_effconv.cli import models
+
+    if flags.format not in exporting.FORMATS:
+        raise ValueError(f"`format` must be one of {', '.join(exporting.FORMATS)}. Received: format={flags.format!r}")
+    options = {flag: flags[flag].value for flag in ("version", "top", "tolerance") if flags[flag].present}
+    model, labels = models.load(flags.model, flags.conv, flags.weights, flags.labels)
+    model = deploy(model, target=flags.format) if flags.deploy else model
+    if flags.calibration_dir is not None:
+        options["calibration"] = calibration(model, flags.calibration_dir, flags.calibration_images)
+    folder = exporting.export(model, flags.output, flags.format, labels=labels, precision=flags.precision, **options)
+    record = json.loads((folder / "export.json").read_text(encoding="utf-8"))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    measure = "moved probability" if flags.precision == "int8" else "largest difference"
+    print(f"{folder}: {size / 1e6:.1f} MB, {measure} from the Keras model {record['difference']:.2g}")
+
+
+def calibration(model, folder, most):
+    """Return images of a folder, evenly drawn from its sorted files, as the model wants them."""
+    import numpy as np
+
+    from keras_effconv import preprocessing_for
+    from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
+    from keras_effconv.data.sources.listing import IMAGE_EXTENSIONS
+
+    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
+    view = preprocessing_for(model).preprocessing
+    decoder, images = compiled_decoder(view.size, view.crop, view.interpolation), []
+    for i in np.unique(np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)):
+        try:
+            images.append(np.asarray(read_image(paths[i], decoder)))
+        except UnreadableImageError as error:
+            logging.warning("%s: %s", paths[i], error)
+    if not images:
+        raise ValueError(f"`calibration_dir` must be a folder of images. Received: calibration_dir={folder!r}")
+    return np.stack(images)

@@ -1,0 +1,79 @@
+"""Serve exported models over HTTP, with the REST interface of TensorFlow Serving.
+
+    keras-effconv serve --model=serving/flowers
+    keras-effconv serve --model=outputs/lite0-onnx --name=lite0 --port=8502
+
+--model is a folder that `keras-effconv export` wrote, in any format, or a folder of versions of it: such folders with
+numbers for names. The newest versions are served, also those that appear later. Ctrl-C, or SIGTERM, ends the server
+when all is answered.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+from keras_effconv.cli.flags import flags_only
+
+
+def define(flags):
+    """Define the flags."""
+    flags.list("model", None, "Folder of an export, or of its versions; several with commas.", required=True)
+    flags.list("name", [], "Name of each --model in the address. Default: that of its folder.")
+    flags.string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all of this machine.")
+    flags.integer("port", 8501, "Port to listen at; 0 for any.", 0, 65535)
+    flags.integer("num_versions", 2, "How many of the newest versions to serve.", 1)
+    flags.float("poll_seconds", 2.0, "How often to look for new versions.", 0.05)
+    flags.integer("max_batch_size", 16, "Images that are computed at a time.", 1)
+    flags.float("max_delay_ms", 5.0, "How long a request waits for others to be computed with.", 0.0)
+    flags.integer("max_queue", 128, "Requests that may wait; more are answered with status 503.", 1)
+    flags.float("max_body_mb", 32.0, "Size of a request; a larger one is answered with status 413.", 0.001)
+    flags.float("read_timeout", 30.0, "Seconds in which a request must arrive.", 0.1)
+    flags.float("request_timeout", 60.0, "Seconds in which a request must be computed.", 0.1)
+
+
+def run(flags, words):
+    """Load the models, and serve them until ctrl-C or SIGTERM."""
+    flags_only(words)
+    names = names_of(flags)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: sys.exit(0))
+    from keras_effconv import serving
+
+    body = round(flags.max_body_mb * 2**20)
+    limits = serving.Limits(
+        max_batch=flags.max_batch_size,
+        max_delay=flags.max_delay_ms / 1000,
+        max_queue=flags.max_queue,
+        max_body=body,
+        max_held=8 * body,
+        read_timeout=flags.read_timeout,
+        request_timeout=flags.request_timeout,
+        poll=flags.poll_seconds,
+    )
+    models = {name: serving.Versions(path, flags.num_versions) for name, path in zip(names, flags.model)}
+    serving.serve(models, flags.host, flags.port, limits, started=lambda port: tell(flags.host, port, names))
+
+
+def names_of(flags):
+    """Return a name for each --model.
+
+    Raises:
+        ValueError: for a folder that is missing, and names that are wrong.
+    """
+    names = flags.name or [Path(model).resolve().name for model in flags.model]
+    if len(names) != len(flags.model) or len(set(names)) != len(names):
+        raise ValueError(f"`name` must be another one for each --model. Received: {', '.join(names)}")
+    wrong = [name for name in names if not name or set(name) & set("/:")]
+    if wrong:
+        raise ValueError(f"`name` must be without / and :. Received: name={wrong[0]!r}")
+    missing = [model for model in flags.model if not Path(model).is_dir()]
+    if missing:
+        raise ValueError(f"`model` must be a folder that exists. Received: model={missing[0]!r}")
+    return names
+
+
+def tell(host, port, names):
+    """Print where the models are."""
+    host = f"[{host}]" if ":" in host else host
+    for name in names:
+        print(f"http://{host}:{port}/v1/models/{name}", flush=True)

@@ -1,0 +1,115 @@
+"""What commands that train share: the data and the fields of a recipe as flags."""
+
+import dataclasses
+import inspect
+import re
+import typing
+
+from absl import logging
+
+from keras_effconv.cli.flags import Flags, json_object
+from keras_effconv.training.recipe import Recipe
+
+SMOKE = {"epochs": 1, "image_size": 64}
+SMOKE_LIMIT = 8
+NONE = ("weights", "teacher")  # where the flag's "none" is the recipe's None
+DEFINE = {int: Flags.integer, float: Flags.float, bool: Flags.boolean, str: Flags.string}
+
+
+def define_data(flags, dataset):
+    """Define the flags that `load` reads."""
+    flags.string(
+        "data_dir",
+        None,
+        "Folder with a folder per class, with train/ and validation/ of such, or with .npz files; or a CSV file.",
+    )
+    flags.string(
+        "dataset",
+        dataset,
+        '"digits" (embedded), a name of `keras-effconv data list` or of TFDS; not used with --data_dir.',
+    )
+    flags.float("validation_split", 0.2, "Share of images to validate on if the data has no split.", 0.0, 1.0)
+    flags.integer("limit", None, "Most images per class and split.", 1)
+    flags.boolean("stream", False, "Read images while training: for data that memory and disk cannot hold decoded.")
+    flags.boolean("strict", False, "Stop at files that cannot be read.")
+    flags.boolean("smoke", False, "A run of less than a minute, to see that all works.")
+
+
+def define_recipe(flags, recipe, without=()):
+    """Define --recipe, and a flag for each field of a recipe but those `without`."""
+    flags.string("recipe", recipe, "Name of a record of keras_effconv.training.RECIPES; other flags change it.")
+    hints, documented = typing.get_type_hints(Recipe), descriptions()
+    for field in dataclasses.fields(Recipe):
+        if field.name in ("source", *without):
+            continue
+        types = [hint for hint in (hints[field.name], *typing.get_args(hints[field.name])) if hint in DEFINE]
+        several = typing.get_origin(hints[field.name]) is tuple
+        define = Flags.list if several else DEFINE[types[0]] if types else Flags.string
+        define(flags, field.name, None, documented[field.name])
+
+
+def descriptions():
+    """Return what the documentation of a recipe says of each field, on one line."""
+    text = inspect.getdoc(Recipe)
+    entries = re.findall(r"^    (\w+): (.*?)(?=^    \w+: |^\w|\Z)", text, re.MULTILINE | re.DOTALL)
+    return {name: " ".join(words.split()).replace("`", "") for name, words in entries}
+
+
+def recipe_from(flags):
+    """Return the recipe that --recipe names, with the fields that flags give.
+
+    Raises:
+        ValueError: for an unknown recipe, or a field that cannot be what a flag says.
+    """
+    from keras_effconv.training import RECIPES
+    from keras_effconv.utils.suggestions import did_you_mean
+
+    if flags.recipe not in RECIPES:
+        known = ", ".join(RECIPES)
+        hint = did_you_mean(flags.recipe, RECIPES)
+        raise ValueError(f"`recipe` must be one of {known}. Received: recipe={flags.recipe!r}{hint}")
+    values = {f.name: flags[f.name].value for f in dataclasses.fields(Recipe) if f.name in flags}
+    fields = {name: _field(name, value) for name, value in values.items() if value is not None}
+    small = {name: value for name, value in SMOKE.items() if name not in fields} if flags.smoke else {}
+    recipe = dataclasses.replace(RECIPES[flags.recipe], **small, **fields)
+    if not recipe.image_size and flags.data_dir is None and flags.dataset == "digits":
+        recipe = dataclasses.replace(recipe, image_size=64)
+    if recipe.weights is None and recipe.head_c:
+        logging.warning("--weights=none: the head is fitted on an untrained network's features; expect little of it")
+    return recipe
+
+
+def _field(name, value):
+    """Return a flag's value as the field of a recipe."""
+    if name in NONE and value.lower() == "none":
+        return None
+    if name == "options":
+        return json_object("--options", value)
+    if name == "crop":
+        return value or None
+    if isinstance(value, list):
+        try:
+            return tuple(float(each) if "." in each else int(each) for each in value)
+        except ValueError:
+            raise ValueError(f"`{name}` must be numbers, with commas. Received: {name}={','.join(value)}") from None
+    return value
+
+
+def load(flags, recipe, preprocessing, cache_dir):
+    """Return the data that the flags name, as a network wants its images.
+
+    Raises:
+        ValueError: the data cannot be read or downloaded.
+    """
+    from keras_effconv import data
+    from keras_effconv.training.input_pipeline import streamed
+
+    limit = flags.limit or (SMOKE_LIMIT if flags.smoke else None)
+    split = {"validation_split": flags.validation_split, "seed": recipe.seed, "limit": limit, "strict": flags.strict}
+    view = {name: getattr(preprocessing, name) for name in ("size", "crop", "interpolation")}
+    try:
+        if not flags.stream:
+            return data.load(flags.dataset, flags.data_dir, cache_dir=cache_dir, **view, **split)
+        return streamed(data.scan(flags.dataset, flags.data_dir, **split), preprocessing, flags.strict)
+    except RuntimeError as error:  # a download that failed, or that must be done by hand
+        raise ValueError(error) from error

@@ -1,0 +1,100 @@
+"""The published weight sets: list, fetch, verify and convert them.
+
+    keras-effconv zoo list --model=resnet50 --tag=torchvision
+    keras-effconv zoo fetch --model=EfficientNetB0 --tag=imagenet
+    keras-effconv zoo verify                                     # what is in the cache
+    keras-effconv zoo convert weights.pth out.weights.h5 --model=ResNet50 --options='{"stride_position": "middle"}'
+
+KERAS_HOME says where the cache is; KERAS_EFFCONV_ZOO is a mirror: a folder, or its address.
+"""
+
+from keras_effconv.cli.flags import act, json_object
+
+
+def define(flags):
+    """Define the flags."""
+    flags.string("model", "", "list, fetch, verify: regular expression; convert: name of the network.")
+    flags.string("tag", "", "Regular expression of tags.")
+    flags.string("kind", None, '"Conv", or "OctConv" for sets that were trained in two bands.')
+    flags.boolean("include_top", None, "Only sets with, or without, the classifier; convert: default with.")
+    flags.string("conv", "Conv()", "convert: kind of convolution of the new file's network.")
+    flags.string("options", "{}", "convert: JSON of the constructor's other arguments.")
+    flags.integer("classes", 0, "convert: classes of the network; 0: its usual number.", 0)
+    flags.string("reference", None, "convert: .npz of `images` (n, h, w, c), as the network reads them, and `outputs`.")
+    flags.float("tolerance", 1e-4, "convert: largest difference from the reference, over its largest output.", 0.0)
+    flags.boolean("yes", False, "fetch: also more than one set.")
+
+
+def run(flags, words):
+    """Run an action."""
+    return act(flags, words, {"list": show, "fetch": fetch, "verify": verify, "convert": convert})
+
+
+def records_of(flags):
+    """Return the records that the flags ask for."""
+    from keras_effconv import zoo
+
+    records = zoo.list(flags.model, flags.kind, flags.tag)
+    records = type(records)(r for r in records if flags.include_top in (None, r.include_top))
+    if not records:
+        raise ValueError(f"no set of weights has that name. Received: model={flags.model!r}, tag={flags.tag!r}")
+    return records
+
+
+def show(flags):
+    """Print the table."""
+    print(records_of(flags))
+
+
+def fetch(flags):
+    """Download sets, and print where each is."""
+    from keras_effconv import zoo
+
+    records = records_of(flags)
+    if len(records) > 1 and not flags.yes:
+        text = "`model`, `tag` and `include_top` must be those of one set, or --yes be given"
+        raise ValueError(f"{text}. Received: {len(records)} sets")
+    for record in records:
+        print(record.model, record.tag, zoo.locate(record))
+
+
+def verify(flags):
+    """Check what is in the cache, download nothing; status 1 if a file is damaged."""
+    from keras_effconv import zoo
+
+    wrong = 0
+    for record in records_of(flags):
+        state = zoo.verify(record)
+        if state is not None:
+            print(f"{record.model:18} {record.tag:24} {state}")
+            wrong += state != "ok"
+    return int(wrong > 0)
+
+
+def convert(flags, source, target):
+    """Read any supported file into a network, write its weights, read them back, and compare outputs."""
+    import keras_effconv as ke
+    from keras_effconv.inference import compare
+    from keras_effconv.zoo import writers
+
+    writers.check(target)
+    build = ke.applications.get(flags.model)
+    options = {
+        "include_top": flags.include_top is not False,
+        "conv": flags.conv,
+        **json_object("--options", flags.options),
+    }
+    if flags.classes:
+        options["classes"] = flags.classes
+    model = build(weights=None, **options)
+    print(ke.load_weights(model, source))
+    writers.write(model, target)
+    again = build(weights=None, **options)
+    ke.load_weights(again, target)
+    same = compare.difference(model, again, pixels=True)
+    print(f"{target}: the same outputs as {source}: largest difference {same:.2g}")
+    if flags.reference:
+        difference = compare.difference_from(again, flags.reference)
+        print(f"largest difference from {flags.reference}: {difference:.2g} of the largest output")
+        if difference > flags.tolerance:
+            raise ValueError(f"the difference must be at most {flags.tolerance:g}. Received: {difference:.2g}")

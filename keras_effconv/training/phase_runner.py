@@ -1,0 +1,134 @@
+"""The epochs of a run, phase by phase: each phase has a trainer of its own over the same layers."""
+
+import keras
+
+from keras_effconv.training import checkpoint
+from keras_effconv.training.augmentation.mixing import Mixing
+from keras_effconv.training.augmentation.pipeline import augmentation
+from keras_effconv.training.input_pipeline import Streamed, feed, for_fit
+from keras_effconv.training.network import blocks, unfreeze
+from keras_effconv.training.optimization.averaging import MovingAverage
+from keras_effconv.training.optimization.losses import balanced
+from keras_effconv.training.optimization.optimizers import l2, make_optimizer
+from keras_effconv.training.optimization.schedules import learning_rate
+from keras_effconv.training.phases import phases
+from keras_effconv.training.trainer import Trainer, at_size
+
+LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3
+
+
+class PhaseRunner:
+    """The network of a run on its devices, and the phases of its training.
+
+    Args:
+        recipe: `Recipe`.
+        dataset: `Dataset`.
+        network: the classifier.
+        report: `LoadReport` of its weights, or `None`.
+        devices: `Devices`.
+
+    Raises:
+        ValueError: the devices cannot do what the recipe says.
+    """
+
+    def __init__(self, recipe, dataset, network, report, devices):
+        if devices.strategy is not None and recipe.accumulate > 1:  # Keras' own accumulation fails there
+            raise ValueError(
+                f"`accumulate` must be 1 on several devices of TensorFlow. Received: accumulate={recipe.accumulate}"
+            )
+        self.recipe, self.dataset, self.devices = recipe, dataset, devices
+        with devices.scope():
+            self.network = devices.place(network)
+            self.average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
+        self.teacher = keras.models.load_model(recipe.teacher, compile=False) if recipe.teacher else None
+        fused = report is not None and report.fused
+        self.peak = recipe.lr if recipe.lr is not None else FUSED_LR if fused else LR
+        self.steps = len(feed(dataset.train, recipe))
+        self.trainer = None
+        self.trained = []  # paths of what it trains: layers are shared, and thaw
+
+    def variables(self):
+        """Return all that a checkpoint holds."""
+        return [*self.trainer.variables, *self.trainer.optimizer.variables]
+
+    def run(self, progress, keeper, callbacks):
+        """Train in the phases that are left.
+
+        Args:
+            progress: `Progress` at the beginning.
+            keeper: `Checkpoint`.
+            callbacks: Keras callbacks, the keeper among them.
+        """
+        if progress.arrays is None and progress.head:
+            keeper.keep_best()
+        # A checkpoint was written in the phase of the last epoch that it saw something of.
+        seen = progress.epoch if progress.step or progress.arrays is None else progress.epoch - 1
+        for number, phase in enumerate(phases(self.recipe, self.network.input_shape[1], len(blocks(self.network)))):
+            if phase.last <= seen or (self.trainer is not None and self.trainer.stop_training):
+                continue
+            self._enter(phase, number)
+            if progress.arrays is not None:
+                checkpoint.assign(self.variables(), progress.arrays)
+                keeper.before, progress = progress.step, progress._replace(arrays=None)
+            self._fit(phase, progress, callbacks)
+
+    def _enter(self, phase, number):
+        """Make the trainer of a phase; what the optimizer has learned of the same variables stays."""
+        recipe, before = self.recipe, self.trainer
+        with self.devices.scope():
+            unfrozen = unfreeze(self.network, phase.blocks, recipe.freeze_norm)
+            shown = f"{len(unfrozen)} blocks" if phase.blocks >= 0 else "all blocks"
+            print(f"epochs {phase.first + 1} to {phase.last}: {shown} and the head, {phase.size} pixels")
+            seed, streamed = recipe.seed + 1000 * number, isinstance(self.dataset.train, Streamed)
+            labels = len(self.dataset.class_names)
+            self.trainer = Trainer(
+                self.network,
+                recipe,
+                augmentation(recipe, phase.size, self.dataset.flip and not streamed, seed, streamed),
+                Mixing(recipe.mixup, recipe.cutmix, seed),
+                at_size(self.network, phase.size),
+                self.average,
+                self.teacher,
+                l2(recipe, self.network),
+                balanced(self.dataset.train.labels, labels).tolist() if recipe.class_weights else None,
+            )
+            optimizer = make_optimizer(recipe, learning_rate(recipe, self.peak, self.steps), self.network)
+            self.trainer.compile(optimizer, weighted_metrics=_metrics(labels))
+            self.trainer.build((None, *self.network.input_shape[1:]))
+            self.trainer.optimizer.build(self.trainer.trainable_variables)
+        paths = [v.path for v in self.trainer.trainable_variables]
+        if before is not None:
+            _hand_over(before.optimizer, self.trainer.optimizer, paths == self.trained)
+        self.trained = paths
+
+    def _fit(self, phase, progress, callbacks):
+        """Train for the epochs of a phase that are left; an interrupted one first, from the batch it had come to."""
+        batches = feed(self.dataset.train, self.recipe, shuffle=True, shard=self.devices.shard)
+        validation = feed(self.dataset.validation, self.recipe, shard=self.devices.shard)
+        first = max(progress.epoch, phase.first)
+        for last in [first + 1, phase.last] if progress.step else [phase.last]:
+            if first >= last or self.trainer.stop_training:
+                continue
+            batches.set_epoch(first, progress.step if first == progress.epoch else 0)
+            self.trainer.fit(
+                for_fit(batches),
+                validation_data=for_fit(validation),
+                epochs=last,
+                initial_epoch=first,
+                shuffle=False,
+                verbose="auto" if self.devices.writer else 0,
+                callbacks=[batches.follow_epochs(), *callbacks],
+            )
+            first = last
+
+
+def _metrics(classes):
+    """Return top-1, and top-5 if there are more classes."""
+    metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    return metrics + ([keras.metrics.SparseTopKCategoricalAccuracy(5, name="top5")] if classes > 5 else [])
+
+
+def _hand_over(old, new, same):
+    """Give an optimizer the steps of another one, and its slots if both train the same variables."""
+    for source, target in zip(old.variables, new.variables) if same else [(old.iterations, new.iterations)]:
+        target.assign(source)

@@ -1,0 +1,163 @@
+"""How commands start and end: by a small one, and the list of all."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from unittest import mock
+
+import pytest
+from commands import command, command_line
+from paths import ROOT
+
+import keras_effconv_command
+from keras_effconv.cli import command as cli
+from keras_effconv.cli.flags import act, flags_only
+from keras_effconv_command import COMMANDS
+
+DOC = "Do little.\n\n    small --each=a\n"
+
+
+def define(flags):
+    flags.string("each", "", "What to print.")
+    flags.enum("fails", None, ["ValueError", "OSError", "ImportError", "KeyError", "KeyboardInterrupt"], "Raise this.")
+    flags.boolean("flags_only", False, "Whether to refuse words.")
+
+
+def first(flags, word, other="default"):
+    print("first", word, other)
+
+
+def run(flags, words):
+    if flags.flags_only:
+        flags_only(words)
+    if flags.fails:
+        raise getattr(__import__("builtins"), flags.fails)("what\n  is wrong")
+    print(flags.each)
+    return act(flags, words, {"first": first, "second": lambda flags: 1}) if words else None
+
+
+def small(*words):
+    """Return status, stdout and stderr of the small command."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with redirect_stdout(stdout), redirect_stderr(stderr):
+        status = cli.execute("small", list(words), DOC, define, run)
+    return status, stdout.getvalue(), stderr.getvalue()
+
+
+def test_flags_are_of_one_command_line():
+    assert small("--each=a") == (0, "a\n", "")
+    assert small() == (0, "\n", "")
+
+
+def test_an_action_takes_the_words():
+    assert small("first", "word") == (0, "\nfirst word default\n", "")
+    assert small("--each=a", "first", "word", "more") == (0, "a\nfirst word more\n", "")
+    assert small("second")[0] == 1
+
+
+MISTAKES = {
+    "unknown flag": (("--eahc=a",), "Unknown command line flag 'eahc'. Did you mean: each"),
+    "value": (("--fails=Other",), "value should be one of"),
+    "ValueError": (("--fails=ValueError",), "small: what is wrong"),
+    "OSError": (("--fails=OSError",), "small: what is wrong"),
+    "ImportError": (("--fails=ImportError",), "small: what is wrong"),
+    "words": (("--flags_only", "a", "b"), "small: the command takes flags only. Received: a b"),
+    "action": (
+        ("frist",),
+        "small: `ACTION` must be one of first, second. Received: frist; did you mean first?",
+    ),
+    "few words": (("first",), "small: first: missing a required argument: 'word'"),
+    "many words": (("first", "a", "b", "c"), "small: first: too many positional arguments"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_line_and_status_2(name):
+    words, message = MISTAKES[name]
+    status, _, stderr = small(*words)
+    assert status == 2
+    assert stderr.startswith("small: ") and message in stderr and stderr.count("\n") == 1, stderr
+
+
+def test_a_fault_of_a_command_is_raised():
+    with pytest.raises(KeyError):
+        small("--fails=KeyError")
+
+
+def test_an_interrupted_command_has_the_status_of_a_shell():
+    assert small("--fails=KeyboardInterrupt") == (130, "", "\nsmall: stopped\n")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
+def test_help_ends_well(flag):
+    status, stdout, _ = small("--fails=Other", flag)
+    assert status == 0 and stdout.startswith("small: Do little.") and "small --each=a" in stdout
+    assert "--each: What to print." in stdout and "--[no]flags_only: " in stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_shows_examples_and_flags(name):
+    done = command(name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"keras-effconv {name}: ") and f"\n    keras-effconv {name}" in done.stdout
+    assert done.stdout.count("\n  --") >= 3
+    assert max(map(len, done.stdout.splitlines())) <= 120
+    script = (ROOT / "scripts" / f"{name}.py").read_text().split()
+    assert script == f'from keras_effconv_command import main main("{name}")'.split()
+
+
+def listed(*words):
+    """Return status, stdout and stderr of `keras-effconv WORDS`."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["keras-effconv", *words]),
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+        pytest.raises(SystemExit) as end,
+    ):
+        keras_effconv_command.main()
+    return end.value.code, stdout.getvalue(), stderr.getvalue()
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "help"])
+def test_the_commands_are_listed(word):
+    status, stdout, stderr = listed(word)
+    assert (status, stderr) == (0, "")
+    lines = {line.split()[0]: line for line in stdout.splitlines() if line.startswith("  ")}
+    assert list(lines) == list(COMMANDS) and all(line.endswith(".") for line in lines.values())
+    assert listed() == (2, stdout, "")
+
+
+def test_an_unknown_command_is_one_line():
+    status, _, stderr = listed("fintune")
+    assert status == 2 and stderr.endswith("Received: 'fintune'; did you mean finetune?\n") and stderr.count("\n") == 1
+
+
+@pytest.mark.process
+def test_the_list_needs_neither_the_package_nor_keras():
+    code = """
+import json, sys
+sys.argv = ["keras-effconv", "--help"]
+import keras_effconv_command
+try:
+    keras_effconv_command.main()
+except SystemExit as end:
+    print(json.dumps([end.code, [name for name in sys.modules if name.split(".")[0] in ("keras", "keras_effconv")]]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == [0, []]
+
+
+@pytest.mark.process
+def test_other_ways_to_start(tmp_path):
+    """`python -m keras_effconv`, and a script of a checkout, from any folder."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    options = {"capture_output": True, "text": True, "cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": path}}
+    done = subprocess.run([sys.executable, "-m", "keras_effconv", "--help"], **options)
+    assert (done.returncode, done.stdout) == listed("--help")[:2]
+    done = subprocess.run(command_line("scripts/zoo.py", "lst"), **options)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("keras-effconv zoo: `ACTION` must be one of list,")
