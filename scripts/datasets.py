@@ -57,8 +57,8 @@ def prepare(name):
 
     builder = data.prepare(name, FLAGS.tfds_dir, FLAGS.manual_dir)
     print(f"{name}: {builder.data_dir}")
-    record, wrong = find(name), False
-    for split, expected in record.splits if record else ():
+    entry, wrong = find(name), False
+    for split, expected in entry.splits if entry else ():
         found = builder.info.splits[split].num_examples
         wrong |= found != expected
         print(f"{split:16} {found:>9,} images" + (f", published {expected:,}" if found != expected else ""))
@@ -90,9 +90,8 @@ def trained(name):
     fields = {"image_size": FLAGS.image_size, "batch_size": FLAGS.batch_size, "weights": None}
     recipe = dataclasses.replace(RECIPES[FLAGS.recipe], **fields, head_c=0, epochs=2)
     wanted = network.preprocessing(recipe)
-    view = {"size": wanted.size, "crop": wanted.crop, "interpolation": wanted.interpolation}
     sources = {
-        "from memory": data.load(name, FLAGS.data_dir, limit=FLAGS.limit, **view),
+        "from memory": data.load(name, FLAGS.data_dir, resize=wanted, limit=FLAGS.limit),
         "from disk": streamed(data.scan(name, FLAGS.data_dir, limit=FLAGS.limit), wanted),
     }
     if len(sources["from memory"].train) < 2 * recipe.batch_size:

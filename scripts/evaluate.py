@@ -73,9 +73,7 @@ def at(model, size):
     images = data.load(
         FLAGS.dataset,
         FLAGS.data_dir,
-        size=size,
-        crop=wanted.crop,
-        interpolation=wanted.interpolation,
+        wanted.at(size),
         validation_split=FLAGS.validation_split,
         seed=FLAGS.seed,
         limit=FLAGS.limit,

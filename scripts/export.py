@@ -86,7 +86,7 @@ def calibration(model):
 
     paths = sorted(path for path in Path(FLAGS.calibration_dir).rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
     wanted = preprocessing_for(model).preprocessing
-    decoder, images = compiled_decoder(wanted.size, wanted.crop, wanted.interpolation), []
+    decoder, images = compiled_decoder(wanted), []
     for i in np.unique(np.linspace(0, len(paths) - 1, min(FLAGS.calibration_images, len(paths))).astype(int)):
         try:
             images.append(np.asarray(read_image(paths[i], decoder)))

@@ -62,7 +62,7 @@ def predict(model, names, paths):
 
     layer = preprocessing_for(model)
     wanted, failed = layer.preprocessing, False
-    decoder = compiled_decoder(wanted.size, wanted.crop, wanted.interpolation)
+    decoder = compiled_decoder(wanted)
     for path in paths:
         try:
             image = np.asarray(read_image(path, decoder))

@@ -169,10 +169,9 @@ def load(recipe, wanted, output):
 
     limit = FLAGS.limit or (SMOKE_LIMIT if FLAGS.smoke else None)
     split = {"validation_split": FLAGS.validation_split, "seed": recipe.seed, "limit": limit, "strict": FLAGS.strict}
-    view = {"size": wanted.size, "crop": wanted.crop, "interpolation": wanted.interpolation}
     try:
         if not FLAGS.stream:
-            return data.load(FLAGS.dataset, FLAGS.data_dir, cache_dir=output / "cache", **view, **split)
+            return data.load(FLAGS.dataset, FLAGS.data_dir, wanted, cache_dir=output / "cache", **split)
         return streamed(data.scan(FLAGS.dataset, FLAGS.data_dir, **split), wanted, FLAGS.strict)
     except RuntimeError as error:  # a download that failed, or that must be done by hand
         raise ValueError(error) from error

@@ -96,7 +96,7 @@ def by_accuracy(build):
     from keras_effconv import data
 
     base = build().input_shape[1]
-    images = data.load(FLAGS.dataset, FLAGS.data_dir, base, crop=None, limit=FLAGS.limit, seed=FLAGS.seed)
+    images = data.load(FLAGS.dataset, FLAGS.data_dir, data.Resize(base, None), limit=FLAGS.limit, seed=FLAGS.seed)
     train = data.Batches(images.train, FLAGS.batch_size, shuffle=True, seed=FLAGS.seed)
 
     def score(**scale):

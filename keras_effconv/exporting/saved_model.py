@@ -56,14 +56,14 @@ def signatures(program, table, settings):
     }
 
 
-def _of_files(compute, wanted, max_pixels):
+def _of_files(compute, resize, max_pixels):
     """`compute` on what is in image files: zeros and empty strings in the rows without an image, and their errors."""
     import tensorflow as tf
 
     from keras_effconv.data.images.decode_batch import decode_each
 
     def computed(image_bytes):
-        images, error = decode_each(image_bytes, wanted.size, wanted.crop, wanted.interpolation, max_pixels=max_pixels)
+        images, error = decode_each(image_bytes, resize, max_pixels)
         good, outputs = tf.equal(error, ""), compute(tf.cast(images, tf.float32))
         kept = {name: tf.where(good[:, None], rows, tf.zeros_like(rows)) for name, rows in outputs.items()}
         return {**kept, "error": error}

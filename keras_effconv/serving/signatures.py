@@ -84,7 +84,7 @@ def _around(exported, top, max_pixels):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def decode(files):
-        return decode_each(files, wanted.size, wanted.crop, wanted.interpolation, max_pixels=max_pixels)
+        return decode_each(files, wanted, max_pixels)
 
     def float_images(images):
         probabilities = exported(images)

@@ -148,7 +148,7 @@ def test_a_session_without_keras_serves_the_keras_model(served, tmp_path):
     found = np.load(tmp_path / "found.npz")
 
     wanted = ke.preprocessing_for(model).preprocessing
-    decoded = np.stack([data.decode(f, SIZE, wanted.crop, wanted.interpolation) for f in good]).astype("float32")
+    decoded = np.stack([data.decode(f, wanted.at(SIZE)) for f in good]).astype("float32")
     probabilities = expected(model, decoded)
     served = {
         key.split("/")[1]: value
@@ -616,5 +616,5 @@ def flower_model(folder):
     recipe = Recipe(model="EfficientNetLite0", epochs=0, augmentation="none")
     wanted = preprocessing(recipe)
     source = SHARED / "data" / "flowers"
-    dataset = data.from_directory(source, wanted.size, wanted.crop, wanted.interpolation)
+    dataset = data.from_directory(source, wanted)
     return train(recipe, dataset, folder / "run").model, dataset
