@@ -20,23 +20,24 @@ tf = Deferred("tensorflow")
 
 
 class Stream(Epochs):
-    """Encoded images in batches, for `fit`, `evaluate` and `predict`, in the place of `Batches`.
+    """Encoded images in batches, for `fit`, `evaluate` and `predict`: `Batches` of what stays on disk.
 
-    `Epochs` says what all batches have in common. To train, each epoch has an order of its own, and of each image a
-    random part is seen, perhaps mirrored (`random_crop`), a function of `seed`, the epoch and the image's position in
-    it. To evaluate, images come in their own order, and the central square is seen, to the bit as `data.load` reads it.
+    `Epochs` says what all batches have in common. To train, each epoch has an order of its own, and the network sees a
+    random part of each image, perhaps mirrored (`random_crop`): a function of `seed`, the epoch and the image's
+    position in it. To evaluate, images come in their own order, and the network sees the central square, to the bit as
+    `data.load` reads it.
 
     Read it in order: another batch than the next one starts the reading anew, and for TFDS reads all before it.
 
-    An image that cannot be read is left out of its batch, which is smaller then. At the end of the epoch a warning has
-    their number, and each is named once; `unreadable` has all so far. A JPEG of which only a part is decoded may pass
-    although it is damaged elsewhere.
+    An unreadable image is skipped, and its batch is smaller then. At the end of the epoch a warning has the number of
+    skipped images, and each is named once; `unreadable` has all so far. A damaged JPEG may pass if the damage is
+    outside the part that is decoded.
 
     Args:
         source: `Files` or `TfdsSplit`, such as `data.scan("imagenet").train`.
         batch_size: int, images in a batch; the last batch has what is left.
         resize: `Resize` (or `Preprocessing`), or int, pixels, for a `Resize` with the defaults. Its crop is for
-            evaluation: in training the random part takes its place.
+            evaluation: in training the random part is used instead.
         training: bool, whether to shuffle and to see random parts. Default `False`.
         seed: int, of the orders and of the parts. Default 0.
         flip: bool, in training: whether a mirrored image keeps its class. Default `True`.

@@ -38,9 +38,7 @@ def check_archive(path, most_bytes=MOST_BYTES, most_files=MOST_FILES):
                 if size > most_bytes or count > most_files:
                     raise ValueError(f"more than {most_bytes:,} bytes or {most_files:,} files")
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ValueError(
-            f"`path` must be a tar archive of bounded size. Received: path={str(path)!r}: {error}"
-        ) from error
+        raise ValueError(f"`path` must be a tar archive to unpack. Received: path={str(path)!r}: {error}") from error
 
 
 def folder_or_archive(dl_manager, name, suffix=".tgz", archive=None):

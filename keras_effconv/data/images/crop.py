@@ -22,12 +22,12 @@ def random_crop(
     """Decode a random part of one image file, as Inception was trained (Szegedy et al., arXiv:1409.4842).
 
     The part is drawn by TensorFlow's `stateless_sample_distorted_bounding_box`, as that of EfficientNet was: first its
-    ratio, then its height. If no such part is found in 100 attempts, it is the central square. Of a JPEG only the
-    part is decoded. Only TensorFlow operations; the same arguments give the same image.
+    ratio, then its height. If no such part is found in 100 attempts, it is the central square. Only that part
+    of a JPEG is decoded. Only TensorFlow operations; the same arguments give the same image.
 
     Args:
         data: scalar string tensor or bytes, the content of an image file; see `decode` for the formats.
-        resize: as in `decode`, without its crop: the random part takes its place.
+        resize: as in `decode`, but for its crop: the random part is used instead.
         seed: int (2,), tensor or pair.
         flip: bool, whether half of the results are mirrored. Default `True`.
         area: pair of floats, least and largest share of the image's area.

@@ -1,4 +1,4 @@
-"""A batch of image files in TensorFlow operations, of which one bad file spoils one row."""
+"""A batch of image files in TensorFlow operations: one bad file spoils one row."""
 
 import tensorflow as tf
 

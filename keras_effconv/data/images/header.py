@@ -36,7 +36,7 @@ class Format:
 
     Args:
         name: str.
-        marks: `{offset: bytes}`, all of which a file of this format has.
+        marks: `{offset: bytes}`; a file of this format has all of them.
         size: function from octets to (height, width); `None` if TensorFlow walks the file for it, as that of a JPEG.
     """
 

@@ -129,7 +129,7 @@ ENTRIES = (
         terms="of each photograph on Foodspotting; scientific fair use",
         published=((B4, 91.5), (B7, 93.0)),
     ),
-    # TFDS has it in one piece, of which data.load splits off a part.
+    # TFDS has it in one piece: data.load splits off a part.
     CatalogEntry(
         "tf_flowers",
         "TensorFlow flowers",

@@ -17,7 +17,7 @@ def digits(resize: Resize | int, validation_split: float = 0.2, seed: int = 0, l
     """Load the 1797 grey 8 x 8 digits of scikit-learn, enlarged, as RGB.
 
     Args:
-        resize: int, pixels; or a `Resize`, of which only the size is used: a digit fills its image.
+        resize: int, pixels; or a `Resize`, whose size alone is used: a digit fills its image.
         validation_split: float, the share of each class that goes to validation, in (0, 1). Default 0.2.
         seed: int, of the split, and of the choice that `limit` makes. Default 0.
         limit: int, the most images per class and split. Default: all.
