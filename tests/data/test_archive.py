@@ -1,10 +1,13 @@
 """Data sets from NumPy archives."""
 
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from paths import SHARED, needs
+from paths import ROOT, SHARED, needs
 from PIL import Image
 from sample_images import warnings_of
 
@@ -90,6 +93,18 @@ def test_pixels_may_be_mapped_from_a_file(folder, tmp_path):
     mapped = load(data_dir=folder, resize=8, memory_limit=1, cache_dir=tmp_path / "cache")
     assert isinstance(mapped.train.images, np.memmap) and len([*(tmp_path / "cache").glob("*.npy")]) == 2
     np.testing.assert_array_equal(mapped.train.images, memory.train.images)
+
+
+def test_pixels_of_the_size_need_no_tensorflow(tmp_path):
+    for name in ("train.npz", "test.npz"):
+        np.savez(tmp_path / name, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([0, 1]))
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; from keras_effconv.data import Batches, Resize, load; "
+        f"split = load(data_dir={str(tmp_path)!r}, resize=Resize(8, crop=None)).train; print(len(Batches(split, 2)))"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
 @pytest.mark.parametrize(

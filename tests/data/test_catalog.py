@@ -53,9 +53,7 @@ def test_unknown_name_is_told_of_ours(tmp_path):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    with pytest.raises(
-        RuntimeError, match=r"'birdsnap' must be prepared .*\(the manual directory must have species.txt, te"
-    ):
+    with pytest.raises(RuntimeError, match=r"'birdsnap' must be prepared .*\(wanted in the manual.*: species.txt, te"):
         prepare("birdsnap", data_dir=str(tmp_path))
 
 

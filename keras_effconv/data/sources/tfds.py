@@ -127,7 +127,7 @@ def prepare(name: str, data_dir: str | os.PathLike | None = None, manual_dir: st
     except Exception as error:  # No network, a moved file, a manual download, a missing package, a full disk...
         cause = f"{type(error).__name__}: {error}".partition("\n")[0]
         entry = find(name)
-        hint = f" (the manual directory must have {', '.join(entry.manual)})" if entry and entry.manual else ""
+        hint = f" (wanted in the manual directory: {', '.join(entry.manual)})" if entry and entry.manual else ""
         raise RuntimeError(
             f"Data set {builder.name!r} must be prepared in {str(builder.data_dir)!r}, "
             f"and its download failed: {cause}{hint}"
