@@ -1,41 +1,92 @@
 """What a weight set wants of an image. It belongs to the weights and travels with the saved model."""
 
 import dataclasses
+import numbers
 
 import keras
 from keras import ops
 
+from keras_effconv.utils.arguments import one_of, positive
+
+INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
+
 
 @dataclasses.dataclass(frozen=True)
-class Preprocessing:
-    """From an RGB image with values 0..255 to the input of a network.
+class Resize:
+    """From an RGB image of any size to a square: which part of it is used, and how that part is resized.
 
-    A central square crop, a resize to `size`, then `(x - mean) / std`, in the channel order RGB or BGR. EfficientNets
-    have the arithmetic inside (`inside=True`): their `normalization` layer holds mean and std as weights, and their
-    input is 0..255.
+    Every loader of `keras_effconv.data` takes one, or an `int`, which is a size with the defaults below.
+
+    Args:
+        size: int, pixels of the square.
+        crop: float, the side of the central square that is used, as a share of the image's shorter side, in (0, 1];
+            `None` for the whole image, squeezed to a square. Default 0.875.
+        interpolation: str, one of `INTERPOLATIONS`; always anti-aliased. Default `"bicubic"`.
+
+    Raises:
+        ValueError: a field is out of range.
+
+    Example:
+
+    >>> Resize(224, crop=1.0).at(96)
+    Resize(size=96, crop=1.0, interpolation='bicubic')
+    """
+
+    size: int
+    crop: float | None = 0.875
+    interpolation: str = "bicubic"
+
+    def __post_init__(self):
+        positive("size", self.size)
+        if self.crop is not None and not (isinstance(self.crop, numbers.Real) and 0 < self.crop <= 1):
+            raise ValueError(f"`crop` must be a number in (0, 1] or None. Received: crop={self.crop!r}")
+        one_of("interpolation", self.interpolation, INTERPOLATIONS)
+
+    def at(self, size):
+        """Return the same at another size."""
+        return dataclasses.replace(self, size=size)
+
+
+def as_resize(resize: Resize | int, crop: float | None = 0.875) -> Resize:
+    """Return a `Resize` as it is, and an `int` as the size of one with the defaults, or with another `crop`.
+
+    Raises:
+        ValueError: it is neither.
+
+    Example:
+
+    >>> as_resize(96)
+    Resize(size=96, crop=0.875, interpolation='bicubic')
+    """
+    if isinstance(resize, Resize):
+        return resize
+    if not isinstance(resize, numbers.Integral):
+        raise ValueError(f"`resize` must be a `Resize`, or an integer for its size. Received: resize={resize!r}")
+    return Resize(resize, crop)
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing(Resize):
+    """From an RGB image with values 0..255 to the input of a network: a `Resize`, then `(x - mean) / std`.
+
+    The channels are RGB or BGR. EfficientNets have the arithmetic inside (`inside=True`): their `normalization` layer
+    holds mean and std as weights, and their input is 0..255. The loaders of `keras_effconv.data` take it as the
+    `Resize` that it is.
 
     Args:
         size: int, pixels of the square input.
-        crop: float, the share of the shorter side that is used, or `None` for the whole image, squeezed to a square.
-            Default 0.875.
-        interpolation: of the resize. Default `"bicubic"`.
+        crop: float, as in `Resize`. Default 0.875.
+        interpolation: str, as in `Resize`. Default `"bicubic"`.
         mean: three numbers on the scale 0..255, RGB.
         std: three numbers on the scale 0..255, RGB.
         bgr: bool; whether the network reads BGR.
         inside: bool; whether the network does the arithmetic itself.
     """
 
-    size: int
-    crop: float | None = 0.875
-    interpolation: str = "bicubic"
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     bgr: bool = False
     inside: bool = False
-
-    def at(self, size):
-        """The same crop and arithmetic at another input size."""
-        return dataclasses.replace(self, size=size)
 
     def sampled(self, crop, interpolation):
         """The same arithmetic on another part of the image, resized in another way."""

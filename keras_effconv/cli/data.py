@@ -85,9 +85,8 @@ def trained(flags, name):
     fields = {"image_size": flags.image_size, "batch_size": flags.batch_size, "weights": None}
     recipe = dataclasses.replace(RECIPES[flags.recipe], **fields, head_c=0, epochs=2)
     preprocessing = network.preprocessing(recipe)
-    view = {name: getattr(preprocessing, name) for name in ("size", "crop", "interpolation")}
     sources = {
-        "from memory": data.load(name, flags.data_dir, limit=flags.limit, **view),
+        "from memory": data.load(name, flags.data_dir, preprocessing, limit=flags.limit),
         "from disk": streamed(data.scan(name, flags.data_dir, limit=flags.limit), preprocessing),
     }
     if len(sources["from memory"].train) < 2 * recipe.batch_size:

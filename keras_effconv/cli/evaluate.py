@@ -60,9 +60,7 @@ def at(flags, model, size):
     images = data.load(
         flags.dataset,
         flags.data_dir,
-        size=size,
-        crop=view.crop,
-        interpolation=view.interpolation,
+        view.at(size),
         validation_split=flags.validation_split,
         seed=flags.seed,
         limit=flags.limit,

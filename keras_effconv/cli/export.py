@@ -63,7 +63,7 @@ def calibration(model, folder, most):
 
     paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
     view = preprocessing_for(model).preprocessing
-    decoder, images = compiled_decoder(view.size, view.crop, view.interpolation), []
+    decoder, images = compiled_decoder(view), []
     for i in np.unique(np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)):
         try:
             images.append(np.asarray(read_image(paths[i], decoder)))

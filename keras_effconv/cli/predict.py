@@ -39,7 +39,7 @@ def predict(model, names, paths, top):
 
     layer, failed = preprocessing_for(model), False
     view = layer.preprocessing
-    decoder = compiled_decoder(view.size, view.crop, view.interpolation)
+    decoder = compiled_decoder(view)
     for path in paths:
         try:
             image = np.asarray(read_image(path, decoder))

@@ -93,7 +93,7 @@ def by_accuracy(build, flags):
     from keras_effconv import data
 
     base = build().input_shape[1]
-    images = data.load(flags.dataset, flags.data_dir, base, crop=None, limit=flags.limit, seed=flags.seed)
+    images = data.load(flags.dataset, flags.data_dir, data.Resize(base, None), limit=flags.limit, seed=flags.seed)
     train = data.Batches(images.train, flags.batch_size, shuffle=True, seed=flags.seed)
 
     def score(**scale):
@@ -101,7 +101,7 @@ def by_accuracy(build, flags):
         network = build(**scale, classes=len(images.class_names))
         flip = [keras.layers.RandomFlip("horizontal", seed=flags.seed)] if images.flip else []
         resize = keras.layers.Resizing(*network.input_shape[1:3], interpolation="bicubic")
-        entry = [keras.Input((base, base, 3)), *flip, resize, network.preprocessing.layer()]
+        entry = [keras.Input((base, base, 3)), *flip, resize, preprocessing_for(network)]
         model = keras.Sequential([*entry, network])
         rate = keras.optimizers.schedules.CosineDecay(flags.lr, flags.epochs * len(train))
         model.compile(

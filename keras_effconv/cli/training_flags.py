@@ -106,10 +106,9 @@ def load(flags, recipe, preprocessing, cache_dir):
 
     limit = flags.limit or (SMOKE_LIMIT if flags.smoke else None)
     split = {"validation_split": flags.validation_split, "seed": recipe.seed, "limit": limit, "strict": flags.strict}
-    view = {name: getattr(preprocessing, name) for name in ("size", "crop", "interpolation")}
     try:
         if not flags.stream:
-            return data.load(flags.dataset, flags.data_dir, cache_dir=cache_dir, **view, **split)
+            return data.load(flags.dataset, flags.data_dir, preprocessing, cache_dir=cache_dir, **split)
         return streamed(data.scan(flags.dataset, flags.data_dir, **split), preprocessing, flags.strict)
     except RuntimeError as error:  # a download that failed, or that must be done by hand
         raise ValueError(error) from error

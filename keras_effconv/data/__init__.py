@@ -7,19 +7,21 @@ from keras_effconv.data.loading import load, scan
 from keras_effconv.data.sources.catalog import list_sets as list
 from keras_effconv.data.sources.csv_file import from_csv
 from keras_effconv.data.sources.digits import digits
-from keras_effconv.data.sources.encoded import Files, Shards
+from keras_effconv.data.sources.encoded import Files, TfdsSplit
 from keras_effconv.data.sources.folder import from_directory
 from keras_effconv.data.sources.npz import from_archives
 from keras_effconv.data.sources.tfds import from_tfds, prepare
 from keras_effconv.data.stream import Stream, throughput
+from keras_effconv.preprocessing import Resize
 
 __all__ = [
     "Batches",
     "Dataset",
     "Files",
-    "Shards",
+    "Resize",
     "Split",
     "Stream",
+    "TfdsSplit",
     "decode",
     "digits",
     "from_archives",

@@ -1,6 +1,7 @@
 """What every loader returns: images in memory (or mapped from disk) and their labels."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,12 +16,13 @@ class Split:
         names: n strings that name the images in reports, such as file paths.
 
     Raises:
-        ValueError: Shapes, types or lengths do not fit.
+        ValueError: shapes, types or lengths do not fit.
 
     Example:
-        >>> split = Split(np.zeros((3, 8, 8, 3), "uint8"), np.array([0, 1, 1], "int32"), ("a", "b", "c"))
-        >>> len(split), split.take([2, 0]).names
-        (3, ('c', 'a'))
+
+    >>> split = Split(np.zeros((3, 8, 8, 3), "uint8"), np.array([0, 1, 1], "int32"), ("a", "b", "c"))
+    >>> len(split), split.take([2, 0]).names
+    (3, ('c', 'a'))
     """
 
     images: np.ndarray
@@ -28,25 +30,26 @@ class Split:
     names: tuple[str, ...]
 
     def __post_init__(self):
-        """Checks the fields against each other."""
         shape = self.images.shape
         if self.images.dtype != np.uint8 or len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3:
-            raise ValueError(f"expected images uint8 (n, size, size, 3), received {self.images.dtype} {shape}")
+            raise ValueError(
+                f"`images` must be uint8 (n, size, size, 3). Received: images of {self.images.dtype} {shape}"
+            )
         if self.labels.dtype != np.int32 or self.labels.shape != shape[:1]:
-            raise ValueError(f"expected labels int32 ({shape[0]},), received {self.labels.dtype} {self.labels.shape}")
+            raise ValueError(
+                f"`labels` must be int32 ({shape[0]},). Received: labels of {self.labels.dtype} {self.labels.shape}"
+            )
         if len(self.names) != len(self.labels):
-            raise ValueError(f"expected {len(self.labels)} names, one for each image, received {len(self.names)}")
+            raise ValueError(f"`names` must be {len(self.labels)}, one an image. Received: {len(self.names)} names")
 
-    def __len__(self):
-        """Number of images."""
+    def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self):
-        """Shapes, not pixels."""
         return f"Split({len(self)} images of {self.images.shape[1]} x {self.images.shape[2]})"
 
-    def take(self, indices):
-        """Images at `indices`, int (m,), in that order, as a new in-memory `Split`."""
+    def take(self, indices: Sequence[int] | np.ndarray) -> "Split":
+        """Return the images at `indices`, int (m,), in that order, as a new in-memory `Split`."""
         indices = np.asarray(indices, dtype=np.int64)
         return Split(np.asarray(self.images[indices]), self.labels[indices], tuple(self.names[i] for i in indices))
 
@@ -56,12 +59,12 @@ class Dataset:
     """A classification data set, ready for training.
 
     Args:
-        name: For reports.
-        train: `Split` to fit; of a data set that stays on disk, `Files` or `Shards`.
-        validation: Likewise, to measure.
-        class_names: Name of each label, in label order.
-        flip: Whether a horizontally mirrored image keeps its class; False for digits and letters.
-        unreadable: Paths of the files that were left out since they could not be read.
+        name: str, for reports.
+        train: `Split` to fit; of a data set that stays on disk, `Files` or `TfdsSplit`.
+        validation: likewise, to measure.
+        class_names: tuple of str, the name of each label, in label order.
+        flip: bool, whether a horizontally mirrored image keeps its class; `False` for digits and letters.
+        unreadable: tuple of str, the paths of the files that were skipped since they could not be read.
     """
 
     name: str

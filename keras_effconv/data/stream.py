@@ -3,108 +3,107 @@
 import os
 import time
 
+import numpy as np
 from absl import logging
 
 from keras_effconv.data.batches import Epochs
 from keras_effconv.data.images.crop import random_crop
-from keras_effconv.data.images.decode import check_resize, decode
-from keras_effconv.data.images.reading import assert_pixels
+from keras_effconv.data.images.decode import decode
+from keras_effconv.data.images.header import assert_pixels
+from keras_effconv.data.sources.encoded import Files, TfdsSplit
+from keras_effconv.data.sources.file_list import printable
+from keras_effconv.preprocessing import Resize, as_resize
+from keras_effconv.utils.arguments import positive
 from keras_effconv.utils.extras import Deferred
 
 tf = Deferred("tensorflow")
 
 
 class Stream(Epochs):
-    """Encoded images in batches, for `fit`, `evaluate` and `predict`, in the place of `Batches`.
+    """Encoded images in batches, for `fit`, `evaluate` and `predict`: `Batches` of what stays on disk.
 
-    `Epochs` says what is common to all batches. To train, each epoch has an order of its own, and of each image a
-    random part is seen, perhaps mirrored (`random_crop`), a function of `seed`, the epoch and the image's place in it.
-    To evaluate, images come in their own order, and the central square is seen, to the bit as `data.load` reads it.
+    `Epochs` says what all batches have in common. To train, each epoch has an order of its own, and the network sees a
+    random part of each image, perhaps mirrored (`random_crop`): a function of `seed`, the epoch and the image's
+    position in it. To evaluate, images come in their own order, and the network sees the central square, to the bit as
+    `data.load` reads it.
 
     Read it in order: another batch than the next one starts the reading anew, and for TFDS reads all before it.
 
-    An image that cannot be read is left out of its batch, which is smaller then. At the end of the epoch a warning has
-    their number, and each is named once; `unreadable` has all so far. A JPEG of which only a part is decoded may pass
-    although it is damaged elsewhere.
+    An unreadable image is skipped, and its batch is smaller then. At the end of the epoch a warning has the number of
+    skipped images, and each is named once; `unreadable` has all so far. A damaged JPEG may pass if the damage is
+    outside the part that is decoded.
 
     Args:
-        source: `Files` or `Shards`, such as `data.scan("imagenet").train`.
-        batch_size: Images in a batch; the last batch has what is left.
-        size: Height and width of the images, in pixels.
-        training: Whether to shuffle and to see random parts.
-        seed: Of the orders and of the parts.
-        crop: To evaluate: side of the central square, as a share of the shorter side, in (0, 1]; None: all, squeezed.
-        interpolation: "bicubic", "bilinear" or another of `decode`'s.
-        flip: To train: whether a mirrored image keeps its class.
-        strict: Whether an image that cannot be read is an error.
-        workers: Images decoded at a time; None: as many as there are processors. It does not change the result.
+        source: `Files` or `TfdsSplit`, such as `data.scan("imagenet").train`.
+        batch_size: int, images in a batch; the last batch has what is left.
+        resize: `Resize` (or `Preprocessing`), or int, pixels, for a `Resize` with the defaults. Its crop is for
+            evaluation: in training the random part is used instead.
+        training: bool, whether to shuffle and to see random parts. Default `False`.
+        seed: int, of the orders and of the parts. Default 0.
+        flip: bool, in training: whether a mirrored image keeps its class. Default `True`.
+        strict: bool, whether an image that cannot be read is an error. Default `False`.
+        workers: int, images decoded at a time; it does not change the result. Default: the number of processors.
 
     Attributes:
-        unreadable: {name: cause} of the images that could not be read, of all epochs so far.
+        unreadable: `{name: cause}` of the images that could not be read, of all epochs so far.
 
     Raises:
-        ValueError: The source is empty, or an argument is out of range. While reading: no image of a batch can be read,
+        ValueError: the source is empty, or an argument is out of range. While reading: no image of a batch can be read,
             or, with `strict`, one of them cannot; the label of one is hidden.
 
     Example:
+
         dataset = scan(data_dir="photos")
-        train = Stream(dataset.train, 64, size=224, training=True, flip=dataset.flip)
+        train = Stream(dataset.train, 64, 224, training=True, flip=dataset.flip)
         model.fit(train, shuffle=False, callbacks=[train.follow_epochs()])
     """
 
     def __init__(
         self,
-        source,
-        batch_size,
-        size,
-        training=False,
-        seed=0,
-        crop=0.875,
-        interpolation="bicubic",
-        flip=True,
-        strict=False,
-        workers=None,
+        source: Files | TfdsSplit,
+        batch_size: int,
+        resize: Resize | int,
+        training: bool = False,
+        seed: int = 0,
+        flip: bool = True,
+        strict: bool = False,
+        workers: int | None = None,
     ):
-        """See the class."""
-        check_resize(size, crop, interpolation)
-        if workers is not None and workers < 1:
-            raise ValueError(f"expected workers of at least 1, or None, received {workers}")
+        resize = as_resize(resize)
         self.source, self.training, self.strict = source, training, strict
-        self.parallel = workers or os.cpu_count()
-        self.unreadable, self._left_out, self._named = {}, 0, 0
-        self._see = _guarded(source.read, _seen(training, size, crop, interpolation, flip), size)
+        self.parallel = os.cpu_count() if workers is None else positive("workers", workers)
+        self.unreadable, self._skipped, self._reported = {}, 0, 0
+        self._see = _guarded(source.read, _viewer(resize, training, flip), resize.size)
         super().__init__(len(source), batch_size, seed)
 
-    def set_epoch(self, epoch, start=0):
-        """See `Epochs`."""
+    def set_epoch(self, epoch: int, start: int = 0):
         super().set_epoch(epoch, start)
         self._report()
         self._iterator, self._next = None, None
 
-    def batch(self, number):
-        """See `Epochs`."""
+    def batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         if self._iterator is None or number != self._next:
             self._iterator, self._next = self._open(number), number
         images, labels, names, seen = next(self._iterator)
         self._next += 1
         if not seen.all():
-            self._leave_out(names[~seen], number)
+            self._skip(names[~seen], number)
             images, labels = images[seen], labels[seen]
         if labels.min(initial=0) < 0:
-            raise ValueError(f"expected images with labels, received hidden ones, such as {os.fsdecode(names[0])}")
+            raise ValueError(f"All images must have labels. Received: a hidden one, such as {os.fsdecode(names[0])}")
         if number == self.total - 1:
             self._report()
         return images, labels
 
     def _open(self, number):
-        """An iterator over the batches of this epoch from `number` on."""
+        """Return an iterator over the batches of this epoch from `number` on."""
         first = number * self.batch_size
         key = tf.constant((self.seed, self.epoch), tf.int64)
         order = (self.seed, self.epoch) if self.training else None
 
-        def see(place, example):
+        def see(position, example):
             name, label, reference = example
-            image, seen = self._see(reference, tf.random.fold_in(key, place))
+            image, seen = self._see(reference, tf.random.fold_in(key, position))
             return image, label, name, seen
 
         images = self.source.examples(order, first).enumerate(first)
@@ -115,42 +114,49 @@ class Stream(Epochs):
         options.autotune.enabled = False  # its thread can sleep for a minute when the iterator is given up
         return batches.prefetch(2).with_options(options).as_numpy_iterator()
 
-    def _leave_out(self, names, number):
-        """Notes what could not be read; an error if nothing is left of a batch."""
+    def _skip(self, names, number):
+        """Note what could not be read, and raise an error if nothing is left of a batch."""
         names = [os.fsdecode(name) for name in names]
         self.unreadable |= {name: self.source.cause(name) for name in names if name not in self.unreadable}
-        self._left_out += len(names)
+        self._skipped += len(names)
         some = "; ".join(f"{name}: {self.unreadable[name]}" for name in names[:3])
         if self.strict:
-            raise ValueError(f"expected readable images (strict=True), received {some}")
+            raise ValueError(f"With `strict=True` all must be readable. Received: {some}")
         if len(names) == min(self.batch_size, len(self.source) - number * self.batch_size):
-            raise ValueError(f"expected a readable image in batch {number}, received none: {some}")
+            raise ValueError(f"Batch {number} must have a readable image. Received: none: {some}")
 
     def _report(self):
-        """Warnings for what this epoch has left out, and for what was not named before."""
-        if not self._left_out:
+        """Warn of what this epoch has skipped, and of what was not named before."""
+        if not self._skipped:
             return
-        logging.warning("left out %d images that could not be read, in this epoch", self._left_out)
-        for name, cause in list(self.unreadable.items())[self._named :]:
-            logging.warning("left out %s: %s", name.encode("utf-8", "backslashreplace").decode("utf-8"), cause)
-        self._left_out, self._named = 0, len(self.unreadable)
+        logging.warning("skipped %d images that could not be read, in this epoch", self._skipped)
+        for name, cause in list(self.unreadable.items())[self._reported :]:
+            logging.warning("skipped %s: %s", printable(name), cause)
+        self._skipped, self._reported = 0, len(self.unreadable)
 
 
-def throughput(source, size=224, batch_size=64, training=True, seconds=10.0, workers=None):
-    """Measures how many images a second `Stream` reads, decodes and crops, with no network behind it.
+def throughput(
+    source: Files | TfdsSplit,
+    resize: Resize | int = 224,
+    batch_size: int = 64,
+    training: bool = True,
+    seconds: float = 10.0,
+    workers: int | None = None,
+) -> float:
+    """Measure how many images a second `Stream` reads, decodes and crops, with no network behind it.
 
     Args:
-        source: See `Stream`; read again from the beginning where it is short.
-        size: See `Stream`.
-        batch_size: See `Stream`.
-        training: See `Stream`.
-        seconds: To measure for, after a batch that is not counted.
-        workers: See `Stream`.
+        source: as in `Stream`; read again from the beginning if it is short.
+        resize: as in `Stream`. Default 224.
+        batch_size: int, as in `Stream`. Default 64.
+        training: bool, as in `Stream`. Default `True`.
+        seconds: float, the time to measure for, after a batch that is not counted. Default 10.
+        workers: int, as in `Stream`.
 
     Returns:
         float, images per second.
     """
-    stream = Stream(source, batch_size, size, training, workers=workers)
+    stream = Stream(source, batch_size, resize, training, workers=workers)
     stream[0]
     read, index, begun = 0, 0, time.perf_counter()
     while time.perf_counter() - begun < seconds:
@@ -161,11 +167,11 @@ def throughput(source, size=224, batch_size=64, training=True, seconds=10.0, wor
     return read / (time.perf_counter() - begun)
 
 
-def _seen(training, size, crop, interpolation, flip):
+def _viewer(resize, training, flip):
     """A function from the bytes of an image and a seed (2,) to uint8 (size, size, 3)."""
     if training:
-        return lambda data, seed: random_crop(data, size, seed, interpolation, flip)
-    return lambda data, seed: decode(data, size, crop, interpolation)
+        return lambda data, seed: random_crop(data, resize, seed, flip)
+    return lambda data, seed: decode(data, resize)
 
 
 def _guarded(read, see, size):

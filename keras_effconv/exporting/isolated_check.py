@@ -67,10 +67,10 @@ def verify(classifier, folder, timeout=600):
 def _difference(classifier, images, files, outputs):
     from keras_effconv.data.images.decode_batch import decode_each
 
-    how, last = classifier.preprocessing, len(files) - 1
+    last = len(files) - 1
     if outputs["errors"].astype(bool).tolist() != [False] * last + [True]:
         lengths = outputs["errors"].tolist()
         raise ValueError(f"`model` must give an error for the last file only. Received: errors of lengths {lengths}")
-    decoded = decode_each(files[:-1], how.size, how.crop, how.interpolation)[0].numpy().astype("float32")
+    decoded = decode_each(files[:-1], classifier.preprocessing)[0].numpy().astype("float32")
     expected = dict(zip(("files", "features"), classifier.predict(decoded)), images=classifier.predict(images)[0])
     return max(largest(rows, outputs[name][:last]) for name, rows in expected.items())

@@ -56,16 +56,14 @@ def signatures(classifier, table, settings):
     }
 
 
-def _of_files(compute, preprocessing, max_pixels):
+def _of_files(compute, resize, max_pixels):
     """Let `compute` read image files: rows without an image have zeros, empty strings and an error."""
     import tensorflow as tf
 
     from keras_effconv.data.images.decode_batch import decode_each
 
-    size, crop, interpolation = preprocessing.size, preprocessing.crop, preprocessing.interpolation
-
     def computed(image_bytes):
-        images, error = decode_each(image_bytes, size, crop, interpolation, max_pixels=max_pixels)
+        images, error = decode_each(image_bytes, resize, max_pixels)
         good, outputs = tf.equal(error, ""), compute(tf.cast(images, tf.float32))
         kept = {name: tf.where(good[:, None], rows, tf.zeros_like(rows)) for name, rows in outputs.items()}
         return {**kept, "error": error}

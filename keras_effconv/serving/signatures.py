@@ -91,7 +91,7 @@ def _around(exported, top, max_pixels):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def decode(files):
-        return decode_each(files, how.size, how.crop, how.interpolation, max_pixels=max_pixels)
+        return decode_each(files, how, max_pixels)
 
     def float_images(images):
         probabilities = exported(images)

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_effconv.data import Batches, Split, Stream
 from keras_effconv.data.batches import Epochs
+from keras_effconv.preprocessing import Resize, as_resize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,18 +16,14 @@ class Streamed:
     """A split that stays on disk, and how its images are seen: what `Stream` needs to know.
 
     Args:
-        source: `Files` or `Shards`, such as `data.scan("imagenet").train`.
-        size: int, pixels.
-        crop: float, the central square that is evaluated, as a share of the shorter side; `None` for the whole image.
-        interpolation: str, of `data.decode`.
+        source: `Files` or `TfdsSplit`, such as `data.scan("imagenet").train`.
+        resize: `Resize`; its crop is for evaluation.
         flip: bool; whether a mirror image is of the same class.
         strict: bool; whether an image that cannot be read is an error.
     """
 
     source: object
-    size: int
-    crop: float | None
-    interpolation: str
+    resize: Resize
     flip: bool
     strict: bool = False
 
@@ -42,30 +39,31 @@ class Streamed:
         """
         labels = getattr(self.source, "labels", None)
         if labels is None:
-            raise ValueError("expected labels that are known before reading, as of a folder or a CSV file")
+            raise ValueError(
+                "Labels must be known before reading, as of a folder or a CSV file. "
+                f"Received: {type(self.source).__name__}"
+            )
         return labels
 
 
-def streamed(listed, preprocessing, strict=False):
-    """The `Dataset` of `data.scan` whose splits are read while training, as a network wants its images.
+def streamed(listed, resize, strict=False):
+    """Return the `Dataset` of `data.scan` whose splits are read while training, as a network wants its images.
 
     Args:
-        listed: `Dataset` of `Files` or `Shards`.
-        preprocessing: `Preprocessing`, of which size, crop and interpolation are used.
+        listed: `Dataset` of `Files` or `TfdsSplit`.
+        resize: `Resize`, such as the `Preprocessing` of the network, or int, pixels.
         strict: bool; whether an image that cannot be read is an error. Default `False`.
 
     Returns:
         `Dataset` of `Streamed`.
     """
-    view = {name: getattr(preprocessing, name) for name in ("size", "crop", "interpolation")}
-    parts = ("train", "validation")
-    return dataclasses.replace(
-        listed, **{part: Streamed(getattr(listed, part), **view, flip=listed.flip, strict=strict) for part in parts}
-    )
+    resize = as_resize(resize)
+    train, validation = (Streamed(part, resize, listed.flip, strict) for part in (listed.train, listed.validation))
+    return dataclasses.replace(listed, train=train, validation=validation)
 
 
 def feed(split, recipe, shuffle=False, shard=(0, 1)):
-    """The batches of a split as a recipe wants them.
+    """Return the batches of a split as a recipe wants them.
 
     Args:
         split: `Split` or `Streamed`.
@@ -82,8 +80,8 @@ def feed(split, recipe, shuffle=False, shard=(0, 1)):
 
 @functools.singledispatch
 def batches_of(split, batch_size, shuffle=False, seed=0):
-    """The batches of a split, whatever kind it is of."""
-    raise TypeError(f"expected a Split or a Streamed, received {type(split).__name__}")
+    """Return the batches of a `Split` or a `Streamed`."""
+    raise TypeError(f"`split` must be a Split or a Streamed. Received: split of type {type(split).__name__}")
 
 
 @batches_of.register
@@ -93,16 +91,15 @@ def _(split: Split, batch_size, shuffle=False, seed=0):
 
 @batches_of.register
 def _(split: Streamed, batch_size, shuffle=False, seed=0):
-    seen = {"crop": split.crop, "interpolation": split.interpolation, "flip": split.flip, "strict": split.strict}
-    return Stream(split.source, batch_size, split.size, training=shuffle, seed=seed, **seen)
+    return Stream(split.source, batch_size, split.resize, shuffle, seed, flip=split.flip, strict=split.strict)
 
 
 def for_fit(batches):
-    """What `fit` reads the batches through, as they are now (`Epochs.set_epoch`).
+    """Return what `fit` reads the batches through, as they are now (`Epochs.set_epoch`).
 
-    On TensorFlow, Keras makes a `tf.data.Dataset` of them, and at the end of an epoch that one may wait for its thread
-    of automatic tuning, which was woken before the sign to stop that it looks for is set (TensorFlow 2.21) and sleeps
-    on, for up to a minute in which nothing is computed. So here it is made without that thread.
+    On TensorFlow, Keras makes a `tf.data.Dataset` of them. At the end of an epoch that data set may wait for its thread
+    of automatic tuning: if the thread was woken before its sign to stop is set (TensorFlow 2.21), it sleeps for up to a
+    minute more, in which nothing is computed. The data set of this function has no such thread.
 
     Args:
         batches: `Epochs`.

@@ -1,13 +1,17 @@
 """Data sets from NumPy archives."""
 
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from paths import SHARED, needs
+from paths import ROOT, SHARED, needs
 from PIL import Image
+from sample_images import warnings_of
 
-from keras_effconv.data import from_archives, load
+from keras_effconv.data import Resize, from_archives, load
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, decode_image
 
 
@@ -35,14 +39,14 @@ def folder(tmp_path):
 
 
 def test_images_labels_and_names(folder):
-    dataset = from_archives(folder, size=32)
+    dataset = from_archives(folder, resize=32)
     assert dataset.class_names == ("dark", "light") and not dataset.unreadable
     assert dataset.train.labels.tolist() == [0, 1, 0, 0, 1, 0]
     assert dataset.train.images[:, 0, 0, 0].tolist() == [10, 200, 20] * 2
     assert dataset.validation.images[1].std((0, 1)).max() == 0
     assert dataset.validation.names == ("test.npz:0", "test.npz:1")
-    assert len(from_archives(folder, size=8, limit=1).train) == 2
-    assert len(load(data_dir=folder, size=8).train) == 6
+    assert len(from_archives(folder, resize=8, limit=1).train) == 2
+    assert len(load(data_dir=folder, resize=8).train) == 6
 
 
 def test_pixels_are_taken_as_they_are_and_resized_as_files_are(tmp_path):
@@ -56,32 +60,63 @@ def test_pixels_are_taken_as_they_are_and_resized_as_files_are(tmp_path):
     for name in ("train.npz", "test.npz"):
         np.savez(tmp_path / "pixels" / name, images=images, labels=np.array([1, 0, 1], np.uint8))
         write(tmp_path / "files" / name, [buffer.getvalue() for buffer in files], [1, 0, 1], {})
-    for view in ({"size": 16}, {"size": 8}, {"size": 16, "crop": 0.5}, {"size": 16, "crop": 1.0}):
-        loaded = [load(data_dir=tmp_path / kind, **{"crop": None, **view}) for kind in ("pixels", "files")]
+    for view in (Resize(16, None), Resize(8, None), Resize(16, 0.5), Resize(16, 1.0)):
+        loaded = [load(data_dir=tmp_path / kind, resize=view) for kind in ("pixels", "files")]
         np.testing.assert_array_equal(loaded[0].train.images, loaded[1].train.images)
         assert loaded[0].train.labels.tolist() == [1, 0, 1] and loaded[0].class_names == ("0", "1")
-    np.testing.assert_array_equal(load(data_dir=tmp_path / "pixels", size=16, crop=None).validation.images, images)
+    np.testing.assert_array_equal(
+        load(data_dir=tmp_path / "pixels", resize=Resize(16, crop=None)).validation.images, images
+    )
 
 
-def test_an_image_that_cannot_be_read_is_left_out_and_named(folder):
+def test_an_image_that_cannot_be_read_is_left_out_and_named(folder, caplog):
     write(folder / "train-2.npz", [encoded(9), b"no image", encoded(9)[:40]], [1, 1, 1], NAMES)
-    dataset = from_archives(folder, size=8)
+    dataset = from_archives(folder, resize=8)
     assert dataset.unreadable == ("train-2.npz:1", "train-2.npz:2")
     with pytest.raises(UnreadableImageError, match=r"^Unknown image file format"):
         decode_image(b"no image", compiled_decoder(8))
     assert len(dataset.train) == 7
+    assert warnings_of(caplog)[1].startswith("skipped train-2.npz:2: ")
+    with pytest.raises(
+        ValueError, match=r"`strict=True` all must be readable. Received: 2 unreadable: train-2.npz:1: "
+    ):
+        load(data_dir=folder, resize=8, strict=True)
+
+
+def test_an_int_is_the_size_of_the_whole_image(folder):
+    whole = from_archives(folder, Resize(8, crop=None))
+    np.testing.assert_array_equal(from_archives(folder, 8).train.images, whole.train.images)
+
+
+def test_pixels_may_be_mapped_from_a_file(folder, tmp_path):
+    memory = load(data_dir=folder, resize=8)
+    mapped = load(data_dir=folder, resize=8, memory_limit=1, cache_dir=tmp_path / "cache")
+    assert isinstance(mapped.train.images, np.memmap) and len([*(tmp_path / "cache").glob("*.npy")]) == 2
+    np.testing.assert_array_equal(mapped.train.images, memory.train.images)
+
+
+def test_pixels_of_the_size_need_no_tensorflow(tmp_path):
+    for name in ("train.npz", "test.npz"):
+        np.savez(tmp_path / name, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([0, 1]))
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; from keras_effconv.data import Batches, Resize, load; "
+        f"split = load(data_dir={str(tmp_path)!r}, resize=Resize(8, crop=None)).train; print(len(Batches(split, 2)))"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
         ({"offsets": np.array([0, 10**9, 2])}, "offsets"),
-        ({"labels": np.array([7])}, "labels of 0 to 1"),
-        ({"labels": np.array([0, 1])}, "cut jpeg into 2"),
+        ({"labels": np.array([7])}, "`labels` must be 0 to 1. Received: 7 to 7"),
+        ({"labels": np.array([0, 1])}, "`offsets` must cut jpeg into 2"),
         ({"labels": np.array([{"a": 1}], object)}, "jpeg, offsets and labels"),
-        ({"images": np.zeros((1, 8, 8, 3))}, r"images uint8 \(1, height, width, 3\)"),
-        ({"images": np.zeros((2, 8, 8, 3), np.uint8)}, r"images uint8 \(1,"),
-        ({"images": np.zeros((1, 8, 8), np.uint8)}, r"images uint8 \(1,"),
+        ({"images": np.zeros((1, 8, 8, 3))}, r"`images` must be uint8 \(1, height, width, 3\)"),
+        ({"images": np.zeros((2, 8, 8, 3), np.uint8)}, r"`images` must be uint8 \(1,"),
+        ({"images": np.zeros((1, 8, 8), np.uint8)}, r"`images` must be uint8 \(1,"),
         ({"class_names": np.array(["other", "names"])}, "same class_names"),
     ],
     ids=str,
@@ -89,20 +124,20 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(folder):
 def test_a_wrong_archive_is_one_error(folder, entries, message):
     write(folder / "train-9.npz", [encoded(1)], [0], {**NAMES, **entries})
     with pytest.raises(ValueError, match=message):
-        from_archives(folder, size=8)
+        from_archives(folder, resize=8)
 
 
 def test_a_damaged_archive_and_an_empty_folder(folder, tmp_path):
     (folder / "test.npz").write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(ValueError, match=r"test\.npz"):
-        from_archives(folder, size=8)
+        from_archives(folder, resize=8)
     (folder / "test.npz").unlink()
     with pytest.raises(FileNotFoundError, match="test"):
-        from_archives(folder, size=8)
+        from_archives(folder, resize=8)
 
 
 @needs("data", "cifar10")
 def test_cifar10():
-    dataset = from_archives(SHARED / "data/cifar10", size=32, limit=20)
+    dataset = from_archives(SHARED / "data/cifar10", resize=32, limit=20)
     assert len(dataset.train) == len(dataset.validation) == 200
     assert dataset.class_names[3] == "cat" and dataset.train.images.std() > 40

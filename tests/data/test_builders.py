@@ -8,10 +8,10 @@ import pytest
 import tensorflow_datasets as tfds
 from author_archives import pack, write_aircraft, write_birds, write_cars
 from etils import epath
-from test_data import warnings_of
+from sample_images import warnings_of
 
 from keras_effconv.data import from_tfds, prepare
-from keras_effconv.data.builders import sources
+from keras_effconv.data.builders import common
 from keras_effconv.data.builders.birdsnap import Birdsnap
 from keras_effconv.data.builders.fgvc_aircraft import FgvcAircraft
 from keras_effconv.data.builders.stanford_cars import StanfordCars
@@ -83,13 +83,13 @@ def test_prepared_by_hand_and_loaded(tmp_path, caplog):
     (tmp_path / "manual").mkdir()
     write_birds(tmp_path / "manual")
     prepare("birdsnap", data_dir=str(tmp_path), manual_dir=str(tmp_path / "manual"))
-    dataset = from_tfds("birdsnap", size=8, data_dir=str(tmp_path))
+    dataset = from_tfds("birdsnap", resize=8, data_dir=str(tmp_path))
     assert dataset.class_names[:2] == ("Bird 1's", "Bird 2's") and len(dataset.class_names) == 500
     assert (sorted(dataset.train.labels), dataset.validation.labels.tolist()) == ([1, 499, 499], [1])
     assert abs(int(dataset.validation.images[0, 0, 0, 0]) - 12) < 4
     lines = warnings_of(caplog)
     assert "birdsnap: 1 of 2 test images are missing" in lines
-    assert any(line.startswith("birdsnap: left out Bird_2s/15.jpg: Unknown image file format") for line in lines)
+    assert any(line.startswith("birdsnap: skipped Bird_2s/15.jpg: Unknown image file format") for line in lines)
 
 
 # --- hostile files ----------------------------------------------------------------------------------------------------
@@ -103,17 +103,20 @@ def test_wrong_number_of_classes_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["../1.jpg", "/etc/passwd", "a/b.jpg", "1.png", "", "1.jpg\n"])
 def test_image_names_lead_nowhere_else(name):
-    with pytest.raises(ValueError, match=r"list.txt: expected the name of a .jpg file, received "):
-        sources.image_name(name, "list.txt")
+    with pytest.raises(ValueError, match=r"list.txt: an image must be named as a .jpg file. Received: "):
+        common.image_name(name, "list.txt")
 
 
 def test_large_archives_are_refused(tmp_path):
     path = epath.Path(tmp_path / "some.tgz")
     pack(path, {"a": bytes(1000), "b": bytes(1000)})
-    sources.check_archive(path, most_bytes=2000, most_files=2)
+    common.check_archive(path, most_bytes=2000, most_files=2)
     for limits in ({"most_bytes": 1999}, {"most_files": 1}):
-        with pytest.raises(ValueError, match=r"expected at most .* received more"):
-            sources.check_archive(path, **limits)
+        with pytest.raises(
+            ValueError,
+            match=r"`path` must be a tar archive to unpack. Received: path=.*: more than .* bytes or .* files",
+        ):
+            common.check_archive(path, **limits)
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(ValueError, match="no archive to unpack"):
-        sources.check_archive(path)
+    with pytest.raises(ValueError, match=r"`path` must be a tar archive to unpack. Received: "):
+        common.check_archive(path)

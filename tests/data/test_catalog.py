@@ -5,55 +5,55 @@ import tensorflow_datasets as tfds
 from author_archives import write_birds
 from commands import statuses
 from PIL import Image
-from test_data import write_metadata
+from sample_images import write_metadata
 
 from keras_effconv.data import from_tfds, load, prepare
 from keras_effconv.data.sources import catalog
 from keras_effconv.data.sources.tfds import builder_of, keys_of
 
 
-@pytest.mark.parametrize("record", catalog.RECORDS, ids=lambda record: record.name)
-def test_record_is_what_tfds_says(record, tmp_path):
+@pytest.mark.parametrize("entry", catalog.ENTRIES, ids=lambda entry: entry.name)
+def test_entry_is_what_tfds_says(entry, tmp_path):
     """Sizes of splits are known to TFDS after preparation only: `keras-effconv data prepare` compares them."""
-    for name in (record.name, *record.aliases):
+    for name in (entry.name, *entry.aliases):
         builder = builder_of(name, str(tmp_path))
-        assert builder.name == record.tfds
+        assert builder.name == entry.tfds
     label = builder.info.features[keys_of(builder)[1]]
-    assert label.num_classes == record.classes
-    assert bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS) == bool(record.manual)
-    assert all(name.rstrip("/").removesuffix(".tgz") in builder.MANUAL_DOWNLOAD_INSTRUCTIONS for name in record.manual)
-    assert record.train_size > record.classes and record.published in ((), tuple(sorted(record.published)))
-    assert (record.module or "").endswith(record.tfds if record.module else "")
+    assert label.num_classes == entry.classes
+    assert bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS) == bool(entry.manual)
+    assert all(name.rstrip("/").removesuffix(".tgz") in builder.MANUAL_DOWNLOAD_INSTRUCTIONS for name in entry.manual)
+    assert entry.train_size > entry.classes and entry.published in ((), tuple(sorted(entry.published)))
+    assert (entry.module or "").endswith(entry.tfds if entry.module else "")
 
 
 def test_table():
     text = str(catalog.list_sets())
     assert text.splitlines()[0].split() == ["name", "title", "classes", "train", "test", "by", "hand", "terms"]
     assert "flowers102     Flowers-102         102      2,040      6,149" in text
-    assert len({record.name for record in catalog.RECORDS}) == 10 == len(text.splitlines()) - 1
+    assert len({entry.name for entry in catalog.ENTRIES}) == 10 == len(text.splitlines()) - 1
     assert catalog.find("cifar10:3.0.2").name == "cifar10" and catalog.find("mnist") is None
 
 
 @pytest.mark.parametrize(
-    "record", [r for r in catalog.RECORDS if r.name in ("food101", "aircraft")], ids=lambda r: r.name
+    "entry", [r for r in catalog.ENTRIES if r.name in ("food101", "aircraft")], ids=lambda r: r.name
 )
-def test_loads_the_splits_of_the_record(record, tmp_path):
-    builder_of(record.name)
-    write_metadata(tfds, tmp_path, record.tfds, ["train", "test", "validation"])
+def test_loads_the_splits_of_the_entry(entry, tmp_path):
+    builder_of(entry.name)
+    write_metadata(tfds, tmp_path, entry.tfds, ["train", "test", "validation"])
     with tfds.testing.mock_data(num_examples=3, data_dir=str(tmp_path)):
-        dataset = load(record.name, size=4)
-    assert len(dataset.class_names) == record.classes and dataset.flip == record.flip
-    assert dataset.train.names[0] == f"{record.tfds}/{record.train}/0"
-    assert dataset.validation.names[0] == f"{record.tfds}/{record.validation}/0"
+        dataset = load(entry.name, resize=4)
+    assert len(dataset.class_names) == entry.classes and dataset.flip == entry.flip
+    assert dataset.train.names[0] == f"{entry.tfds}/{entry.train}/0"
+    assert dataset.validation.names[0] == f"{entry.tfds}/{entry.validation}/0"
 
 
 def test_unknown_name_is_told_of_ours(tmp_path):
-    with pytest.raises(ValueError, match="received 'aircrafts'; did you mean aircraft"):
-        from_tfds("aircrafts", size=8, data_dir=str(tmp_path))
+    with pytest.raises(ValueError, match="Received: name='aircrafts'; did you mean aircraft"):
+        from_tfds("aircrafts", resize=8, data_dir=str(tmp_path))
 
 
 def test_what_is_missing_is_named(tmp_path):
-    with pytest.raises(RuntimeError, match=r"'birdsnap' to be prepared .*\(wanted in the manual.*: species.txt, te"):
+    with pytest.raises(RuntimeError, match=r"'birdsnap' must be prepared .*\(wanted in the manual.*: species.txt, te"):
         prepare("birdsnap", data_dir=str(tmp_path))
 
 
@@ -78,7 +78,7 @@ def test_command(tmp_path, monkeypatch):
         ("prepare", "birdsnap"): (2, "species.txt, test_images.txt, images/"),
         ("prepare", "birdsnap", f"--manual_dir={tmp_path / 'birds'}"): (1, ""),  # fewer than published
         ("prepare", "cifar"): (2, "did you mean cifar10"),
-        ("throughput",): (2, "expected data_dir, or the name of a TensorFlow data set"),
+        ("throughput",): (2, "`dataset` must be the name of a TensorFlow data set"),
     }
     for (status, message), (found, last) in zip(calls.values(), statuses("data", calls), strict=True):
         assert found == status, last

@@ -41,77 +41,77 @@ def warnings_of(caplog):
 
 def test_rows_labels_and_splits(folder, caplog):
     rows = [row("d", "zebra", "Train"), row("b", "ape", "training"), row("a", "ape", "test"), row("c", "zebra", "val")]
-    dataset = load(data_dir=write(folder, rows), size=4)
+    dataset = load(data_dir=write(folder, rows), resize=4)
     assert dataset.class_names == ("ape", "zebra") and dataset.name == "table" and dataset.flip
     assert (shades(dataset.train), dataset.train.labels.tolist()) == ([180, 60], [1, 0])
-    assert shades(dataset.validation) == [120]  # "val" comes before "test", which is named as left out
-    assert warnings_of(caplog) == [f"{folder / 'table.csv'}: 1 rows of split test left out: val validates"]
-    assert not dataset.unreadable and load(data_dir=folder / "table.csv", size=4, strict=True)
+    assert shades(dataset.validation) == [120]  # "val" comes before "test", which is named as skipped
+    assert warnings_of(caplog) == [f"{folder / 'table.csv'}: 1 rows of split test skipped: val validates"]
+    assert not dataset.unreadable and load(data_dir=folder / "table.csv", resize=4, strict=True)
     assert dataset.train.names[0] == str(folder / "images, all" / "d.png")
 
 
 def test_without_split_each_class_is_divided(folder):
     rows = [("ignored", "x", f"images, all/{name}.png") for name in "ab"]
     rows += [("ignored", "y", f"images, all/{name}.png") for name in "cd"]
-    dataset = from_csv(write(folder, rows, ("other", " label", "path ")), size=4, seed=3)
+    dataset = from_csv(write(folder, rows, ("other", " label", "path ")), resize=4, seed=3)
     assert sorted(dataset.train.labels) == sorted(dataset.validation.labels) == [0, 1]
     assert sorted(shades(dataset.train) + shades(dataset.validation)) == sorted(SHADES.values())
-    assert len(from_csv(folder / "table.csv", size=4, limit=1).train) == 2
+    assert len(from_csv(folder / "table.csv", resize=4, limit=1).train) == 2
 
 
 def test_bad_rows_are_named_once_each(folder, caplog):
     bad = [
-        (("", "x", "train"), "received no path"),
-        (row("a", " ", ""), "received no label nor split"),
-        (row("a", "x", "holdout"), "expected a split of train, .*, received 'holdout'"),
-        ((*row("a", "x", "train"), "extra"), "received 1 more"),
+        (("", "x", "train"), "no value for path"),
+        (row("a", " ", ""), "no value for label nor split"),
+        (row("a", "x", "holdout"), "`split` must be one of train, .* Received: split='holdout'"),
+        ((*row("a", "x", "train"), "extra"), "1 more values than columns"),
         (("a\0.png", "x", "train"), "zero byte"),
-        (row("b", "x"), "received no split"),
-        (row("c", "x", "train"), r"expected each path once, received it in table.csv:2 before"),
+        (row("b", "x"), "no value for split"),
+        (row("c", "x", "train"), r"the same path as in table.csv:2"),
     ]
     good = [row("c", "x", "train"), row("d", "y", "train"), row("a", "y", "test"), row("missing", "y", "train")]
     path = write(folder, [good[0], *(cells for cells, _ in bad), *good[1:]])
-    dataset = from_csv(path, size=4)
+    dataset = from_csv(path, resize=4)
     missing = str(folder / "images, all" / "missing.png")
     lines = warnings_of(caplog)
     assert dataset.unreadable == (*(f"table.csv:{i + 3}" for i in range(len(bad))), missing)
-    assert len(lines) == len(bad) + 1 and lines[-1] == f"left out {missing}: No such file or directory"
+    assert len(lines) == len(bad) + 1 and lines[-1] == f"skipped {missing}: No such file or directory"
     for i, (line, (_, cause)) in enumerate(zip(lines, bad)):
-        assert line.startswith(f"left out table.csv:{i + 3}: ") and re.search(cause, line), (line, cause)
-    with pytest.raises(ValueError, match=r"strict=True\), received 8 unreadable: table.csv:3: "):
-        load(data_dir=path, size=4, strict=True)
+        assert line.startswith(f"skipped table.csv:{i + 3}: ") and re.search(cause, line), (line, cause)
+    with pytest.raises(ValueError, match=r"`strict=True` all must be readable. Received: 8 unreadable: table.csv:3: "):
+        load(data_dir=path, resize=4, strict=True)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "found no path nor label"),
-        (b"path,kind\na.png,x\n", "found no label"),
+        (b"", "no path nor label among the columns"),
+        (b"path,kind\na.png,x\n", "no label among the columns"),
         (b"path,label\n\xff\xfe,x\n", "utf-8"),
-        (b'path,label\n"a.png"b,x\n', "table.csv: .*expected after"),
+        (b'path,label\n"a.png"b,x\n', "table.csv': .*expected after"),
         (b"path,label\n" + b"x" * 200_000 + b",a\n", "field larger than field limit"),
-        (b"path,label\n", r"expected at least 2 classes with readable images in '.*table.csv', received 0 of 0"),
+        (b"path,label\n", r"at least 2 classes with readable images. Received: 0 of 0 classes in '.*table.csv'"),
     ],
 )
 def test_no_such_table(folder, content, message):
     (folder / "table.csv").write_bytes(content)
     with pytest.raises(ValueError, match=message) as raised:
-        from_csv(folder / "table.csv", size=4)
+        from_csv(folder / "table.csv", resize=4)
     assert "\n" not in str(raised.value)
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="expected a CSV file of path and label, found none at"):
-        load(data_dir=tmp_path / "none.csv", size=4)
+    with pytest.raises(FileNotFoundError, match=r"`path` must be a CSV file of path and label. Received: "):
+        load(data_dir=tmp_path / "none.csv", resize=4)
 
 
 @needs("data", "flowers")
 def test_real_images_are_those_of_the_folder(tmp_path):
     root = SHARED / "data" / "flowers"
-    expected = from_directory(root, size=16, limit=3)
+    expected = from_directory(root, resize=16, limit=3)
     rows = [(name, name.split("/")[-2], "train") for name in expected.train.names]
     rows += [(name, name.split("/")[-2], "test") for name in expected.validation.names]
-    found = from_csv(write(tmp_path, rows), size=16)
+    found = from_csv(write(tmp_path, rows), resize=16)
     assert found.class_names == expected.class_names
     np.testing.assert_array_equal(found.train.images, expected.train.images)
     np.testing.assert_array_equal(found.validation.labels, expected.validation.labels)

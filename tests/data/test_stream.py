@@ -1,6 +1,5 @@
 """keras_effconv.data.Stream: a function of seed and epoch, resumable, and the same pixels as in memory."""
 
-import io
 import os
 
 import keras
@@ -10,11 +9,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from paths import SHARED, needs
 from PIL import Image
-from test_data import READABLE, Seen, encoded, gradient, png, warnings_of
+from sample_images import Seen, encoded, gradient, png, warnings_of
 
 from keras_effconv import data
 from keras_effconv.data import Batches, Stream, scan
-from keras_effconv.data.images.crop import random_crop, random_window
 from keras_effconv.data.sources import encoded as on_disk
 from keras_effconv.training.input_pipeline import ProcessShare, for_fit
 
@@ -41,54 +39,12 @@ def pixels(stream):
     return [images for images, _ in stream]
 
 
-# --- the random part --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(300, 500, 3), (97, 40, 3)])
-def test_window_has_the_area_and_ratio_of_inception(shape):
-    windows = tf.map_fn(lambda i: random_window(shape, (i, 7)), tf.range(400)).numpy()
-    top, left, height, width = windows.T
-    area, ratio = height * width / (shape[0] * shape[1]), width / height
-    assert (top >= 0).all() and (left >= 0).all() and (top + height <= shape[0]).all()
-    assert (left + width <= shape[1]).all()
-    assert 0.079 < area.min() < 0.12 and area.max() > 0.4
-    slack = 1 / height.min()
-    assert 3 / 4 - slack < ratio.min() < 0.8 and 1.25 < ratio.max() < 4 / 3 + slack
-    assert len(np.unique(windows, axis=0)) > 380
-
-
-@pytest.mark.parametrize("shape, square", [((9, 900, 3), (0, 445, 9, 9)), ((1, 1, 3), (0, 0, 1, 1))])
-def test_window_is_the_central_square_where_none_is_found(shape, square):
-    assert tuple(random_window(shape, (0, 0)).numpy()) == square
-
-
-@pytest.mark.parametrize("kind", READABLE)
-def test_crop_is_the_window_of_the_image(kind):
-    content, tolerance = READABLE[kind]
-    whole = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
-    seed = tf.random.split((3, 1), 2)[0]
-    top, left, height, width = random_window(whole.shape, seed).numpy()
-    part = np.uint8(whole[top:][:height, left:][:, :width])
-    expected = data.decode(encoded(Image.fromarray(part), "PNG"), 8, None).numpy().astype(int)
-    found = random_crop(content, 8, (3, 1), flip=False).numpy()
-    assert np.abs(found - expected).max() <= tolerance + 1
-
-
-def test_half_of_the_crops_are_mirrored():
-    content, mirrored = READABLE["png"][0], 0
-    for i in range(12):
-        plain, found = (random_crop(content, 4, (i, 1), flip=flip).numpy() for flip in (False, True))
-        mirrored += (found != plain).any()
-        np.testing.assert_array_equal(found[:, ::-1] if (found != plain).any() else found, plain)
-    assert 2 < mirrored < 10
-
-
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
 def test_training_is_a_function_of_seed_and_epoch(folder):
     files = scan(data_dir=folder).train
-    options = {"batch_size": 4, "size": 8, "training": True, "seed": 3}
+    options = {"batch_size": 4, "resize": 8, "training": True, "seed": 3}
     streams = [Stream(files, **options, workers=workers) for workers in (1, 5)]
     orders = []
     for number in range(2):
@@ -109,7 +65,7 @@ def test_training_is_a_function_of_seed_and_epoch(folder):
 
 
 def test_the_same_order_as_in_memory(folder):
-    dataset = data.load(data_dir=folder, size=8)
+    dataset = data.load(data_dir=folder, resize=8)
     batches, stream = Batches(dataset.train, 4, True, seed=5), Stream(scan(data_dir=folder).train, 4, 8, True, seed=5)
     for number in (0, 3):
         batches.set_epoch(number)
@@ -129,15 +85,15 @@ def test_goes_on_in_the_middle_of_an_epoch(folder):
         np.testing.assert_array_equal(images, again)
     np.testing.assert_array_equal(resumed[0][0], whole[3])  # out of order: read anew
     np.testing.assert_array_equal(resumed[1][0], whole[4])
-    with pytest.raises(IndexError, match="expected a batch index of 0 to 1, received 2"):
+    with pytest.raises(IndexError, match=r"`index` of a batch must be 0 to 1. Received: index=2"):
         resumed[2]
     resumed.on_epoch_end()
     assert (resumed.epoch, len(resumed)) == (3, 5)
 
 
 def test_evaluation_sees_what_is_in_memory(folder):
-    dataset = data.load(data_dir=folder, size=8, crop=0.7, interpolation="bilinear")
-    stream = Stream(scan(data_dir=folder).validation, 4, 8, crop=0.7, interpolation="bilinear")
+    view = data.Resize(8, crop=0.7, interpolation="bilinear")
+    dataset, stream = data.load(data_dir=folder, resize=view), Stream(scan(data_dir=folder).validation, 4, view)
     for (images, labels), (expected, right) in zip(stream, Batches(dataset.validation, 4), strict=True):
         np.testing.assert_array_equal(images, expected)
         np.testing.assert_array_equal(labels, right)
@@ -146,13 +102,13 @@ def test_evaluation_sees_what_is_in_memory(folder):
 @needs("data", "flowers")
 def test_real_images_as_in_memory():
     root = SHARED / "data" / "flowers"
-    dataset, listed = data.load(data_dir=root, size=32, limit=4), scan(data_dir=root, limit=4)
+    dataset, listed = data.load(data_dir=root, resize=32, limit=4), scan(data_dir=root, limit=4)
     assert listed.class_names == dataset.class_names and listed.validation.paths == dataset.validation.names
     for (images, _), (expected, _) in zip(
         Stream(listed.validation, 9, 32), Batches(dataset.validation, 9), strict=True
     ):
         np.testing.assert_array_equal(images, expected)
-    assert data.throughput(listed.train, size=32, batch_size=8, seconds=0.5) > 1
+    assert data.throughput(listed.train, resize=32, batch_size=8, seconds=0.5) > 1
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="run_eagerly shows the pixels in TensorFlow only")
@@ -189,7 +145,7 @@ def damaged(tmp_path):
 @pytest.mark.parametrize("training", [True, False])
 def test_unreadable_images_are_counted_and_named(damaged, caplog, training):
     listed = scan(data_dir=damaged / "list.csv")
-    assert warnings_of(caplog) == [f"left out {damaged}/pipe.jpg: not a regular file"]
+    assert warnings_of(caplog) == [f"skipped {damaged}/pipe.jpg: not a regular file"]
     assert (listed.unreadable, len(listed.train)) == ((f"{damaged}/pipe.jpg",), 6)
     caplog.clear()
     stream = Stream(listed.train, 6, 8, training=training)
@@ -201,9 +157,9 @@ def test_unreadable_images_are_counted_and_named(damaged, caplog, training):
     assert sorted(causes) == ["1.jpg", "3.jpg", "5.jpg"] and causes["5.jpg"] == "empty file"
     assert causes["3.jpg"].startswith("20000 x 20000 pixels, more than") and "Unknown image" in causes["1.jpg"]
     lines = warnings_of(caplog)
-    count = "left out 3 images that could not be read, in this epoch"
+    count = "skipped 3 images that could not be read, in this epoch"
     assert [line for line in lines if line == count] == [count] * 2
-    assert sorted(lines[1:4]) == sorted(f"left out {name}: {cause}" for name, cause in stream.unreadable.items())
+    assert sorted(lines[1:4]) == sorted(f"skipped {name}: {cause}" for name, cause in stream.unreadable.items())
     assert len(lines) == 5
 
 
@@ -217,28 +173,38 @@ def test_an_epoch_that_is_left_early_reports_too(damaged, caplog):
 
 def test_strict_and_empty_batches(damaged):
     files = scan(data_dir=damaged / "list.csv").validation
-    with pytest.raises(ValueError, match=r"strict=True\), received .*/1.jpg: Unknown image file format"):
+    with pytest.raises(
+        ValueError, match=r"`strict=True` all must be readable. Received: .*/1.jpg: Unknown image file format"
+    ):
         list(Stream(files, 6, 8, strict=True))
-    with pytest.raises(ValueError, match=r"expected a readable image in batch 1, received none: .*/1.jpg: Unknown"):
+    with pytest.raises(ValueError, match=r"Batch 1 must have a readable image. Received: none: .*/1.jpg: Unknown"):
         list(Stream(files, 1, 8))
-    with pytest.raises(ValueError, match=r"received 1 unreadable: .*/pipe.jpg: not a regular file"):
+    with pytest.raises(ValueError, match=r"Received: 1 unreadable: .*/pipe.jpg: not a regular file"):
         scan(data_dir=damaged / "list.csv", strict=True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"size": 0}, "size of at least 1"), ({"batch_size": 0}, "batch_size of at least 1"), ({"workers": 0}, "workers")],
+    [
+        ({"resize": 0}, "`size` must be a positive integer. Received: size=0"),
+        ({"batch_size": 0}, "`batch_size` must be a positive integer. Received: batch_size=0"),
+        ({"workers": 0}, "`workers` must be a positive integer. Received: workers=0"),
+    ],
 )
 def test_arguments(folder, arguments, message):
     with pytest.raises(ValueError, match=message):
-        Stream(scan(data_dir=folder).train, **{"batch_size": 4, "size": 8, **arguments})
+        Stream(scan(data_dir=folder).train, **{"batch_size": 4, "resize": 8, **arguments})
 
 
 def test_what_is_not_on_disk_is_said(tmp_path):
-    with pytest.raises(ValueError, match="expected data_dir, or the name of a TensorFlow data set, received 'digits'"):
+    with pytest.raises(
+        ValueError, match=r"`dataset` must be the name of a TensorFlow data set. Received: dataset='digits'"
+    ):
         scan("digits")
     np.savez(tmp_path / "train.npz", labels=[0])
-    with pytest.raises(ValueError, match=r"received archives: data.load reads them"):
+    with pytest.raises(
+        ValueError, match=r"`data_dir` must have image files.* Received: .* with archives, which data.load reads"
+    ):
         scan(data_dir=tmp_path)
 
 
@@ -271,9 +237,9 @@ def shades(tmp_path_factory):
     return builder
 
 
-def test_shards(shades, monkeypatch):
+def test_tfds_split(shades, monkeypatch):
     monkeypatch.setattr(on_disk, "BLOCK", 8)
-    source = on_disk.Shards(shades, "train")
+    source = on_disk.TfdsSplit(shades, "train")
     orders = []
     for number in range(2):
         tf.random.set_seed(number)  # of no account
@@ -294,16 +260,16 @@ def test_shards(shades, monkeypatch):
 
 
 def test_hidden_labels_are_an_error(shades):
-    with pytest.raises(ValueError, match="with labels, received hidden ones, such as streamed_shades-test"):
-        Stream(on_disk.Shards(shades, "test"), 2, 4)[0]
+    with pytest.raises(ValueError, match=r"must have labels. Received: a hidden one, such as streamed_shades-test"):
+        Stream(on_disk.TfdsSplit(shades, "test"), 2, 4)[0]
 
 
 def test_scan_by_name(shades, monkeypatch):
     directory = shades.data_dir.removesuffix("/streamed_shades/1.0.0")
-    dataset = on_disk.shards_of("streamed_shades", data_dir=directory)
+    dataset = on_disk.scan_tfds("streamed_shades", data_dir=directory)
     assert (dataset.class_names, len(dataset.train), len(dataset.validation)) == (("even", "odd"), 30, 3)
     monkeypatch.setattr(on_disk, "splits_of", lambda builder: ("train", []))
-    dataset = on_disk.shards_of("streamed_shades", 0.3, directory)
+    dataset = on_disk.scan_tfds("streamed_shades", 0.3, directory)
     parts = [[s for shades, _ in epoch(Stream(p, 9, 4)) for s in shades] for p in (dataset.train, dataset.validation)]
     assert [len(part) for part in parts] == [21, 9] and sorted(parts[0] + parts[1]) == [5 * i for i in range(30)]
 
@@ -314,7 +280,7 @@ def test_scan_by_name(shades, monkeypatch):
 @pytest.mark.parametrize("start", [0, 3])
 @pytest.mark.parametrize("wrap", [lambda batches: batches, lambda batches: ProcessShare(batches, 0, 2)])
 def test_fit_reads_the_same_batches_without_the_tuner_that_sleeps(folder, wrap, start):
-    stream = wrap(Stream(scan(data_dir=folder).train, 4, size=8, training=True, seed=3))
+    stream = wrap(Stream(scan(data_dir=folder).train, 4, 8, training=True, seed=3))
     stream.set_epoch(5, start)
     wanted = list(stream)
     stream.set_epoch(5, start)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from keras_effconv.data.images.decode import decode
-from keras_effconv.data.images.decode_batch import CORRUPT, TOO_LARGE, UNKNOWN, declared_pixels, decode_each
+from keras_effconv.data.images.decode_batch import CORRUPT, TOO_LARGE, UNKNOWN, decode_each
 from keras_effconv.data.images.gif import first_frame
+from keras_effconv.data.images.header import FORMATS, PIXEL_LIMIT, assert_pixels, declared_pixels, declared_size
 
 SIZE, LIMIT = 8, 10_000
 each = tf.function(lambda files: decode_each(files, SIZE, max_pixels=LIMIT)).get_concrete_function(
@@ -79,7 +80,9 @@ def test_files_are_what_decode_makes_of_them():
     images, errors = read(GOOD)
     assert errors == [""] * 4
     np.testing.assert_array_equal(images, [decode(file, SIZE) for file in GOOD])
-    assert [int(declared_pixels(file)) for file in GOOD if not file.startswith(b"GIF")] == [600] * 3
+    assert [int(declared_pixels(file)) for file in GOOD] == [600] * 4
+    assert [declared_size(file) for file in GOOD] == [(20, 30)] * 4
+    assert {row.name.lower() for row in FORMATS} == set(KINDS)
 
 
 def test_no_files_are_no_rows():
@@ -118,3 +121,52 @@ def test_of_an_animation_the_first_frame_is_unpacked():
     with Image.open(io.BytesIO(cut.numpy())) as image:
         assert image.n_frames == 1
     np.testing.assert_array_equal(read([file])[0][0], decode(file, SIZE))
+
+
+# --- the header -------------------------------------------------------------------------------------------------------
+
+
+def sized(kind, height, width):
+    """A file that claims this size."""
+    return {"png": png_bomb, "bmp": bmp_bomb, "jpeg": jpeg_bomb}[kind](width, height)
+
+
+@given(st.sampled_from(("png", "bmp", "jpeg")), st.integers(1, 65_000), st.integers(1, 65_000), st.booleans())
+def test_python_and_the_graph_read_the_same_size(kind, height, width, upside_down):
+    file = sized(kind, -height if upside_down and kind == "bmp" else height, width)
+    assert declared_size(file) == (height, width)
+    assert int(declared_pixels(tf.constant(file))) == height * width
+
+
+@given(st.sampled_from(GOOD), st.integers(0, 40), st.binary(max_size=8))
+def test_of_damaged_headers_too(file, position, noise):
+    file = file[:position] + noise
+    try:
+        height, width = declared_size(file)
+    except tf.errors.InvalidArgumentError:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            declared_pixels(tf.constant(file))
+    else:
+        pixels = min(height, 1 << 31) * min(width, 1 << 31)
+        assert int(declared_pixels(tf.constant(file))) in (pixels, -1 if pixels == 0 else pixels)
+
+
+def test_sides_beyond_the_file_do_not_overflow():
+    file = png_bomb(2**32 - 1, 2**32 - 1)
+    assert declared_size(file) == (2**32 - 1, 2**32 - 1) and int(declared_pixels(tf.constant(file))) == 2**62
+    assert declared_size(bmp_bomb(8, -(2**31))) == (2**31, 8)
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "jpeg"])
+def test_the_limit_of_pixels_is_the_same_in_a_graph(kind):
+    side = int(PIXEL_LIMIT**0.5)
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
+    def check(data):
+        with tf.control_dependencies([assert_pixels(data)]):
+            return tf.identity(data)
+
+    check(tf.constant(sized(kind, side, side)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than 178,000,000 pixels"):
+        check(tf.constant(sized(kind, side + 1, side + 1)))
+    check(tf.constant(b"text"))

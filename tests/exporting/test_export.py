@@ -85,5 +85,5 @@ def flower_model(folder):
     recipe = Recipe(model="EfficientNetLite0", epochs=0, augmentation="none")
     wanted = preprocessing(recipe)
     source = SHARED / "data" / "flowers"
-    dataset = data.from_directory(source, wanted.size, wanted.crop, wanted.interpolation)
+    dataset = data.from_directory(source, wanted)
     return train(recipe, dataset, folder / "run").model, dataset

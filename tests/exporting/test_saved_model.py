@@ -92,7 +92,7 @@ def test_a_session_without_keras_serves_the_keras_model(served, tmp_path):
     found = np.load(tmp_path / "found.npz")
 
     wanted = ke.preprocessing_for(model).preprocessing
-    decoded = np.stack([data.decode(f, SIZE, wanted.crop, wanted.interpolation) for f in good]).astype("float32")
+    decoded = np.stack([data.decode(f, wanted.at(SIZE)) for f in good]).astype("float32")
     probabilities = expected(model, decoded)
     served = {
         key.split("/")[1]: value

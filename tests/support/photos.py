@@ -17,7 +17,7 @@ def photos_for(model):
 
     layer = ke.preprocessing_for(model)
     wanted = layer.preprocessing
-    decoder = compiled_decoder(wanted.size, wanted.crop, wanted.interpolation)
+    decoder = compiled_decoder(wanted)
     labels = json.loads(SHARED.joinpath(*FOLDER, "labels.json").read_text())
     files = [SHARED.joinpath(*FOLDER, photo["file"]) for photo in labels]
     return numpy(layer(np.stack([read_image(file, decoder) for file in files]))), labels

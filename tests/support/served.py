@@ -91,7 +91,7 @@ class Server:
 def decoded(files):
     from keras_effconv.data.images.decode_batch import decode_each
 
-    images, errors = decode_each(files, SIZE, 0.875, "bicubic")
+    images, errors = decode_each(files, SIZE)
     assert not any(errors.numpy())
     return images.numpy().astype("float32")
 

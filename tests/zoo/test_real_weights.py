@@ -23,7 +23,7 @@ def test_a_linear_classifier_on_mobilenet_features(name, least):
         alpha=0.25, include_top=False, pooling="avg", input_shape=shape, weights=str(SHARED.joinpath(*MOBILENET))
     )
     prepare = ke.preprocessing_for(model)
-    images = data.from_directory(SHARED / "data" / name, size=224, crop=None)
+    images = data.from_directory(SHARED / "data" / name, data.Resize(224, crop=None))
 
     def features(split):
         return model.predict(np.asarray(prepare(split.images)), batch_size=50, verbose=0)

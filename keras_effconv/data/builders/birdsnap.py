@@ -3,7 +3,7 @@
 import tensorflow_datasets as tfds
 from absl import logging
 
-from keras_effconv.data.builders.sources import image_info, image_name, lines_of
+from keras_effconv.data.builders.common import image_info, image_name, lines_of
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, decode_image
 
 
@@ -11,8 +11,8 @@ class Birdsnap(tfds.core.GeneratorBasedBuilder):
     """Images of 500 species of North American birds: 47,386 to train and 2,443 to test, if one had all of them.
 
     The authors published a list of addresses on Flickr, not the images, and thousands are gone: whoever collects them
-    today has fewer, and accuracies compare with published ones only so far. What is no image is named in a warning and
-    left out; so is a test image that is missing. Names of the species come from the list.
+    today has fewer, and accuracies compare with published ones only so far. Each file that is no image is skipped with
+    a warning; missing test images are counted in one. Names of the species come from the list.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -35,19 +35,18 @@ class Birdsnap(tfds.core.GeneratorBasedBuilder):
         root = dl_manager.manual_dir
         header, *species = (line.split("\t") for line in lines_of(root / "species.txt"))
         if missing := {"common", "dir"} - set(header):
-            raise ValueError(f"species.txt: expected columns common and dir, found no {' nor '.join(sorted(missing))}")
+            raise ValueError(f"species.txt must have columns common and dir. Received: no {', '.join(sorted(missing))}")
         species = [dict(zip(header, row)) for row in species]
         folders = [_folder(root / "images", row.get("dir", "")) for row in species]
         self.info.features["label"].names = [row["common"] for row in species]
-        held = set(lines_of(root / "test_images.txt")[1:])  # The first line names the column.
+        test_names = set(lines_of(root / "test_images.txt")[1:])  # The first line names the column.
         present = {f"{path.parent.name}/{path.name}": path for folder in folders for path in sorted(folder.glob("*"))}
-        if missing := held - set(present):
-            logging.warning("birdsnap: %d of %d test images are missing", len(missing), len(held))
+        if missing := test_names - set(present):
+            logging.warning("birdsnap: %d of %d test images are missing", len(missing), len(test_names))
         labels = {folder.name: label for label, folder in enumerate(folders)}
-        return {
-            part: self._generate_examples({name: present[name] for name in present if (name in held) == test}, labels)
-            for part, test in (("train", False), ("test", True))
-        }
+        train = {name: path for name, path in present.items() if name not in test_names}
+        test = {name: path for name, path in present.items() if name in test_names}
+        return {"train": self._generate_examples(train, labels), "test": self._generate_examples(test, labels)}
 
     def _generate_examples(self, paths, labels):
         decoder = compiled_decoder(1)
@@ -56,12 +55,12 @@ class Birdsnap(tfds.core.GeneratorBasedBuilder):
                 image_name(path.name, path.parent.name)
                 decode_image(path.read_bytes(), decoder)
             except (UnreadableImageError, ValueError) as error:
-                logging.warning("birdsnap: left out %s: %s", name, error)
+                logging.warning("birdsnap: skipped %s: %s", name, error)
                 continue
             yield name, {"image": path, "label": labels[path.parent.name], "file_name": name}
 
 
 def _folder(images, name):
     if not name.replace("_", "").replace("-", "").isalnum():
-        raise ValueError(f"species.txt: expected the name of a folder, received {name!r}")
+        raise ValueError(f"species.txt must have the name of a folder. Received: {name!r}")
     return images / name

@@ -2,7 +2,7 @@
 
 import tensorflow_datasets as tfds
 
-from keras_effconv.data.builders.sources import check_archive, image_info, image_name, lines_of
+from keras_effconv.data.builders.common import check_archive, image_info, image_name, lines_of
 
 HOMEPAGE = "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/"
 ARCHIVE = f"{HOMEPAGE}archives/fgvc-aircraft-2013b.tar.gz"

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow_datasets as tfds
 
-from keras_effconv.data.builders.sources import folder_or_archive, image_info, image_name
+from keras_effconv.data.builders.common import folder_or_archive, image_info, image_name
 from keras_effconv.utils.extras import require
 
 
@@ -47,7 +47,7 @@ class StanfordCars(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, images, annotations):
         table = _table(annotations, "annotations")
         if "class" not in table.dtype.names:
-            raise ValueError(f"{annotations.name}: expected labels, received a table without `class`")
+            raise ValueError(f"{annotations.name}: a table must have labels. Received: one without `class`")
         for row in table:
             name = image_name(str(row["fname"]), annotations.name)
             yield name, {"image": images / name, "label": int(row["class"]) - 1, "file_name": name}

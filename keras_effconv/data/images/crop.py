@@ -1,6 +1,9 @@
 """The random part of a photo that a network is trained on, decoded without the rest."""
 
-from keras_effconv.data.images.decode import resize, rgb
+import dataclasses
+
+from keras_effconv.data.images.decode import crop_and_resize, rgb
+from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.extras import Deferred
 
 tf = Deferred("tensorflow")
@@ -8,32 +11,39 @@ tf = Deferred("tensorflow")
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 
 
-def random_crop(data, size, seed, interpolation="bicubic", flip=True, area=AREA, ratio=RATIO):
-    """Decodes a random part of one image file, as Inception was trained (Szegedy et al., arXiv:1409.4842).
+def random_crop(
+    data: "bytes | tf.Tensor",
+    resize: Resize | int,
+    seed: "tuple[int, int] | tf.Tensor",
+    flip: bool = True,
+    area: tuple[float, float] = AREA,
+    ratio: tuple[float, float] = RATIO,
+) -> "tf.Tensor":
+    """Decode a random part of one image file, as Inception was trained (Szegedy et al., arXiv:1409.4842).
 
     The part is drawn by TensorFlow's `stateless_sample_distorted_bounding_box`, as that of EfficientNet was: first its
-    ratio, then its height. Where no such part is found in 100 attempts, it is the central square. Of a JPEG only the
-    part is decoded. Only TensorFlow operations; the same arguments give the same image.
+    ratio, then its height. If no such part is found in 100 attempts, it is the central square. Only that part
+    of a JPEG is decoded. Only TensorFlow operations; the same arguments give the same image.
 
     Args:
-        data: Scalar string tensor or bytes, the content of an image file; see `decode` for the formats.
-        size: Height and width of the result, in pixels.
+        data: scalar string tensor or bytes, the content of an image file; see `decode` for the formats.
+        resize: as in `decode`, but for its crop: the random part is used instead.
         seed: int (2,), tensor or pair.
-        interpolation: See `decode`.
-        flip: Whether half of the results are mirrored.
-        area: Least and largest share of the image's area.
-        ratio: Least and largest width over height.
+        flip: bool, whether half of the results are mirrored. Default `True`.
+        area: pair of floats, least and largest share of the image's area.
+        ratio: pair of floats, least and largest width over height.
 
     Returns:
         uint8 tensor (size, size, 3), RGB, 0..255.
 
     Raises:
-        tf.errors.InvalidArgumentError: The bytes are no image, or a corrupt one.
+        tf.errors.InvalidArgumentError: the bytes are no image, or a corrupt one.
 
     Example:
-        >>> png = tf.io.encode_png(tf.fill((40, 60, 1), tf.constant(200, tf.uint8)))
-        >>> random_crop(png, size=8, seed=(0, 1)).shape
-        TensorShape([8, 8, 3])
+
+    >>> png = tf.io.encode_png(tf.fill((40, 60, 1), tf.constant(200, tf.uint8)))
+    >>> random_crop(png, 8, seed=(0, 1)).shape
+    TensorShape([8, 8, 3])
     """
     data = tf.convert_to_tensor(data, tf.string)
     crop_seed, flip_seed = tf.unstack(tf.random.split(seed, 2))
@@ -48,12 +58,13 @@ def random_crop(data, size, seed, interpolation="bicubic", flip=True, area=AREA,
         return image[top : top + height, left : left + width]
 
     image = tf.cond(tf.io.is_jpeg(data), part_of_jpeg, part_of_other)
-    image = resize(tf.ensure_shape(image, (None, None, 3)), size, None, interpolation)
+    whole_part = dataclasses.replace(as_resize(resize), crop=None)
+    image = crop_and_resize(tf.ensure_shape(image, (None, None, 3)), whole_part)
     return tf.image.stateless_random_flip_left_right(image, flip_seed) if flip else image
 
 
 def random_window(shape, seed, area=AREA, ratio=RATIO):
-    """(top, left, height, width), int32, of a random part of an image of `shape` (height, width, channels)."""
+    """Draw (top, left, height, width), int32, of a part of an image of `shape` (height, width, channels)."""
     begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
         shape,
         tf.zeros((1, 0, 4)),
@@ -66,5 +77,5 @@ def random_window(shape, seed, area=AREA, ratio=RATIO):
     )
     side = tf.minimum(shape[0], shape[1])
     square = tf.stack([(shape[0] - side) // 2, (shape[1] - side) // 2, side, side])
-    none_found = tf.reduce_all(extent[:2] == shape[:2])
-    return tf.where(none_found, square, tf.concat([begin[:2], extent[:2]], 0))
+    is_whole = tf.reduce_all(extent[:2] == shape[:2])
+    return tf.where(is_whole, square, tf.concat([begin[:2], extent[:2]], 0))

@@ -2,32 +2,32 @@
 
 import tensorflow as tf
 
+from keras_effconv.data.images.header import GIF, little_endian
+
 EXTENSION, IMAGE = 0x21, 0x2C
 
 
-def first_frame(data):
-    """Cuts a GIF off behind its first frame.
+def first_frame(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cut a GIF off behind its first frame.
 
     An animation of a few kilobytes can unpack to gigabytes, and each frame has a size of its own.
 
     Args:
-        data: Scalar string tensor, the content of a GIF file.
+        data: scalar string tensor, the content of a GIF file.
 
     Returns:
         The file of one frame, a scalar string tensor, and the number of pixels that it claims, an int64 scalar: of its
-        canvas or of the frame, whichever is more. A file that is cut short gives what there is of it.
+        canvas or of the frame, whichever is more. A file that is cut short gives what it has of the frame.
     """
     octets = tf.cast(tf.io.decode_raw(tf.strings.join([data, b"\0" * 16]), tf.uint8), tf.int64)
     length = tf.cast(tf.strings.length(data), tf.int64)
-
-    def short(position):
-        return octets[position] + 256 * octets[position + 1]
+    height, width = GIF.size(octets)
 
     def colours(flags):
         """The length of a colour table."""
         return tf.where(flags >= 128, 6 * 2 ** (flags % 8), tf.zeros_like(flags))
 
-    def going(position, chained, last, done, pixels):
+    def unfinished(position, chained, last, done, pixels):
         return (position < length) & ~done
 
     def step(position, chained, last, done, pixels):
@@ -36,8 +36,8 @@ def first_frame(data):
         image = ~chained & (octet == IMAGE)
         starts = image | (~chained & (octet == EXTENSION))
         begin = tf.where(image, 11 + colours(octets[position + 9]), 2)
-        side = tf.cast(image, tf.int64)
-        pixels = tf.maximum(pixels, side * short(position + 5) * short(position + 7))
+        frame = little_endian(octets, position + 5, 2) * little_endian(octets, position + 7, 2)
+        pixels = tf.maximum(pixels, tf.cast(image, tf.int64) * frame)
         done = tf.where(chained, last & (octet == 0), ~starts)
         return (
             position + tf.where(starts, begin, octet + 1),
@@ -48,5 +48,6 @@ def first_frame(data):
         )
 
     no = tf.constant(False)
-    end, *_, pixels = tf.while_loop(going, step, (13 + colours(octets[10]), no, no, no, short(6) * short(8)))
+    start = 13 + colours(octets[10])
+    end, *_, pixels = tf.while_loop(unfinished, step, (start, no, no, no, height * width))
     return tf.strings.join([tf.strings.substr(data, 0, tf.cast(tf.minimum(end, length), tf.int32)), b";"]), pixels

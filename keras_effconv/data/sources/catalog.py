@@ -5,24 +5,25 @@ import importlib
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
+class CatalogEntry:
     """A data set by name.
 
     Args:
-        name: For `data.load`; `aliases` do as well.
-        title: As publications write it.
-        tfds: Name of the TFDS builder.
-        classes: Number of classes.
-        train_size: Images to train on.
-        validation_size: Images to evaluate on.
-        train: Split to train on, in the words of TFDS.
-        validation: Split to evaluate on.
-        flip: Whether a mirrored image keeps its class.
-        module: Of this package's own builder; None where TFDS has one.
-        manual: Files that must be downloaded by hand; empty where TFDS downloads.
-        terms: Under which the images may be used, as far as their authors say.
+        name: str, for `data.load`; `aliases` do as well.
+        title: str, as publications write it.
+        tfds: str, the name of the TFDS builder.
+        classes: int, number of classes.
+        train_size: int, images to train on.
+        validation_size: int, images to evaluate on.
+        aliases: tuple of str.
+        train: str, the split to train on, in the words of TFDS.
+        validation: str, the split to evaluate on; empty if there is none.
+        flip: bool, whether a mirrored image keeps its class.
+        module: str, of this package's own builder; `None` if TFDS has one.
+        manual: tuple of str, the files that must be downloaded by hand; empty if TFDS downloads.
+        terms: str, under which the images may be used, as far as their authors say.
         published: ((network, top-1 accuracy in %), ...) of the EfficientNet paper, Table 5, both columns.
-        paper_sizes: (train, test) of its Table 6 where they are others than here; else None.
+        paper_sizes: (train, test) of its Table 6 if they differ from those of this entry; else `None`.
     """
 
     name: str
@@ -53,10 +54,10 @@ RESEARCH = "non-commercial research"
 B0, B3, B4, B5, B6, B7 = (f"EfficientNet-B{n}" for n in (0, 3, 4, 5, 6, 7))
 
 # In the order of Table 6 of the EfficientNet paper (arXiv:1905.11946), then two more.
-RECORDS = (
-    Record("cifar10", "CIFAR-10", "cifar10", 10, 50_000, 10_000, published=((B0, 98.1), (B7, 98.9))),
-    Record("cifar100", "CIFAR-100", "cifar100", 100, 50_000, 10_000, published=((B0, 88.1), (B7, 91.7))),
-    Record(
+ENTRIES = (
+    CatalogEntry("cifar10", "CIFAR-10", "cifar10", 10, 50_000, 10_000, published=((B0, 98.1), (B7, 98.9))),
+    CatalogEntry("cifar100", "CIFAR-100", "cifar100", 100, 50_000, 10_000, published=((B0, 88.1), (B7, 91.7))),
+    CatalogEntry(
         "birdsnap",
         "Birdsnap",
         "birdsnap",
@@ -68,7 +69,7 @@ RECORDS = (
         terms="of each photograph on Flickr",
         published=((B5, 82.0), (B7, 84.3)),
     ),
-    Record(
+    CatalogEntry(
         "stanford_cars",
         "Stanford Cars",
         "stanford_cars",
@@ -81,7 +82,7 @@ RECORDS = (
         terms=RESEARCH,
         published=((B3, 93.6), (B7, 94.7)),
     ),
-    Record(
+    CatalogEntry(
         "flowers102",
         "Flowers-102",
         "oxford_flowers102",
@@ -92,7 +93,7 @@ RECORDS = (
         train="train+validation",
         published=((B5, 98.5), (B7, 98.8)),
     ),
-    Record(
+    CatalogEntry(
         "aircraft",
         "FGVC-Aircraft",
         "fgvc_aircraft",
@@ -105,7 +106,7 @@ RECORDS = (
         terms=RESEARCH,
         published=((B3, 90.7), (B7, 92.9)),
     ),
-    Record(
+    CatalogEntry(
         "pets",
         "Oxford-IIIT Pets",
         "oxford_iiit_pet",
@@ -117,7 +118,7 @@ RECORDS = (
         published=((B4, 94.8), (B6, 95.4)),
         paper_sizes=(3_680, 3_369),
     ),
-    Record(
+    CatalogEntry(
         "food101",
         "Food-101",
         "food101",
@@ -128,8 +129,8 @@ RECORDS = (
         terms="of each photograph on Foodspotting; scientific fair use",
         published=((B4, 91.5), (B7, 93.0)),
     ),
-    # TFDS has it in one piece, of which data.load splits off a part.
-    Record(
+    # TFDS has it in one piece: data.load splits off a part.
+    CatalogEntry(
         "tf_flowers",
         "TensorFlow flowers",
         "tf_flowers",
@@ -139,7 +140,7 @@ RECORDS = (
         validation="",
         terms="CC BY 2.0",
     ),
-    Record(
+    CatalogEntry(
         "imagenet",
         "ImageNet",
         "imagenet2012",
@@ -152,15 +153,14 @@ RECORDS = (
         terms=f"{RESEARCH}, after registration",
     ),
 )
-BY_NAME = {name: record for record in RECORDS for name in (record.name, *record.aliases, record.tfds)}
+BY_NAME = {name: entry for entry in ENTRIES for name in (entry.name, *entry.aliases, entry.tfds)}
 COLUMNS = ("name", "title", "classes", "train", "test", "by hand", "terms")
 
 
-class Records(tuple):
-    """Records that print as a table."""
+class Catalog(tuple):
+    """Entries that print as a table."""
 
     def __str__(self):
-        """See the class."""
         rows = [COLUMNS, *map(_row, self)]
         widths = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
@@ -168,33 +168,35 @@ class Records(tuple):
     __repr__ = __str__
 
 
-def _row(record):
-    numbers = (f"{n:,}" if n else "" for n in (record.classes, record.train_size, record.validation_size))
-    return (record.name, record.title, *numbers, "yes" if record.manual else "", record.terms)
+def _row(entry):
+    numbers = (f"{n:,}" if n else "" for n in (entry.classes, entry.train_size, entry.validation_size))
+    return (entry.name, entry.title, *numbers, "yes" if entry.manual else "", entry.terms)
 
 
-def list_sets():
-    """The data sets that `data.load` knows by name, beside all others of TFDS.
+def list_sets() -> Catalog:
+    """List the data sets that `data.load` knows by name, next to all others of TFDS.
 
     Returns:
-        A tuple of `Record`; printed, a table: train and test are numbers of images, "by hand" says which sets cannot
-        be downloaded by TFDS.
+        A tuple of `CatalogEntry`; printed, a table: train and test are numbers of images, "by hand" says which sets
+        cannot be downloaded by TFDS.
 
     Example:
-        >>> print(str(list_sets()).splitlines()[7])
-        pets           Oxford-IIIT Pets    37       3,680      3,669            CC BY-SA 4.0
+
+    >>> print(str(list_sets()).splitlines()[7])
+    pets           Oxford-IIIT Pets    37       3,680      3,669            CC BY-SA 4.0
     """
-    return Records(RECORDS)
+    return Catalog(ENTRIES)
 
 
 def find(name):
-    """The `Record` of a name, an alias or a TFDS name, or None; this package's own builder is then known to TFDS.
+    """Return the `CatalogEntry` of a name, an alias or a TFDS name, or `None`; TFDS then knows this package's builder.
 
     Example:
-        >>> find("cars").name, find("mnist")
-        ('stanford_cars', None)
+
+    >>> find("cars").name, find("mnist")
+    ('stanford_cars', None)
     """
-    record = BY_NAME.get(name.partition(":")[0])
-    if record and record.module:
-        importlib.import_module(record.module)  # TFDS knows a builder as soon as its class exists.
-    return record
+    entry = BY_NAME.get(name.partition(":")[0])
+    if entry and entry.module:
+        importlib.import_module(entry.module)  # TFDS knows a builder as soon as its class exists.
+    return entry

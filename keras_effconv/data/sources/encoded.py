@@ -3,14 +3,20 @@
 import dataclasses
 import functools
 import os
-import stat
 
 import numpy as np
 
 from keras_effconv.data.batches import shuffled
 from keras_effconv.data.dataset import Dataset
-from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
-from keras_effconv.data.sources.file_list import labels_of, names_of_classes, printable, report, without_unknown
+from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, not_a_file, read_image
+from keras_effconv.data.sources.file_list import (
+    check_validation,
+    labels_of,
+    names_of_classes,
+    printable,
+    report,
+    without_unknown,
+)
 from keras_effconv.data.sources.tfds import flips, keys_of, prepare, splits_of
 from keras_effconv.utils.extras import Deferred, require
 
@@ -31,16 +37,15 @@ class Files:
     paths: tuple[str, ...]
     labels: np.ndarray
 
-    def __len__(self):
-        """Number of images."""
+    def __len__(self) -> int:
         return len(self.paths)
 
-    def examples(self, order=None, start=0):
-        """tf.data.Dataset of (name, label, reference), from number `start` on.
+    def examples(self, order: tuple[int, int] | None = None, start: int = 0) -> "tf.data.Dataset":
+        """Return a `tf.data.Dataset` of (name, label, reference), from number `start` on.
 
         Args:
-            order: (seed, epoch) of a random order; None: the order of `paths`.
-            start: int.
+            order: (seed, epoch) of a random order. Default: the order of `paths`.
+            start: int. Default 0.
         """
         count = len(self.paths)
         indices = np.arange(count) if order is None else shuffled(count, *order)
@@ -48,11 +53,11 @@ class Files:
         return tf.data.Dataset.from_tensor_slices(indices[start:]).map(lambda i: (paths[i], labels[i], paths[i]))
 
     def read(self, reference):
-        """The content of a file, from its reference: string tensors."""
+        """Return the content of a file, from its reference: string tensors."""
         return tf.io.read_file(reference)
 
-    def cause(self, name):
-        """Why the file `name` cannot be read."""
+    def cause(self, name: str) -> str:
+        """Return why the file `name` cannot be read."""
         try:
             read_image(name, _decoder())
         except UnreadableImageError as error:
@@ -61,23 +66,22 @@ class Files:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Shards:
-    """A split of a data set that TFDS has prepared.
+class TfdsSplit:
+    """A split of a data set that TFDS has prepared; the methods are those of `Files`.
 
     Args:
-        builder: Of TFDS.
-        split: Such as "train", "train+validation" or "train[:80%]".
+        builder: builder of TFDS.
+        split: str, such as "train", "train+validation" or "train[:80%]".
     """
 
     builder: object
     split: str
 
-    def __len__(self):
-        """Number of images."""
+    def __len__(self) -> int:
         return self.builder.info.splits[self.split].num_examples
 
-    def examples(self, order=None, start=0):
-        """See `Files.examples`. A random order is that of the shards, then of the records in blocks of `BLOCK`."""
+    def examples(self, order: tuple[int, int] | None = None, start: int = 0) -> "tf.data.Dataset":
+        """As in `Files`. A random order is that of the files, then of the records in blocks of `BLOCK`."""
         tfds = require("tensorflow_datasets")
         image_key, label_key = keys_of(self.builder)
 
@@ -91,17 +95,17 @@ class Shards:
         return (examples if order is None else _shuffled_blocks(examples, order)).skip(start)
 
     def read(self, reference):
-        """The content of an image, which is its reference."""
+        """Return the content of an image, which is its reference."""
         return reference
 
-    def cause(self, name):
-        """Why the record `name` cannot be read."""
+    def cause(self, name: str) -> str:
+        """Return why the record `name` cannot be read."""
         return "cannot be decoded"
 
 
 @functools.cache
 def _decoder():
-    """The smallest there is, to find out what is wrong with a file."""
+    """To the smallest image, to find out what is wrong with a file."""
     return compiled_decoder(1)
 
 
@@ -116,38 +120,30 @@ def _shuffled_blocks(examples, order):
     return examples.batch(BLOCK).enumerate().map(shuffle).prefetch(1).unbatch()
 
 
-def scanned(selection, strict=False):
-    """A `Dataset` of `Files`; what is no file is left out, with a warning, or, with `strict`, an error."""
-    parts = selection.train, selection.validation
-    absent = {path: cause for files in parts for _, path in files if (cause := _no_file(path))}
-    unreadable = selection.refused | absent
+def scan_files(file_list, strict=False):
+    """Return a `Dataset` of `Files`; a path without a file is skipped with a warning, or, with `strict`, an error."""
+    parts = file_list.train, file_list.validation
+    absent = {path: cause for files in parts for _, path in files if (cause := not_a_file(path))}
+    unreadable = file_list.skipped | absent
     report(unreadable, strict)
     train, validation = ([file for file in files if file[1] not in absent] for files in parts)
-    validation = without_unknown(validation, train, selection)
-    class_names = names_of_classes(train, selection)
+    validation = without_unknown(validation, train, file_list)
+    class_names = names_of_classes(train, file_list)
     train, validation = (
         Files(tuple(path for _, path in files), labels_of(files, class_names)) for files in (train, validation)
     )
-    if not len(validation):
-        place = selection.validation_place or selection.place
-        raise ValueError(f"expected a readable validation image in {place!r}, received none")
-    return Dataset(selection.name, train, validation, class_names, unreadable=tuple(map(printable, unreadable)))
+    check_validation(validation, file_list)
+    return Dataset(file_list.name, train, validation, class_names, unreadable=tuple(map(printable, unreadable)))
 
 
-def shards_of(name, validation_split=0.2, data_dir=None):
-    """A `Dataset` of `Shards`; arguments and errors are those of `from_tfds`."""
+def scan_tfds(name, validation_split=0.2, data_dir=None):
+    """Return a `Dataset` of `TfdsSplit`; arguments and errors are those of `from_tfds`."""
     builder = prepare(name, data_dir)
-    train, held = splits_of(builder)
-    if not held:
+    train, candidates = splits_of(builder)
+    if candidates:
+        validation = candidates[0]
+    else:
         cut = min(max(round(100 * (1 - validation_split)), 1), 99)
-        train, held = f"{train}[:{cut}%]", [f"{train}[{cut}%:]"]
+        train, validation = f"{train}[:{cut}%]", f"{train}[{cut}%:]"
     names = tuple(builder.info.features[keys_of(builder)[1]].names)
-    return Dataset(builder.name, Shards(builder, train), Shards(builder, held[0]), names, flips(builder))
-
-
-def _no_file(path):
-    """Why there is no file at a path, or None; what waits for ever when it is opened is none."""
-    try:
-        return None if stat.S_ISREG(os.stat(path).st_mode) else "not a regular file"
-    except OSError as error:
-        return error.strerror or type(error).__name__
+    return Dataset(builder.name, TfdsSplit(builder, train), TfdsSplit(builder, validation), names, flips(builder))

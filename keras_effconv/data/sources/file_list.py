@@ -12,57 +12,54 @@ from keras_effconv.data.sources.split import limited, stratified
 
 
 @dataclasses.dataclass
-class Selection:
+class FileList:
     """The files of a data set, none of them read yet. A file is (class name, path).
 
     Args:
-        name: Of the data set.
-        train: Files to train on.
-        validation: Files to validate on.
-        classes: Names of the training classes, also of those without a file.
-        place: Where the training files were listed, for messages.
-        validation_place: Likewise; None where the validation files are a part of the training files.
-        unit: What a class is there, plural.
-        refused: {path or row: cause} of what was left out already.
+        name: str, of the data set.
+        train: files to train on.
+        validation: files to validate on.
+        classes: names of the training classes, also of those without a file.
+        train_source: str, where the training files were listed, for messages.
+        validation_source: likewise; `None` if the validation files are a part of the training files.
+        unit: str, what a class is there, plural. Default `"classes"`.
+        skipped: `{path or row: cause}` of what could not be listed.
     """
 
     name: str
     train: list
     validation: list
     classes: list
-    place: str
-    validation_place: str | None = None
+    train_source: str
+    validation_source: str | None = None
     unit: str = "classes"
-    refused: dict = dataclasses.field(default_factory=dict)
+    skipped: dict = dataclasses.field(default_factory=dict)
 
 
-def divided(train, validation, validation_split, seed, limit):
-    """Files of train and of validation; without any of validation (None), a part of train: (train, validation)."""
+def divide(train, validation, validation_split, seed, limit):
+    """Return the files of train and of validation; without any of validation (`None`), that is a part of train."""
     if validation is None:
-        rows = stratified(class_of(train), validation_split, seed)
-        train, validation = ([train[i] for i in chosen] for chosen in rows)
+        parts = stratified(class_of(train), validation_split, seed)
+        train, validation = ([train[i] for i in rows] for rows in parts)
     return [[files[i] for i in limited(class_of(files), limit, seed)] for files in (train, validation)]
 
 
-def decoded(selection, size, crop, interpolation, strict=False, cache_dir=None, memory_limit=MEMORY_LIMIT):
-    """Reads the files of a `Selection`; the arguments, the result and the errors of `from_directory`."""
-    train, validation, unreadable = selection.train, selection.validation, dict(selection.refused)
-    images = allocate(max(1, len(train) + len(validation)), size, memory_limit, cache_dir)
-    decoder = compiled_decoder(size, crop, interpolation)
+def decode_files(file_list, resize, strict=False, cache_dir=None, memory_limit=MEMORY_LIMIT):
+    """Read the files of a `FileList`; the arguments, the result and the errors are those of `from_directory`."""
+    train, validation, unreadable = file_list.train, file_list.validation, dict(file_list.skipped)
+    images = allocate(max(1, len(train) + len(validation)), resize.size, memory_limit, cache_dir)
+    decoder = compiled_decoder(resize)
     train = _read(train, images, decoder, "training images", unreadable)
-    if selection.validation_place:
-        validation = without_unknown(validation, train, selection)
+    if file_list.validation_source:
+        validation = without_unknown(validation, train, file_list)
     validation = _read(validation, images[len(train) :], decoder, "validation images", unreadable)
     report(unreadable, strict)
-    if not selection.validation_place:
+    if not file_list.validation_source:
         _promote(images, train, validation)
-
-    class_names = names_of_classes(train, selection)
-    if not validation:
-        place = selection.validation_place or selection.place
-        raise ValueError(f"expected a readable validation image in {place!r}, received none")
+    class_names = names_of_classes(train, file_list)
+    check_validation(validation, file_list)
     return Dataset(
-        name=selection.name,
+        name=file_list.name,
         train=_split(images, train, class_names),
         validation=_split(images[len(train) :], validation, class_names),
         class_names=class_names,
@@ -71,62 +68,69 @@ def decoded(selection, size, crop, interpolation, strict=False, cache_dir=None, 
 
 
 def class_of(files):
-    """The class name of each file."""
+    """Return the class name of each file."""
     return [name for name, _ in files]
 
 
-def without_unknown(validation, train, selection):
-    """Drops the validation files of classes without training images, and says so."""
+def without_unknown(validation, train, file_list):
+    """Drop the validation files of classes without training images, and say so."""
     known = set(class_of(train))
     # names_of_classes will name those that are in `classes`.
-    for name in sorted(set(class_of(validation)) - set(selection.classes)):
-        place = printable(selection.validation_place)
-        logging.warning("class %r of %s is unknown in training: left out", name, place)
+    for name in sorted(set(class_of(validation)) - set(file_list.classes)):
+        logging.warning("class %r of %s is unknown in training: skipped", name, printable(file_list.validation_source))
     return [file for file in validation if file[0] in known]
 
 
-def names_of_classes(train, selection):
-    """Sorted names of the classes that have training images."""
-    names, listed = sorted(set(class_of(train))), selection.classes
+def names_of_classes(train, file_list):
+    """Return the sorted names of the classes that have training images."""
+    names, listed = sorted(set(class_of(train))), file_list.classes
     if len(names) < 2:
         raise ValueError(
-            f"expected at least 2 {selection.unit} with readable images in {selection.place!r}, "
-            f"received {len(names)} of {len(listed)} {selection.unit} {listed[:5]}"
+            f"A data set must have at least 2 {file_list.unit} with readable images. Received: {len(names)} of "
+            f"{len(listed)} {file_list.unit} in {file_list.train_source!r}: {listed[:5]}"
         )
     for name in sorted(set(listed) - set(names)):
-        logging.warning("class %r of %s has no readable training image: left out", name, printable(selection.place))
+        source = printable(file_list.train_source)
+        logging.warning("class %r of %s has no readable training image: skipped", name, source)
     return tuple(names)
 
 
+def check_validation(validation, file_list):
+    """Raise a ValueError if no validation image is left."""
+    if not len(validation):
+        source = file_list.validation_source or file_list.train_source
+        raise ValueError(f"A data set must have a readable validation image. Received: none in {source!r}")
+
+
 def report(unreadable, strict):
-    """A warning for each file that was left out, or one error for all."""
+    """Warn of each file that is skipped, or raise one error for all."""
     if strict and unreadable:
         first = "; ".join(f"{printable(path)}: {cause}" for path, cause in list(unreadable.items())[:3])
-        raise ValueError(f"expected readable images (strict=True), received {len(unreadable)} unreadable: {first}")
+        raise ValueError(f"With `strict=True` all must be readable. Received: {len(unreadable)} unreadable: {first}")
     for path, cause in unreadable.items():
-        logging.warning("left out %s: %s", printable(path), cause)
+        logging.warning("skipped %s: %s", printable(path), cause)
 
 
 def labels_of(files, class_names):
-    """int32 (n,), the label of each file."""
+    """Return int32 (n,), the label of each file."""
     label = {name: i for i, name in enumerate(class_names)}
     return np.array([label[name] for name, _ in files], np.int32)
 
 
 def printable(path):
-    """A path as text that can be printed and saved, even if its bytes are not UTF-8."""
+    """Return a path as text that can be printed and saved, even if its bytes are not UTF-8."""
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read(files, images, decoder, description, unreadable):
-    """Fills the first rows of `images`; returns the files they show, and adds the others to `unreadable`."""
-    kept, refused = read_into(images, [path for _, path in files], decoder, description)
-    unreadable.update({files[i][1]: cause for i, cause in refused.items()})
+    """Fill the first rows of `images`; return the files they show, and add the others to `unreadable`."""
+    kept, causes = read_into(images, [path for _, path in files], decoder, description)
+    unreadable.update({files[i][1]: cause for i, cause in causes.items()})
     return [files[i] for i in kept]
 
 
 def _promote(images, train, validation):
-    """Moves a validation image to training in each class whose training images all proved unreadable."""
+    """Move a validation image to training in each class whose training images all proved unreadable."""
     for name in sorted(set(class_of(validation)) - set(class_of(train))):
         boundary, offset = len(train), class_of(validation).index(name)
         images[[boundary, boundary + offset]] = images[[boundary + offset, boundary]]

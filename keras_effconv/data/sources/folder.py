@@ -1,87 +1,88 @@
 """A data set from image files on disk, one folder per class."""
 
+import os
 import pathlib
 
 from absl import logging
 
-from keras_effconv.data.images.decode import check_resize
+from keras_effconv.data.dataset import Dataset
 from keras_effconv.data.images.storage import MEMORY_LIMIT
-from keras_effconv.data.sources.file_list import Selection, decoded, divided, printable
+from keras_effconv.data.sources.file_list import FileList, decode_files, divide, printable
 from keras_effconv.data.sources.listing import find_layout, list_classes
 from keras_effconv.data.sources.split import check_choices
+from keras_effconv.preprocessing import Resize, as_resize
 
 
 def from_directory(
-    data_dir,
-    size,
-    crop=0.875,
-    interpolation="bicubic",
-    validation_split=0.2,
-    seed=0,
-    strict=False,
-    limit=None,
-    cache_dir=None,
-    memory_limit=MEMORY_LIMIT,
-):
-    """Loads a folder of images, each decoded once.
+    data_dir: str | os.PathLike,
+    resize: Resize | int,
+    validation_split: float = 0.2,
+    seed: int = 0,
+    strict: bool = False,
+    limit: int | None = None,
+    cache_dir: str | os.PathLike | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Dataset:
+    """Load a folder of images, each decoded once.
 
     Either `data_dir/train/CLASS/...` with `data_dir/validation/CLASS/...` (also named val, valid or test), or
-    `data_dir/CLASS/...`, which is split here, every class in the same proportion. Images (.jpg, .jpeg, .png, .gif,
-    .bmp, in any case; see `decode` for what can be read) may lie in folders below that of their class. Hidden files
-    are skipped; files without an image extension are ignored, with one summary line in the log.
+    `data_dir/CLASS/...`, which this function splits, every class in the same proportion. Images (.jpg, .jpeg, .png,
+    .gif, .bmp, in any case; see `decode` for what can be read) may lie in folders below that of their class. Hidden
+    files are skipped; files without an image extension are ignored, with one summary line in the log.
 
-    A file that cannot be read is named in a warning and left out. So are a class without a readable training image,
-    and a validation class that is unknown in training.
+    Each unreadable file is skipped with a warning. So are a class without a readable training image, and a validation
+    class that is unknown in training.
 
     Args:
-        data_dir: Folder.
-        size: Height and width of the images, in pixels.
-        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None: all, squeezed.
-        interpolation: "bicubic", "bilinear" or another of `decode`'s.
-        validation_split: Share of each class for validation, in (0, 1), where the folder has no split.
-        seed: Of the split, and of the choice that `limit` makes.
-        strict: Whether a file that cannot be read is an error.
-        limit: Most images per class and split, for a quick run; None for all.
-        cache_dir: Where the pixels go if they exceed `memory_limit`; None: a temporary directory, removed at exit.
-        memory_limit: Bytes of pixels held in memory, 4 GiB; more are mapped from a file.
+        data_dir: str or path of the folder.
+        resize: `Resize` (or `Preprocessing`), or int, pixels, for a `Resize` with the defaults.
+        validation_split: float, the share of each class for validation, in (0, 1), if the folder has no split.
+            Default 0.2.
+        seed: int, of the split, and of the choice that `limit` makes. Default 0.
+        strict: bool, whether a file that cannot be read is an error. Default `False`.
+        limit: int, the most images per class and split, for a quick run. Default: all.
+        cache_dir: str or path, where the pixels go if they exceed `memory_limit`. Default: a temporary directory,
+            removed at exit.
+        memory_limit: int, bytes of pixels held in memory; more are mapped from a file. Default 4 GiB.
 
     Returns:
         `Dataset` with `flip=True`; image names are their paths.
 
     Raises:
-        FileNotFoundError: There is nothing at `data_dir`.
+        FileNotFoundError: nothing is at `data_dir`.
         NotADirectoryError: `data_dir` is a file.
-        ValueError: Fewer than two classes, no validation image, an argument out of range, or, with `strict`,
+        ValueError: fewer than two classes, no validation image, an argument out of range, or, with `strict`,
             unreadable files.
-        OSError: The disk of `cache_dir` is too small.
+        OSError: the disk of `cache_dir` is too small.
         ImportError: tqdm is not installed.
 
     Example:
-        dataset = from_directory("flowers", size=224)
+
+        dataset = from_directory("flowers", 224)
         batches = Batches(dataset.train, batch_size=32, shuffle=True)
         model.fit(batches, shuffle=False, callbacks=[batches.follow_epochs()])
     """
-    check_resize(size, crop, interpolation)
+    resize = as_resize(resize)
     check_choices(validation_split, limit)
-    selection = select_directory(data_dir, validation_split, seed, limit)
-    return decoded(selection, size, crop, interpolation, strict, cache_dir, memory_limit)
+    file_list = list_directory(data_dir, validation_split, seed, limit)
+    return decode_files(file_list, resize, strict, cache_dir, memory_limit)
 
 
-def select_directory(data_dir, validation_split=0.2, seed=0, limit=None):
-    """The `Selection` of a folder; arguments and errors are those of `from_directory`."""
+def list_directory(data_dir, validation_split=0.2, seed=0, limit=None):
+    """Return the `FileList` of a folder; arguments and errors are those of `from_directory`."""
     folders = [folder for folder in find_layout(data_dir) if folder]
     listings = [list_classes(folder) for folder in folders]
     if ignored := sum(listing.ignored for listing in listings):
         logging.info("%s: ignored %d files or links that are not images", printable(data_dir), ignored)
     train, *rest = ([(name, p) for name, paths in listing.files.items() for p in paths] for listing in listings)
-    train, validation = divided(train, rest[0] if rest else None, validation_split, seed, limit)
-    return Selection(
+    train, validation = divide(train, rest[0] if rest else None, validation_split, seed, limit)
+    return FileList(
         name=pathlib.Path(data_dir).expanduser().resolve().name,
         train=train,
         validation=validation,
         classes=list(listings[0].files),  # every class folder, also one without images
-        place=str(folders[0]),
-        validation_place=str(folders[1]) if rest else None,
+        train_source=str(folders[0]),
+        validation_source=str(folders[1]) if rest else None,
         unit="class folders",
-        refused={path: cause for listing in listings for path, cause in listing.closed.items()},
+        skipped={path: cause for listing in listings for path, cause in listing.unlisted.items()},
     )

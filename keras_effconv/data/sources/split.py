@@ -2,31 +2,36 @@
 
 import numpy as np
 
+from keras_effconv.utils.arguments import positive
+
 
 def check_choices(validation_split, limit):
-    """Raises ValueError unless 0 < `validation_split` < 1 and `limit` is None or at least 1."""
+    """Raise a ValueError unless 0 < `validation_split` < 1 and `limit` is `None` or a positive integer."""
     if not 0 < validation_split < 1:
-        raise ValueError(f"expected validation_split in (0, 1), received {validation_split}")
-    if limit is not None and limit < 1:
-        raise ValueError(f"expected limit of at least 1 image per class, or None, received {limit}")
+        raise ValueError(
+            f"`validation_split` must be a number in (0, 1). Received: validation_split={validation_split!r}"
+        )
+    if limit is not None:
+        positive("limit", limit)
 
 
 def stratified(labels, validation_split=0.2, seed=0):
-    """Splits every class in the same proportion.
+    """Split every class in the same proportion.
 
     A class of two or more images has at least one image on each side; a class of one image has it in training.
 
     Args:
         labels: (n,) integers or strings.
-        validation_split: Share of validation, in (0, 1).
-        seed: Of the choice.
+        validation_split: float, the share of validation, in (0, 1). Default 0.2.
+        seed: int, of the choice. Default 0.
 
     Returns:
         Two disjoint sorted int64 arrays of indices that cover 0..n-1: training and validation.
 
     Example:
-        >>> stratified([0, 0, 0, 0, 1], validation_split=0.25)
-        (array([0, 1, 3, 4]), array([2]))
+
+    >>> stratified([0, 0, 0, 0, 1], validation_split=0.25)
+    (array([0, 1, 3, 4]), array([2]))
     """
     in_validation = np.zeros(len(labels), bool)
     for members in _shuffled_classes(labels, seed):
@@ -36,28 +41,29 @@ def stratified(labels, validation_split=0.2, seed=0):
 
 
 def limited(labels, limit, seed=0):
-    """Draws at most `limit` of each class.
+    """Draw at most `limit` of each class.
 
     Args:
         labels: (n,) integers or strings.
-        limit: Most that is kept of a class; None for all.
-        seed: Of the choice.
+        limit: int, the most that is kept of a class; `None` for all.
+        seed: int, of the choice. Default 0.
 
     Returns:
         Sorted int64 array of indices.
 
     Example:
-        >>> limited(["cat", "cat", "dog", "cat"], limit=1, seed=2)
-        array([2, 3])
+
+    >>> limited(["cat", "cat", "dog", "cat"], limit=1, seed=2)
+    array([2, 3])
     """
-    chosen = np.zeros(len(labels), bool)
+    kept = np.zeros(len(labels), bool)
     for members in _shuffled_classes(labels, seed):
-        chosen[members[:limit]] = True
-    return np.flatnonzero(chosen)
+        kept[members[:limit]] = True
+    return np.flatnonzero(kept)
 
 
 def _shuffled_classes(labels, seed):
-    """Yields the indices of each class, in an order drawn from `seed`."""
+    """Yield the indices of each class, in an order drawn from `seed`."""
     rng = np.random.default_rng(seed)
     _, group = np.unique(np.asarray(labels), return_inverse=True)
     ends = np.cumsum(np.bincount(group))

@@ -1,18 +1,21 @@
 """Any image classification data set of TensorFlow Datasets (TFDS), or of `catalog`, by name."""
 
+import os
+
 import numpy as np
 
 from keras_effconv.data.dataset import Dataset, Split
-from keras_effconv.data.images.decode import check_resize, decode
+from keras_effconv.data.images.decode import decode
 from keras_effconv.data.images.storage import MEMORY_LIMIT, allocate
 from keras_effconv.data.sources.catalog import BY_NAME, find
 from keras_effconv.data.sources.split import check_choices, limited, stratified
+from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.extras import Deferred, require
 from keras_effconv.utils.suggestions import did_you_mean
 
 tf = Deferred("tensorflow")
 
-# Digits and letters: mirrored, they are another one, or none.
+# Digits and letters: mirrored, they become another one, or none.
 NO_FLIP = frozenset(
     {
         "binary_alpha_digits",
@@ -28,50 +31,49 @@ NO_FLIP = frozenset(
 
 
 def from_tfds(
-    name,
-    size,
-    crop=0.875,
-    interpolation="bicubic",
-    seed=0,
-    limit=None,
-    data_dir=None,
-    validation_split=0.2,
-    cache_dir=None,
-    memory_limit=MEMORY_LIMIT,
-):
-    """Loads a data set of TensorFlow Datasets, after a download if it is not prepared yet.
+    name: str,
+    resize: Resize | int,
+    seed: int = 0,
+    limit: int | None = None,
+    data_dir: str | os.PathLike | None = None,
+    validation_split: float = 0.2,
+    cache_dir: str | os.PathLike | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Dataset:
+    """Load a data set of TensorFlow Datasets, after a download if it is not prepared yet.
 
     The sets of `data.list()` are split as publications do: "flowers102", for one, trains on "train" and "validation"
     and validates on "test". Others train on "train" and validate on "validation", or else on "test", or else on a part
-    of "train" that is split off here, every class in the same proportion. Images whose label is hidden (-1) are left
-    out.
+    of "train" that this function splits off, every class in the same proportion. Images whose label is hidden (-1) are
+    skipped.
 
     Args:
-        name: Such as "cifar10", "flowers102", "emnist/letters" or "cifar10:3.0.2".
-        size: Height and width of the images, in pixels.
-        crop: Side of the central square that is kept, as a share of the shorter side, in (0, 1]; None: all, squeezed.
-        interpolation: "bicubic", "bilinear" or another of `decode`'s.
-        seed: Of the split, and of the choice that `limit` makes.
-        limit: Most images per class and split, for a quick run; None for all.
-        data_dir: Where TFDS keeps prepared data; None: `TFDS_DATA_DIR`, or ~/tensorflow_datasets.
-        validation_split: Share of each class for validation, in (0, 1), where the set has "train" only.
-        cache_dir: Where the pixels go if they exceed `memory_limit`; None: a temporary directory, removed at exit.
-        memory_limit: Bytes of pixels held in memory, 4 GiB; more are mapped from a file.
+        name: str, such as "cifar10", "flowers102", "emnist/letters" or "cifar10:3.0.2".
+        resize: `Resize` (or `Preprocessing`), or int, pixels, for a `Resize` with the defaults.
+        seed: int, of the split, and of the choice that `limit` makes. Default 0.
+        limit: int, the most images per class and split, for a quick run. Default: all.
+        data_dir: str or path, where TFDS keeps prepared data. Default: `TFDS_DATA_DIR`, or ~/tensorflow_datasets.
+        validation_split: float, the share of each class for validation, in (0, 1), if the set has "train" only.
+            Default 0.2.
+        cache_dir: str or path, where the pixels go if they exceed `memory_limit`. Default: a temporary directory,
+            removed at exit.
+        memory_limit: int, bytes of pixels held in memory; more are mapped from a file. Default 4 GiB.
 
     Returns:
-        `Dataset`; `flip` is False for digits and letters; image names are like "cifar10/train/17".
+        `Dataset`; `flip` is `False` for digits and letters; image names are like "cifar10/train/17".
 
     Raises:
         ValueError: TFDS has no such set, the set has no "train" or no image with one class label, or an argument is
             out of range.
-        RuntimeError: Download or preparation failed; the message says where prepared data was expected.
-        OSError: The disk of `cache_dir` is too small.
+        RuntimeError: download or preparation failed; the message says where prepared data was looked for.
+        OSError: the disk of `cache_dir` is too small.
         ImportError: tensorflow_datasets or tqdm is not installed.
 
     Example:
-        dataset = from_tfds("cifar10", size=32, crop=1.0)
+
+        dataset = from_tfds("cifar10", Resize(32, crop=1.0))
     """
-    check_resize(size, crop, interpolation)
+    resize = as_resize(resize)
     check_choices(validation_split, limit)
     builder = prepare(name, data_dir)
     image_key, label_key = keys_of(builder)
@@ -80,12 +82,12 @@ def from_tfds(
         (part, rows[limited(labels[part][rows], limit, seed)])
         for part, rows in _divide(builder, labels, validation_split, seed)
     )
-    images = allocate(len(train[1]) + len(validation[1]), size, memory_limit, cache_dir)
-    places = {part: np.full(len(labels[part]), -1) for part, _ in (train, validation)}
-    places[train[0]][train[1]] = np.arange(len(train[1]))
-    places[validation[0]][validation[1]] = np.arange(len(train[1]), len(images))
-    for part, place in places.items():
-        _fill(images, place, _examples(builder, part), lambda e: decode(e[image_key], size, crop, interpolation))
+    images = allocate(len(train[1]) + len(validation[1]), resize.size, memory_limit, cache_dir)
+    targets = {part: np.full(len(labels[part]), -1) for part, _ in (train, validation)}
+    targets[train[0]][train[1]] = np.arange(len(train[1]))
+    targets[validation[0]][validation[1]] = np.arange(len(train[1]), len(images))
+    for part, target in targets.items():
+        _fill(images, target, _examples(builder, part), lambda example: decode(example[image_key], resize))
 
     def split(rows_of_images, part, rows):
         return Split(rows_of_images, labels[part][rows], tuple(f"{builder.name}/{part}/{row}" for row in rows))
@@ -99,19 +101,20 @@ def from_tfds(
     )
 
 
-def prepare(name, data_dir=None, manual_dir=None):
-    """Downloads a data set and writes it as TFDS keeps it, unless it is there.
+def prepare(name: str, data_dir: str | os.PathLike | None = None, manual_dir: str | os.PathLike | None = None):
+    """Download a data set and write it as TFDS keeps it, unless it is there.
 
     Args:
-        name: See `from_tfds`.
-        data_dir: Where TFDS keeps prepared data; None: `TFDS_DATA_DIR`, or ~/tensorflow_datasets.
-        manual_dir: Where files are that were downloaded by hand; None: `downloads/manual` in `data_dir`.
+        name: str, as in `from_tfds`.
+        data_dir: str or path, where TFDS keeps prepared data. Default: `TFDS_DATA_DIR`, or ~/tensorflow_datasets.
+        manual_dir: str or path, where files are that were downloaded by hand. Default: `downloads/manual` in
+            `data_dir`.
 
     Returns:
         The TFDS builder.
 
     Raises:
-        ValueError, RuntimeError, ImportError: See `from_tfds`.
+        ValueError, RuntimeError, ImportError: as in `from_tfds`.
     """
     builder = builder_of(name, data_dir)
     keys_of(builder)
@@ -123,31 +126,31 @@ def prepare(name, data_dir=None, manual_dir=None):
             builder.download_and_prepare(download_config=download.DownloadConfig(manual_dir=manual_dir))
     except Exception as error:  # No network, a moved file, a manual download, a missing package, a full disk...
         cause = f"{type(error).__name__}: {error}".partition("\n")[0]
-        record = find(name)
-        hint = f" (wanted in the manual directory: {', '.join(record.manual)})" if record and record.manual else ""
+        entry = find(name)
+        hint = f" (wanted in the manual directory: {', '.join(entry.manual)})" if entry and entry.manual else ""
         raise RuntimeError(
-            f"expected data set {builder.name!r} to be prepared in {str(builder.data_dir)!r}, "
-            f"where it is missing, and its download failed: {cause}{hint}"
+            f"Data set {builder.name!r} must be prepared in {str(builder.data_dir)!r}, "
+            f"and its download failed: {cause}{hint}"
         ) from error
     return builder
 
 
 def builder_of(name, data_dir=None):
-    """The builder of a data set, which knows its features and where its files are."""
-    tfds, record = require("tensorflow_datasets"), find(name)
-    wanted = record.tfds + "".join(name.partition(":")[1:]) if record else name
+    """Return the TFDS builder of a data set, which knows its features and where its files are."""
+    tfds, entry = require("tensorflow_datasets"), find(name)
+    tfds_name = entry.tfds + "".join(name.partition(":")[1:]) if entry else name
     try:
-        return tfds.builder(wanted, data_dir=data_dir)
+        return tfds.builder(tfds_name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         hint = did_you_mean(name, {*tfds.list_builders(with_community_datasets=False), *BY_NAME})
-        raise ValueError(f"expected the name of a TensorFlow data set, received {name!r}{hint}") from error
+        raise ValueError(f"`name` must be a TensorFlow data set. Received: name={name!r}{hint}") from error
     except Exception as error:  # Each malformed name, configuration and version has its own type there.
         cause = str(error).partition("\n")[0]
-        raise ValueError(f"expected the name of a TensorFlow data set, received {name!r}: {cause}") from error
+        raise ValueError(f"`name` must be a TensorFlow data set. Received: name={name!r}: {cause}") from error
 
 
 def keys_of(builder):
-    """Names of the image and of the label among the features."""
+    """Return the names of the image and of the label among the features."""
     tfds = require("tensorflow_datasets")
     features = builder.info.features
     image_keys = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
@@ -156,24 +159,24 @@ def keys_of(builder):
         if keys and keys[0] in image_keys and keys[1] in label_keys:
             return keys[0], keys[1]
     raise ValueError(
-        f"expected a data set of images with one class label, received {builder.name!r} "
+        f"A data set must have images with one class label. Received: {builder.name!r} "
         f"with features {', '.join(features)}"
     )
 
 
 def flips(builder):
     """Whether a mirrored image of a data set keeps its class."""
-    record = BY_NAME.get(builder.name)
-    return record.flip if record else builder.name not in NO_FLIP
+    entry = BY_NAME.get(builder.name)
+    return entry.flip if entry else builder.name not in NO_FLIP
 
 
 def splits_of(builder):
-    """(split to train on, splits to validate on in order of preference, perhaps none)."""
-    record, available = BY_NAME.get(builder.name), list(builder.info.splits)
+    """Return (split to train on, splits to validate on in order of preference, perhaps none)."""
+    entry, available = BY_NAME.get(builder.name), list(builder.info.splits)
     if "train" not in available:
-        raise ValueError(f"expected data set {builder.name!r} to have a split 'train', received {available}")
-    if record and {*record.train.split("+"), record.validation} <= set(available):
-        return record.train, [record.validation]
+        raise ValueError(f"Data set {builder.name!r} must have a split 'train'. Received: {available}")
+    if entry and {*entry.train.split("+"), entry.validation} <= set(available):
+        return entry.train, [entry.validation]
     return "train", [part for part in ("validation", "test") if part in available]
 
 
@@ -187,9 +190,9 @@ def _labels(builder, label_key):
     train, candidates = splits_of(builder)
     labels = {train: read(train)}
     for part in candidates:
-        found = read(part)
-        if (found >= 0).any():
-            return {**labels, part: found}
+        of_part = read(part)
+        if (of_part >= 0).any():
+            return {**labels, part: of_part}
     return labels
 
 
@@ -198,9 +201,11 @@ def _divide(builder, labels, validation_split, seed):
     visible = [(part, np.flatnonzero(values >= 0)) for part, values in labels.items()]
     if len(visible) == 1:
         part, rows = visible[0]
-        visible = [(part, rows[chosen]) for chosen in stratified(labels[part][rows], validation_split, seed)]
+        visible = [(part, rows[side]) for side in stratified(labels[part][rows], validation_split, seed)]
     if not all(len(rows) for _, rows in visible):
-        raise ValueError(f"expected labelled images to train and to validate on, found too few in {builder.name!r}")
+        raise ValueError(
+            f"A data set must have labelled images to train and to validate on. Received: too few in {builder.name!r}"
+        )
     return visible
 
 
@@ -211,12 +216,12 @@ def _examples(builder, part):
     return builder.as_dataset(split=part, decoders={image_key: tfds.decode.SkipDecoding()})
 
 
-def _fill(images, place, examples, prepare):
-    """Writes prepare(example i) to images[place[i]], where that is not negative."""
-    wanted = tf.constant(place)
-    examples = examples.enumerate().filter(lambda i, _: wanted[i] >= 0)
-    examples = examples.map(lambda i, example: (wanted[i], prepare(example)), num_parallel_calls=tf.data.AUTOTUNE)
-    total = int((place >= 0).sum())
+def _fill(images, target, examples, decoded):
+    """Write decoded(example i) to images[target[i]], unless that is negative."""
+    row_of = tf.constant(target)
+    examples = examples.enumerate().filter(lambda i, _: row_of[i] >= 0)
+    examples = examples.map(lambda i, example: (row_of[i], decoded(example)), num_parallel_calls=tf.data.AUTOTUNE)
+    total = int((target >= 0).sum())
     examples = examples.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
     for row, image in require("tqdm").tqdm(examples, "images", total, unit="image", leave=False, disable=None):
         images[row] = image
