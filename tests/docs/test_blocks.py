@@ -24,14 +24,24 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def in_full():
+    """Each page; one that trains is also run without a stand-in for training, which takes a minute."""
+    for page in WITH_BLOCKS:
+        yield pytest.param(page, False, id=page)
+        if "= train(" in pages.read(page):
+            yield pytest.param(page, True, id=f"{page}-in-full", marks=pytest.mark.slow)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="pages are written for the default backend")
-@pytest.mark.parametrize("page", WITH_BLOCKS)
-def test_the_blocks_of_a_page_run(page, folder, monkeypatch):
+@pytest.mark.parametrize(("page", "full"), in_full())
+def test_the_blocks_of_a_page_run(page, full, folder, monkeypatch):
     text, namespace = pages.read(page), {}
     with contextlib.ExitStack() as stack:
         if page == "docs/serving.md":
             stack.enter_context(stand_ins.server(folder, monkeypatch))
-        elif "outputs/finetune/model.keras" in text:
+        elif "= train(" in text and not full:
+            stand_ins.training(folder, monkeypatch)
+        else:
             stand_ins.finetuned(folder)
         if "resnet50.pth" in text or "resnet20.th" in text:
             stand_ins.weights(folder)

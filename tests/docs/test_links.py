@@ -25,7 +25,7 @@ def test_links_and_pictures_of_a_page_exist(page):
     assert not dead_links(pages.read(page), (ROOT / page).parent)
 
 
-@pytest.mark.parametrize("page", pages.PAGES)
+@pytest.mark.parametrize("page", [page for page in pages.PAGES if page != "CHANGELOG.md"])  # it has paths of before
 def test_paths_of_the_repository_exist(page):
     paths = {path.rstrip(".") for path in PATH.findall(re.sub(r"\]\([^)]*\)|https?:\S+", "", pages.read(page)))}
     assert not [path for path in paths if not list(ROOT.glob(path.rstrip("/")))]

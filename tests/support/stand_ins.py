@@ -2,12 +2,14 @@
 
 import contextlib
 import gzip
+import inspect
 import json
 import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ import weight_files
 from PIL import Image
 
 import keras_effconv as ke
+from keras_effconv.training import network
 
 sys.path.append(str(weight_files.FIXTURES))
 from deterministic import values
@@ -70,10 +73,25 @@ def finetuned(folder):
     x = keras.layers.Conv2D(4, 3, strides=4, activation="relu")(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(image, keras.layers.Dense(len(CLASSES), activation="softmax")(x))
-    (folder / "outputs" / "finetune").mkdir(parents=True)
+    (folder / "outputs" / "finetune").mkdir(parents=True, exist_ok=True)
     model.save(folder / "outputs" / "finetune" / "model.keras")
     (folder / "outputs" / "finetune" / "labels.txt").write_text("".join(f"{name}\n" for name in CLASSES))
     return model
+
+
+def training(folder, patch):
+    """`keras_effconv.training.train` that checks what it is given and trains nothing."""
+    from keras_effconv import training
+
+    signature, model = inspect.signature(training.train), finetuned(folder)
+
+    def train(*arguments, **keywords):
+        given = signature.bind(*arguments, **keywords).arguments
+        network.check(given["recipe"])
+        assert given["dataset"].train.images.shape[1] == network.preprocessing(given["recipe"]).size
+        return SimpleNamespace(model=model)
+
+    patch.setattr(training, "train", train)
 
 
 def images(size):
