@@ -33,7 +33,7 @@ def in_full():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="pages are written for the default backend")
-@pytest.mark.parametrize(("page", "full"), in_full())
+@pytest.mark.parametrize(("page", "full"), list(in_full()))
 def test_the_blocks_of_a_page_run(page, full, folder, monkeypatch):
     text, namespace = pages.read(page), {}
     with contextlib.ExitStack() as stack:

@@ -1,5 +1,6 @@
 """Links, pictures and paths in the pages lead somewhere."""
 
+import pkgutil
 import re
 
 import pages
@@ -29,6 +30,36 @@ def test_links_and_pictures_of_a_page_exist(page):
 def test_paths_of_the_repository_exist(page):
     paths = {path.rstrip(".") for path in PATH.findall(re.sub(r"\]\([^)]*\)|https?:\S+", "", pages.read(page)))}
     assert not [path for path in paths if not list(ROOT.glob(path.rstrip("/")))]
+
+
+NAME = re.compile(r"\bkeras_effconv((?:\.[A-Za-z_]\w*)+)(?!\w*[/.]py)")
+SHORT = re.compile(r"`((?:data|zoo|training|exporting|layers|applications)\.[a-zA-Z]\w*)\b(?!\.)")
+
+
+def unknown_names(text):
+    """The dotted names in a page's prose that the package does not have."""
+    prose = re.sub(r"https?:\S+", "", text)
+    names = {f"keras_effconv{name}" for name in NAME.findall(prose)}
+    names |= {f"keras_effconv.{name}" for name in SHORT.findall(prose)}
+    return sorted(name for name in names if not resolves(name))
+
+
+def resolves(name):
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_names_in_prose_exist(page):
+    assert not unknown_names(pages.read(page))
+
+
+def test_an_unknown_name_is_found():
+    text = "`keras_effconv.data.load`, `keras_effconv.data.lode(1)`, `zoo.fit(...)`, `zoo.fitted`"
+    assert unknown_names(text) == ["keras_effconv.data.lode", "keras_effconv.zoo.fitted"]
 
 
 def test_every_page_and_picture_is_linked():
