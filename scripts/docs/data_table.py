@@ -3,7 +3,9 @@
 python scripts/docs/data_table.py             # --check compares and writes nothing
 """
 
-from sections import markdown_table, write_or_check
+from sections import write_or_check
+
+from keras_effconv.utils.text_table import markdown
 
 PAGE, NAME = "docs/data.md", "data sets"
 HEAD = ("name", "data set", "classes", "train", "evaluate", "EfficientNet, top-1 %", "download by hand", "terms")
@@ -13,7 +15,7 @@ def table():
     """Return a row per data set of the catalog."""
     from keras_effconv import data
 
-    return markdown_table(HEAD, map(_cells, data.list()))
+    return markdown([HEAD, *map(_cells, data.list())]) + "\n"
 
 
 def _cells(record):

@@ -8,7 +8,9 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from sections import ROOT, markdown_table, write_or_check
+from sections import ROOT, write_or_check
+
+from keras_effconv.utils import text_table
 
 PAGE, NAME = "README.md", "models"
 PICTURE = ROOT / "docs" / "macs.png"
@@ -40,10 +42,10 @@ def counts(networks=NETWORKS):
 
 def markdown(table):
     """Return the table as text."""
-    rows = []
+    rows = [HEAD]
     for name, (size, cells) in table.items():
         rows.append((name, size, *(f"{params / 1e6:.2f}M, {macs / 1e9:.3f}G" for params, macs in cells)))
-    return markdown_table(HEAD, rows)
+    return text_table.markdown(rows) + "\n"
 
 
 def picture(table, path):

@@ -8,7 +8,9 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from paper_rows import ROWS
-from sections import markdown_table, write_or_check
+from sections import write_or_check
+
+from keras_effconv.utils.text_table import markdown
 
 PAGE, NAME = "docs/tables.md", "tables"
 HEAD = ("row", "params printed", "ours", "FLOPs printed", "ours", "MACs", "trainable", "same", "note")
@@ -71,7 +73,7 @@ def text(rows=ROWS):
     tables = {}
     for row in tqdm(rows, desc="models"):
         tables.setdefault(row.table, []).append(cells(row))
-    return "\n" + "\n".join(f"## {title}\n\n{markdown_table(HEAD, lines)}" for title, lines in tables.items()) + "\n"
+    return "\n" + "\n".join(f"## {title}\n\n{markdown([HEAD, *lines])}\n" for title, lines in tables.items()) + "\n"
 
 
 if __name__ == "__main__":

@@ -59,18 +59,6 @@ def _match(page, name):
     return matches[0]
 
 
-def markdown_table(head, rows):
-    """Return a table in Markdown.
-
-    >>> print(markdown_table(("network", "MACs"), [("Net", 3)]), end="")
-    | network | MACs |
-    |---|---|
-    | Net | 3 |
-    """
-    lines = ["| " + " | ".join(map(str, cells)) + " |" for cells in (head, *rows)]
-    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]]) + "\n"
-
-
 def write_or_check(page, name, make, argv=None):
     """Write a section from the command line, or with `--check` compare it and exit: status 1 if it is out of date.
 
