@@ -10,6 +10,7 @@ import stand_ins
 from keras_effconv import exporting
 
 WITH_BLOCKS = [page for page in pages.PAGES if pages.blocks(pages.read(page))]
+LONG = ("README.md", "docs/serving.md", "docs/zoo.md")  # a page of many networks, an export, a fit
 NOT_RUN = 5  # blocks in all pages that need a download or a server
 
 
@@ -27,7 +28,7 @@ def folder(tmp_path, monkeypatch):
 def in_full():
     """Each page; one that trains is also run without a stand-in for training, which takes a minute."""
     for page in WITH_BLOCKS:
-        yield pytest.param(page, False, id=page)
+        yield pytest.param(page, False, id=page, marks=[pytest.mark.long] if page in LONG else [])
         if "= train(" in pages.read(page):
             yield pytest.param(page, True, id=f"{page}-in-full", marks=pytest.mark.slow)
 
