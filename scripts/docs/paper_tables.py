@@ -18,7 +18,7 @@ UNITS = {"M": 1e6, "G": 1e9, "B": 1e9}
 
 
 def build(row):
-    """The row's model, with random weights."""
+    """Return the row's model, with random weights."""
     import keras
 
     import keras_effconv as ke
@@ -33,7 +33,7 @@ def build(row):
 
 
 def under(row, counts):
-    """The row's parameters and FLOPs in its paper's convention."""
+    """Return the row's parameters and FLOPs in its paper's convention."""
     from keras_effconv.counting.papers import hetconv
 
     if row.convention == "hetconv filters":
@@ -42,7 +42,7 @@ def under(row, counts):
 
 
 def as_printed(value, printed):
-    """A number in the unit and with the decimals of the printed one.
+    """Return a number in the unit and with the decimals of the printed one.
 
     >>> as_printed(8449828, "8.45M"), as_printed(385814752, "0.39B")
     ('8.45M', '0.39B')
@@ -52,7 +52,7 @@ def as_printed(value, printed):
 
 
 def cells(row):
-    """The cells of a row of the table."""
+    """Return the cells of a row of the table."""
     import keras_effconv as ke
 
     counts = ke.count(build(row))

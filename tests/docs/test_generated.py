@@ -34,7 +34,7 @@ def test_a_stale_table_is_told_and_written(script, tmp_path):
 
 
 def missing(page, name, text):
-    """The lines of a text that a section of a page lacks."""
+    """Return the lines of a text that a section of a page lacks."""
     return [line for line in text.splitlines() if line not in sections.read_section(page, name).splitlines()]
 
 

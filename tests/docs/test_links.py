@@ -11,7 +11,7 @@ PATH = re.compile(r"\b(?:keras_effconv|scripts|tests|docs)/[\w/.*]*\w/?")
 
 
 def dead_links(text, folder):
-    """The relative links of a page, in a folder, that lead to no file or to no heading."""
+    """Return the relative links of a page, in a folder, that lead to no file or to no heading."""
     return [link for link in pages.links(text) if not leads(*link.partition("#")[::2], text, folder)]
 
 
@@ -37,7 +37,7 @@ SHORT = re.compile(r"`((?:data|zoo|training|exporting|layers|applications)\.[a-z
 
 
 def unknown_names(text):
-    """The dotted names in a page's prose that the package does not have."""
+    """Return the dotted names in a page's prose that the package does not have."""
     prose = re.sub(r"https?:\S+", "", text)
     names = {f"keras_effconv{name}" for name in NAME.findall(prose)}
     names |= {f"keras_effconv.{name}" for name in SHORT.findall(prose)}

@@ -19,7 +19,7 @@ LONGEST = 40  # words of a sentence
 
 
 def sentences(text):
-    """The sentences of a page, without its code, tables and headings."""
+    """Return the sentences of a page, without its code, tables and headings."""
     text = pages.FENCE.sub("", pages.BLOCK.sub("", text))
     text = re.sub(r"^(?:\||    |#|<!--).*$", "", text, flags=re.MULTILINE)
     parts = re.split(r"(?<=[.:;])\s+|\n\n|\n\s*(?:[-*]|\d+\.) ", text)

@@ -27,7 +27,7 @@ SIZE = 224
 
 
 def noise(seed, size=(60, 80)):
-    """A picture of coloured noise."""
+    """Return a picture of coloured noise."""
     return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (*size, 3), "uint8"))
 
 
@@ -37,7 +37,7 @@ def photo(folder):
 
 
 def flowers(folder):
-    """The folder `flowers`, with a folder per class; `photos` and `photos.csv` are the same images."""
+    """Write the folder `flowers`, with a folder per class; `photos` and `photos.csv` are the same images."""
     rows = ["path,label"]
     for name in ("flowers", "photos"):
         for number, label in enumerate(CLASSES):
@@ -49,7 +49,7 @@ def flowers(folder):
 
 
 def cifar10(folder):
-    """Archives of pixels, in ten classes."""
+    """Write archives of pixels, in ten classes."""
     (folder / "cifar10").mkdir()
     rng = np.random.default_rng(0)
     for name in ("train", "test"):
@@ -58,7 +58,7 @@ def cifar10(folder):
 
 
 def weights(folder):
-    """`resnet50.pth` and `resnet20.th`, in the names of their producers."""
+    """Write `resnet50.pth` and `resnet20.th`, in the names of their producers."""
     for file, record in (("resnet50.pth", "torchvision-resnet50-65"), ("resnet20.th", "akamaster-resnet20-32")):
         recorded = weight_files.FIXTURES / "producers" / f"{record}.json.gz"
         known = json.loads(gzip.decompress(recorded.read_bytes()))
@@ -67,7 +67,7 @@ def weights(folder):
 
 
 def finetuned(folder):
-    """What `keras-effconv finetune` leaves, of a network of one layer; returns the model."""
+    """Write what `keras-effconv finetune` leaves, of a network of one layer, and return the model."""
     image = keras.Input((SIZE, SIZE, 3))
     x = ke.ImagePreprocessing(SIZE, crop=None, mean=(127.0,) * 3, std=(128.0,) * 3, name="preprocessing")(image)
     x = keras.layers.Conv2D(4, 3, strides=4, activation="relu")(x)
@@ -80,15 +80,15 @@ def finetuned(folder):
 
 
 def training(folder, patch):
-    """`keras_effconv.training.train` that checks what it is given and trains nothing."""
+    """Replace `keras_effconv.training.train` by a function that checks its arguments and trains nothing."""
     from keras_effconv import training
 
     signature, model = inspect.signature(training.train), finetuned(folder)
 
     def train(*arguments, **keywords):
-        given = signature.bind(*arguments, **keywords).arguments
-        network.check(given["recipe"])
-        assert given["dataset"].train.images.shape[1] == network.preprocessing(given["recipe"]).size
+        bound = signature.bind(*arguments, **keywords).arguments
+        network.check(bound["recipe"])
+        assert bound["dataset"].train.images.shape[1] == network.preprocessing(bound["recipe"]).size
         return SimpleNamespace(model=model)
 
     patch.setattr(training, "train", train)
@@ -100,7 +100,7 @@ def images(size):
 
 @contextlib.contextmanager
 def server(folder, patch):
-    """A server of `serving/flowers`, which `urllib.request.urlopen` finds at any address."""
+    """Run a server of `serving/flowers`, which `urllib.request.urlopen` finds at any address."""
     import uvicorn
 
     from keras_effconv.serving import Versions
