@@ -1,32 +1,24 @@
-"""Print each table of the papers beside what the package counts, and write them to docs/tables.md.
+"""Write the papers' numbers next to what the package counts, to docs/tables.md.
 
-python scripts/docs/paper_tables.py
+python scripts/docs/paper_tables.py           # --check compares and writes nothing
 """
 
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import cli
-from absl import flags
 from paper_rows import ROWS
+from sections import write_or_check
 
-FLAGS = flags.FLAGS
-flags.DEFINE_string("only", "", "Count the rows whose id contains this, and write nothing.")
+from keras_effconv.utils.text_table import markdown
 
-HEAD = """# The papers' tables
-
-What is printed, and what this package counts under the paper's own convention (`keras_effconv.count(model).under(...)`;
-the functions of `keras_effconv.counting.CONVENTIONS` say what each counts). MACs are the multiply-accumulates of the
-runnable model, nothing else. "no" marks a number that does not print as in the paper, with the reason.
-Written by `python scripts/docs/paper_tables.py`.
-"""
+PAGE, NAME = "docs/tables.md", "tables"
+HEAD = ("row", "params printed", "ours", "FLOPs printed", "ours", "MACs", "trainable", "same", "note")
 UNITS = {"M": 1e6, "G": 1e9, "B": 1e9}
 
 
 def build(row):
-    """The row's model, with random weights."""
+    """Return the row's model, with random weights."""
     import keras
 
     import keras_effconv as ke
@@ -41,7 +33,7 @@ def build(row):
 
 
 def under(row, counts):
-    """The row's parameters and FLOPs in its paper's convention."""
+    """Return the row's parameters and FLOPs in its paper's convention."""
     from keras_effconv.counting.papers import hetconv
 
     if row.convention == "hetconv filters":
@@ -50,7 +42,7 @@ def under(row, counts):
 
 
 def as_printed(value, printed):
-    """A number in the unit and with the decimals of the printed one.
+    """Return a number in the unit and with the decimals of the printed one.
 
     >>> as_printed(8449828, "8.45M"), as_printed(385814752, "0.39B")
     ('8.45M', '0.39B')
@@ -60,7 +52,7 @@ def as_printed(value, printed):
 
 
 def cells(row):
-    """The cells of a row of the table."""
+    """Return the cells of a row of the table."""
     import keras_effconv as ke
 
     counts = ke.count(build(row))
@@ -74,22 +66,15 @@ def cells(row):
     return (row.label, *texts, f"{counts.macs:,}", f"{counts.trainable_params:,}", verdict, row.note)
 
 
-def main(argv):
-    cli.flags_only(argv)
+def text(rows=ROWS):
+    """Return a heading and a table for each table of a paper."""
     from tqdm import tqdm
 
-    names = ("row", "params printed", "ours", "FLOPs printed", "ours", "MACs", "trainable", "same", "note")
-    lines, table = [HEAD], None
-    for row in tqdm([row for row in ROWS if FLAGS.only in row.id], desc="models"):
-        if row.table != table:
-            table = row.table
-            lines += [f"\n## {table}\n", "| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
-        lines.append("| " + " | ".join(cells(row)) + " |")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if not FLAGS.only:
-        Path(__file__).parents[2].joinpath("docs", "tables.md").write_text(text, encoding="utf-8")
+    tables = {}
+    for row in tqdm(rows, desc="models"):
+        tables.setdefault(row.table, []).append(cells(row))
+    return "\n" + "\n".join(f"## {title}\n\n{markdown([HEAD, *lines])}\n" for title, lines in tables.items()) + "\n"
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    write_or_check(PAGE, NAME, text)

@@ -1,43 +1,24 @@
-"""Print the recipes of keras_effconv.training.RECIPES, and write them to docs/training.md.
+"""Write the table of recipes in docs/training.md.
 
-python scripts/docs/recipe_table.py
+python scripts/docs/recipe_table.py           # --check compares and writes nothing
 """
 
-import os
-import re
-from pathlib import Path
+from sections import write_or_check
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from keras_effconv.utils.text_table import markdown
 
-import cli
-from absl import flags
-
-FLAGS = flags.FLAGS
-ROOT = Path(__file__).parents[2]
-MARKERS = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", re.DOTALL)
-
-flags.DEFINE_boolean("write", True, "Write the table to docs/training.md.")
-
-
-def main(argv):
-    cli.flags_only(argv)
-    text = table()
-    print(text, end="")
-    if FLAGS.write:
-        page = ROOT / "docs" / "training.md"
-        old = page.read_text(encoding="utf-8")
-        page.write_text(MARKERS.sub(lambda found: found[1] + text + found[2], old), encoding="utf-8")
+PAGE, NAME = "docs/training.md", "recipes"
 
 
 def table():
-    """A row per recipe: what it does otherwise than the default one, and where the numbers come from."""
+    """Return a row per recipe: how it differs from the default one, and the source of its numbers."""
     from keras_effconv.training.recipes import RECIPES, differences
 
-    lines = ["| recipe | otherwise than the defaults | from |", "|---|---|---|"]
+    rows = [("recipe", "fields that differ from the defaults", "source")]
     for name, recipe in RECIPES.items():
-        other = ", ".join(f"{field} {_short(value)}" for field, value in differences(recipe).items())
-        lines.append(f"| `{name}` | {other or 'nothing'} | {recipe.source} |")
-    return "\n".join(lines) + "\n"
+        fields = ", ".join(f"{field} {_short(value)}" for field, value in differences(recipe).items())
+        rows.append((f"`{name}`", fields or "nothing", recipe.source))
+    return markdown(rows) + "\n"
 
 
 def _short(value):
@@ -45,4 +26,4 @@ def _short(value):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    write_or_check(PAGE, NAME, table)
