@@ -90,7 +90,7 @@ def by_accuracy(build, flags):
     """Accuracy on validation images after a short training, the same for every point."""
     import keras
 
-    from keras_effconv import data
+    from keras_effconv import data, preprocessing_for
 
     base = build().input_shape[1]
     images = data.load(flags.dataset, flags.data_dir, data.Resize(base, None), limit=flags.limit, seed=flags.seed)

@@ -51,8 +51,6 @@ def deploy(model: keras.Model, target: str = "auto", tolerance: float = 1e-4) ->
     done = {name: tuple(line for rule in rules for line in rule(graph)) for name, rules in RULES.items()}
     forms = tuple(choose_forms(graph, keras.backend.backend() if target == "auto" else target))
     deployed = graph.build()
-    if hasattr(model, "preprocessing"):
-        deployed.preprocessing = model.preprocessing
     error = difference(model, deployed, pixels)
     if not error <= tolerance:
         raise ValueError(

@@ -94,8 +94,6 @@ def quantize(
         if labels is not None:
             report = report._replace(accuracy=tuple(float((x == labels).mean()) for x in (before, after)))
     quantized.quantize_report = report
-    if hasattr(model, "preprocessing"):
-        quantized.preprocessing = model.preprocessing
     return quantized
 
 

@@ -4,10 +4,11 @@ import keras
 
 from keras_effconv.graph import functional_of, walk, with_structure
 from keras_effconv.inference.kernels import FORMS, bias_of
+from keras_effconv.network_info import NetworkInfo
 
 # Layers that return what they read and only say something about the model. A rule need not know of them: they are taken
 # out of the steps, and `Graph.build` puts them right behind the input.
-MARKERS = ()
+MARKERS = (NetworkInfo,)
 
 
 class Step:

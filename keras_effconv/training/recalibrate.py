@@ -14,8 +14,8 @@ def recalibrate(model, batches, epochs=1, neutral=()):
         model: a Keras model from images.
         batches: `keras.utils.PyDataset` of (images, labels); the labels are not used.
         epochs: int, passes. Default 1.
-        neutral: names of normalizations that must compute what they compute now: their scales and offsets follow the statistics.
-            Default: none; those of a `LoadReport` are the ones that a warm start added.
+        neutral: tuple of str, names of normalizations that must compute what they compute now: their scales and
+            offsets follow the statistics. Default: none. A `LoadReport` names those that a warm start added.
     """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]

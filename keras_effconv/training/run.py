@@ -173,7 +173,7 @@ def _warm(base, recipe, batches):
     """Bring what was poured into another kind near to the plain network, by the training images; no label is used."""
     if not zoo.can_fit(base):
         print("measuring batch statistics again, since the kind is not the file's")
-        return recalibrate(base, batches)
+        return recalibrate(base, batches, neutral=base.load_report.neutral)
     print("fitting the kernels to what the plain network computes, since the kind is not the file's")
     teacher = backbone(dataclasses.replace(recipe, conv="Conv()"))
     some = range(min(len(batches), -(-FIT_IMAGES // recipe.batch_size)))

@@ -17,6 +17,7 @@ import keras_effconv as ke
 from keras_effconv.applications import blocks
 from keras_effconv.applications.application import MODELS
 from keras_effconv.layers import HetConv2D
+from keras_effconv.network_info import NetworkInfo, info_of
 
 QUICK = [
     ("EfficientNetB0", {}),
@@ -39,9 +40,9 @@ def pair(name, **options):
     """Keras' network and ours; names, order and shapes of all layers are equal."""
     theirs, ours = (build(weights=None, **options) for build in (getattr(keras.applications, name), MODELS[name]))
     assert ours.name == theirs.name
-    assert [strip_counter(layer.name) for layer in ours.layers[1:]] == [
-        strip_counter(layer.name) for layer in theirs.layers[1:]
-    ]
+    _, info, *layers = ours.layers
+    assert isinstance(info, NetworkInfo)  # the one layer that Keras does not have
+    assert [strip_counter(layer.name) for layer in layers] == [strip_counter(layer.name) for layer in theirs.layers[1:]]
     assert [v.shape for v in ours.weights] == [v.shape for v in theirs.weights]
     return theirs, ours
 
@@ -304,7 +305,7 @@ def test_with_pooling_only_the_stem_strides(network, kind):
     plain = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, HetConv2D)
     strided = {layer.name for layer in model.layers if isinstance(layer, plain) and max(layer.strides) > 1}
     assert len(strided) == 1 and strided <= {"conv1", "Conv1", "conv1_conv"}
-    ends = [m.stride_ends[32].shape for m in (default, model)]
+    ends = [ke.features(m, (32,)).output_shape for m in (default, model)]
     assert ends[0] == ends[1]
 
 
@@ -312,7 +313,7 @@ def test_with_pooling_only_the_stem_strides(network, kind):
 @pytest.mark.parametrize("kind", [ke.Conv(), ke.OctConv(alpha=0.5)], ids=repr)
 def test_features_of_every_stride(network, kind):
     model = network.build(conv=kind)
-    strides = sorted(model.stride_ends)
+    strides = sorted(info_of(model).ends)
     pyramid = ke.features(model, strides)
     outputs = pyramid(images(network.shape))
     assert [tuple(x.shape[:1]) for x in outputs] == [(2,)] * len(strides)

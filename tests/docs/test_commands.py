@@ -6,9 +6,10 @@ import re
 import pages
 import pytest
 from absl import flags as absl_flags
+from paths import ROOT
+
 from keras_effconv.cli.flags import Flags
 from keras_effconv_command import COMMANDS
-from paths import ROOT
 
 ACTIONS = {"zoo": {"list", "fetch", "verify", "convert"}, "data": {"list", "prepare", "throughput"}}
 MOVED = re.compile(

@@ -57,11 +57,6 @@ def pictures(size=SIZE):
     return files
 
 
-def pooled_as(model, pooled):
-    pooled.preprocessing = model.preprocessing
-    return pooled
-
-
 def plain(size=32, classes=3, preprocessing=True):
     """A model of a few weights."""
     image = keras.Input((size, size, 3))

@@ -2,10 +2,14 @@
 
 import keras
 
+import keras_effconv as ke
+from keras_effconv.network_info import info_of
+
 
 def small_network():
-    """Two blocks and a head, named as those of the networks are."""
-    x = image = keras.Input((4, 4, 3))
+    """A stem, two blocks and a head, named as those of a ResNet for small images."""
+    image = keras.Input((4, 4, 3))
+    x = info_of(ke.ResNet20(weights=None))(image)
     for name in ("conv1_conv", "conv2_block1_conv", "conv2_block2_conv"):
         x = keras.layers.Conv2D(2, 1, name=name)(x)
     x = keras.layers.BatchNormalization(name="conv2_block2_bn")(x)

@@ -99,7 +99,7 @@ def test_a_network_of_torch_computes_here_what_it_did_there(path, name, options,
     weights = stored(record, tmp_path / "model.safetensors")
     model = ke.applications.get(name)(weights=weights, input_shape=(size, size, 3), **head, **options)
     x = images(size)
-    if not model.preprocessing.inside:
+    if not ke.preprocessing_for(model).preprocessing.inside:
         x = (x - 127.5) / 127.5
     close(numpy(model(x))[:, :32], np.array(record["outputs"]))
     assert not model.load_report.skipped

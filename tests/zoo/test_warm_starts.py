@@ -221,9 +221,6 @@ def test_measuring_statistics_again_leaves_the_added_normalisations_without_effe
     np.testing.assert_allclose(numpy(norm(y)), y, atol=1e-4)
 
 
-# --- a family of a user ------------------------------------------------------------------------------------------------
-
-
 def test_octave_weights_into_the_plain_network_say_that_they_are_approximate(tmp_path):
     small = {"weights": None, "width": 0.5, "depth": 0.4}
     randomized(ke.ResNet20(conv="OctConv(alpha=0.25)", **small)).save_weights(tmp_path / "oct.weights.h5")
