@@ -74,6 +74,26 @@ def with_structure(model: keras.Model | keras.Function, values: list) -> Any:
     return keras.tree.pack_sequence_as(functional_of(model)._inputs_struct, values)
 
 
+def tensors_read(model: keras.Model | keras.Function, layer: keras.layers.Layer) -> list[list[keras.KerasTensor]]:
+    """List the symbolic tensors that a layer reads in a model's own graph, one list for each call, in order.
+
+    `layer.input` is that of the layer's first call, which may be part of another model.
+
+    Args:
+        model: `keras.Model` with a functional graph.
+        layer: `keras.layers.Layer`, one of `model.layers`.
+
+    Example:
+
+    >>> image, dense = keras.Input((4,), name="image"), keras.layers.Dense(2)
+    >>> [[x.name for x in call] for call in tensors_read(keras.Model(image, dense(image)), dense)]
+    [['image']]
+    """
+    levels = functional_of(model)._nodes_by_depth  # the outputs are at depth 0
+    nodes = [node for depth in sorted(levels, reverse=True) for node in levels[depth]]
+    return [list(node.input_tensors) for node in nodes if node.operation is layer]
+
+
 def walk(
     model: keras.Model | keras.Function, inputs: Any, visit: Callable, enters: Callable | None = None, prefix: str = ""
 ) -> Any:

@@ -6,7 +6,7 @@ import keras
 import pytest
 from keras import layers
 
-from keras_effconv.graph import functional_of, layers_of, walk, with_structure
+from keras_effconv.graph import functional_of, layers_of, tensors_read, walk, with_structure
 
 
 class Wrapper(keras.Model):
@@ -82,3 +82,12 @@ def test_functional_graphs(model):
 def test_inputs_in_the_structure_of_a_model(model):
     assert with_structure(model, [1, 2]) == {"one": 1, "two": 2}
     assert with_structure(keras.Sequential([keras.Input((4,)), layers.Dense(2)]), [1]) == 1
+
+
+def test_tensors_that_a_layer_reads_in_a_model_not_in_another(model):
+    one, two = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    shared = layers.Dense(4)
+    first, second = keras.Model(one, shared(one)), keras.Model(two, shared(shared(two)))
+    assert [[x.name for x in call] for call in tensors_read(first, shared)] == [["a"]]
+    assert len(tensors_read(second, shared)) == 2 and tensors_read(second, shared)[0][0].name == "b"
+    assert tensors_read(first, layers.Dense(4)) == []

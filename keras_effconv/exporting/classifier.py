@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_effconv.graph import functional_of, tensors_read
 from keras_effconv.network_info import preprocessing_for
 from keras_effconv.preprocessing import Preprocessing
 
@@ -61,13 +62,15 @@ def classifier_of(model, labels=None, preprocessing=None):
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"`KERAS_BACKEND` must be 'tensorflow'. Received: KERAS_BACKEND={keras.backend.backend()!r}")
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"`model` must be a keras.Model. Received: model={type(model).__name__}")
+    if not isinstance(model, keras.Model) or functional_of(model) is None:
+        raise ValueError(
+            f"`model` must be a built functional or sequential keras.Model. Received: {type(model).__name__}"
+        )
     size, classes = _size_and_classes(model)
     preprocessing = (preprocessing or preprocessing_for(model).preprocessing).at(size)
     labels = _labels(labels, classes)
     images = keras.Input((size, size, 3), name="images")
-    both = keras.Model(model.inputs, [model.output, embedding(model)])(preprocessing.layer()(images), training=False)
+    both = keras.Model(model.inputs, [*model.outputs, embedding(model)])(preprocessing.layer()(images), training=False)
     outputs = [ops.cast(each, "float32") for each in both]
     return Classifier(keras.Model(images, outputs, name=model.name), preprocessing, labels)
 
@@ -103,7 +106,7 @@ def embedding(model):
     """
     weighted = [layer for layer in model.layers if layer.weights]
     if weighted and isinstance(weighted[-1], (layers.Dense, layers.Conv2D)):
-        read = weighted[-1].input
-        if isinstance(read, keras.KerasTensor) and set(read.shape[1:-1]) <= {1}:
-            return layers.Flatten(name=f"{model.name}_embedding")(read)
-    return model.output
+        calls = tensors_read(model, weighted[-1])
+        if len(calls) == 1 and set(calls[0][0].shape[1:-1]) <= {1}:
+            return layers.Flatten(name=f"{model.name}_embedding")(calls[0][0])
+    return model.outputs[0]

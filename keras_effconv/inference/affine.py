@@ -78,7 +78,7 @@ class Shift(keras.layers.Layer):
         self.offset = tuple(offset)
 
     def call(self, inputs):
-        return ops.add(ops.cast(inputs, self.compute_dtype), ops.cast(self.offset, self.compute_dtype))
+        return ops.add(ops.cast(inputs, self.compute_dtype), ops.convert_to_tensor(self.offset, self.compute_dtype))
 
     def compute_output_shape(self, input_shape):
         return input_shape

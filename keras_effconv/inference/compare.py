@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_effconv.graph import with_structure
+from keras_effconv.inference.kernels import array
 
 EVEN, ODD = (64, 75)  # pixels, where a size is unknown
 
@@ -28,7 +29,7 @@ def largest_relative(expected, received):
     >>> largest_relative([1.0, 4.0], [2.0, 4.0])
     0.25
     """
-    expected, received = _array(expected), _array(received)
+    expected, received = array(expected), array(received)
     if not (np.isfinite(expected).all() and np.isfinite(received).all()):
         return float("inf")
     return largest(expected, received) / max(largest(0, expected), float(np.finfo("float32").tiny))
@@ -101,7 +102,3 @@ def _draw(rng, shape, dtype, pixels):
     if "float" in dtype and not pixels:
         return rng.normal(size=shape).astype(dtype)
     return rng.integers(0, 256 if pixels or dtype == "uint8" else 2, shape).astype(dtype)
-
-
-def _array(tensor):
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")), "float64")

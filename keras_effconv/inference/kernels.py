@@ -26,8 +26,11 @@ class Form(NamedTuple):
 
 
 def array(variable):
-    """Return a variable as a float64 array."""
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32")), "float64")
+    """Return a variable or tensor as a float64 array."""
+    tensor = keras.ops.convert_to_tensor(variable)
+    if keras.backend.standardize_dtype(tensor.dtype) != "float64":
+        tensor = keras.ops.cast(tensor, "float32")  # NumPy has no bfloat16
+    return np.asarray(keras.ops.convert_to_numpy(tensor), "float64")
 
 
 def bias_of(layer, filters):

@@ -200,3 +200,18 @@ def test_features_are_what_the_classifier_reads(row):
     pool = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)][-1]
     pooled = expected(pooled_as(model, keras.Model(model.input, pool.output)), images).reshape(2, -1)
     np.testing.assert_allclose(features, pooled, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["without an input layer", "with an input layer"])
+def test_a_sequential_model_is_a_classifier(first):
+    """Its layers were called before: `add` builds the model again."""
+    base = ke.ResNet20(weights=None, width=0.25, include_top=False, pooling="avg", input_shape=(32, 32, 3))
+    model = keras.Sequential([keras.Input((32, 32, 3))] * first + [base])
+    model.add(keras.layers.Dense(5, activation="relu"))
+    model.add(keras.layers.Dense(3, activation="softmax"))
+    classifier = classifier_of(model, preprocessing=Preprocessing(32))
+    images = classifier.images(2)
+    probabilities, features = classifier.predict(images)
+    np.testing.assert_allclose(probabilities, np.asarray(model(images, training=False)), atol=1e-6)
+    hidden = model.layers[-2](base(images, training=False))
+    np.testing.assert_allclose(features, np.asarray(hidden), rtol=1e-5, atol=1e-5)

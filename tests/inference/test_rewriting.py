@@ -109,6 +109,17 @@ def test_scales_go_forward_and_shifts_where_no_zeros_are_padded():
     assert isinstance(fast.get_layer("first"), Shift)
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX computes in 32 bits by default")
+def test_a_model_in_double_precision_is_exact():
+    """In float32, rounding hides what is wrong by less."""
+    image = keras.Input((9, 9, 3), dtype="float64")
+    x = layers.BatchNormalization(dtype="float64")(layers.Conv2D(8, 3, padding="same", dtype="float64")(image))
+    x = layers.BatchNormalization(dtype="float64")(layers.ReLU(dtype="float64")(x))
+    x = layers.Conv2D(4, 3, padding="same", dtype="float64")(x)
+    fast = ke.deploy(filled(image, x))
+    assert names(fast, Shift) and fast.deploy_report.max_difference < 1e-14
+
+
 def test_nested_models_become_one_graph():
     def block(name):
         x = keras.Input((None, None, 4))
