@@ -201,6 +201,7 @@ def test_a_run_that_fails_early_leaves_the_folder_of_another(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "run.json"]
 
 
+@pytest.mark.long
 def test_a_run_may_train_nothing(tmp_path):
     flags = ["--dataset=digits", "--limit=2", "--model=ResNet20", "--image_size=32", "--epochs=0", "--smoke"]
     done = command("train", *flags, '--options={"depth": 0.3}', f"--output={tmp_path}")
