@@ -1,6 +1,7 @@
 """How a command starts, and how it ends on a user's mistake."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -62,11 +63,17 @@ def execute(name, words, doc, define, run):
     """
     flags = Flags()
     define(flags)
-    if HELP & set(words):
-        print(f"{name}: {doc.strip()}\n\nFlags:\n{flags.described()}")
-        return 0
     try:
-        return run(flags, flags([name, *words])[1:]) or 0
+        if HELP & set(words):
+            print(f"{name}: {doc.strip()}\n\nFlags:\n{flags.described()}")
+            status = 0
+        else:
+            status = run(flags, flags([name, *words])[1:]) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads has read enough, as `| head` does; nothing can be flushed when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (absl_flags.Error, ValueError, OSError, ImportError) as error:
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -57,10 +57,11 @@ def report(result, recipe, dataset, seconds):
     from keras_effconv.training.reporting import evaluation, outputs
 
     print("\n" + "\n".join(evaluation.table(result.evaluation)))
-    head = "" if result.head_accuracy is None else f", head alone {result.head_accuracy:.1%}"
+    others = {"last": result.last_accuracy, "head alone": result.head_accuracy}
+    others = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in others.items() if accuracy is not None)
     print(
         f"\naccuracy {result.evaluation.accuracy:.1%} on {len(dataset.validation)} validation images, at the epoch "
-        f"that is best on them: {result.best} of {recipe.epochs} (last {result.last_accuracy:.1%}{head}); "
+        f"that is best on them: {result.best} of {recipe.epochs} ({others or 'nothing was trained'}); "
         f"training at {result.images_per_second:.0f} images/s; {seconds:.0f} s in all"
     )
     print(f"written to {result.folder}: {' '.join(outputs.files(result.folder))}")

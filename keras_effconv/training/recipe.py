@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from keras_effconv.kinds import Conv
 from keras_effconv.utils.arguments import one_of
 
 OPTIMIZERS = ("adamw", "sgd", "nesterov", "rmsprop")
@@ -89,7 +90,7 @@ class Recipe:
     """
 
     model: str = "EfficientNetLite0"
-    conv: str = "Conv()"
+    conv: str | Conv = "Conv()"
     weights: str | None = "imagenet"
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     image_size: int = 0

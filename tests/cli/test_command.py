@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from unittest import mock
 
 import pytest
-from commands import command, command_line
+from commands import command
 from paths import ROOT
 
 import keras_effconv_command
@@ -151,13 +151,20 @@ except SystemExit as end:
     assert json.loads(done.stdout.splitlines()[-1]) == [0, []]
 
 
+def test_a_reader_may_leave():
+    """As `| head` does: no traceback, nothing left to flush."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout, redirect_stdout(stdout):
+        assert cli.execute("small", ["--each=a"], DOC, define, run) == 1
+        print("more")
+
+
 @pytest.mark.process
-def test_other_ways_to_start(tmp_path):
-    """`python -m keras_effconv`, and a script of a checkout, from any folder."""
+def test_the_package_is_a_command_too(tmp_path):
+    """From any folder; tests of processes start the installed command's module and a script of a checkout."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     options = {"capture_output": True, "text": True, "cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": path}}
-    done = subprocess.run([sys.executable, "-m", "keras_effconv", "--help"], **options)
-    assert (done.returncode, done.stdout) == listed("--help")[:2]
-    done = subprocess.run(command_line("scripts/zoo.py", "lst"), **options)
+    done = subprocess.run([sys.executable, "-m", "keras_effconv", "zoo", "lst"], **options)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("keras-effconv zoo: `ACTION` must be one of list,")

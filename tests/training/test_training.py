@@ -216,7 +216,7 @@ print("CURVES", json.dumps(result.curves), os.path.exists(os.path.join(folder, "
 
 
 def start(backend, *arguments):
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests" / "training", ROOT / "tests" / "support"]))
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [sys.executable, "-c", RUN, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)

@@ -1,5 +1,8 @@
 """The model card of a run: what the model is, what it was trained on, and what it does (arXiv:1810.03993, in short)."""
 
+import shlex
+from pathlib import Path
+
 from keras_effconv.counting import count
 from keras_effconv.training.recipes import differences
 
@@ -65,7 +68,7 @@ def card(model, recipe, dataset, summary, environment, files):
         top1=f"{summary['accuracy']:.1%}",
         top5=f", top-5 {summary['top5']:.1%}" if len(names) > 5 else "",
         files=", ".join(files),
-        command=" ".join(environment["command"]),
+        command=shlex.join([Path(environment["command"][0]).name, *environment["command"][1:]]),
         recipe=changed or "the defaults",
         version=environment["packages"]["keras-effconv"],
         keras=environment["packages"]["keras"],
