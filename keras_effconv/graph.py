@@ -148,7 +148,8 @@ def tensor_of(model: keras.Model, name: str, index: int) -> keras.KerasTensor | 
         name: str, of the operation.
         index: int, of its output.
     """
-    nodes = [node for node in functional_of(model)._nodes if node.operation.name == name]
+    every = (node for depth in functional_of(model)._nodes_by_depth.values() for node in depth)
+    nodes = [node for node in every if node.operation.name == name]
     return nodes[0].outputs[index] if len(nodes) == 1 else None
 
 

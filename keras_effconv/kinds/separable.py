@@ -39,7 +39,8 @@ class GWCPWC(Conv):
         if kernel_size in (1, (1, 1)) or groups > 1:
             return super().conv(x, filters, kernel_size, strides, pad, name=name, groups=groups, **config)
         config["use_bias"] = False
-        x = self._spatial(x, kernel_size, strides, pad, f"{name}{SPATIAL}", config)
+        linear = {key: value for key, value in config.items() if key != "activation"}  # that one follows the pair
+        x = self._spatial(x, kernel_size, strides, pad, f"{name}{SPATIAL}", linear)
         x = lift(layers.BatchNormalization, x, name=f"{name}{BETWEEN}")
         return super().conv(x, filters, 1, name=name, **config)
 

@@ -103,7 +103,7 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
             apply_rule(layer, state)
     problems, skipped = state.problems()
     if problems:
-        listed = "; ".join(f"{what}: {', '.join(names)}" for what, names in problems.items())
+        listed = "; ".join(f"{what}: {_shortened(names)}" for what, names in problems.items())
         raise ValueError(f"{source} does not fit {model.name!r} (nothing was loaded). {listed}")
     for _, variable, value in state.values:
         variable.assign(np.asarray(value, variable.dtype))
@@ -115,3 +115,9 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
     reasons = tuple((name, reason[name.split("/")[0] in state.layers]) for name in skipped)
     report = source, loaded, tuple(state.adapted), reasons, state.approximate, state.fused, tuple(state.neutral)
     return LoadReport(*report)
+
+
+def _shortened(names, most=12):
+    """The first names of a list, and how many others there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

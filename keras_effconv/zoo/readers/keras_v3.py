@@ -11,6 +11,7 @@ import re
 import zipfile
 
 import h5py
+import numpy as np
 
 from keras_effconv.zoo.readers.archives import StoredZip
 from keras_effconv.zoo.readers.errors import FormatError, reading
@@ -150,8 +151,10 @@ def variable_names(kind, values, settings):
     >>> variable_names("batch_normalization", [0.5, 1.5], {})
     ('moving_mean', 'moving_variance')
     """
-    if kind == "het_conv2d":  # a layer of one part has no pointwise kernel
-        names = ("kernel", *("pointwise_kernel" if value.ndim > 1 else "bias" for value in values[1:]))
+    if kind == "het_conv2d":  # a layer of one part has no pointwise kernel; parts of unequal sizes lie in a row
+        in_a_row = np.ndim(values[0]) == 3
+        pointwise = [np.ndim(value) > 1 or (in_a_row and i == 0) for i, value in enumerate(values[1:])]
+        names = ("kernel", *("pointwise_kernel" if each else "bias" for each in pointwise))
         return names if len(set(names)) == len(names) else None
     if kind == "batch_normalization":
         trained = {"gamma": settings.get("scale"), "beta": settings.get("center")}
