@@ -106,6 +106,7 @@ def test_the_document_has_its_sections():
         report.section_of(text, name)
 
 
+@pytest.mark.process
 def test_networks_are_stored_once(tmp_path):
     paths, counts = runs.store("MobileNet", [ke.Conv()], ("keras", "graph", "train"), (32, 32, 3), tmp_path)
     assert paths["Conv()", "graph"] == paths["Conv()", "train"] != paths["keras.applications", "keras"]
@@ -126,6 +127,7 @@ def test_each_runtime_of_keras_computes(tmp_path):
     assert [path.name for path in sorted(tmp_path.rglob("*.keras"))] == ["model.keras"] * 2  # one deployed
 
 
+@pytest.mark.long
 def test_each_layer_is_timed_beside_its_twin():
     lines = profile("ResNet20", ke.OctConv(alpha=0.5), 1, 0, 3).splitlines()
     layers = {line.split(" | ")[0]: line.split(" | ")[1:] for line in lines[4:]}

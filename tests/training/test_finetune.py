@@ -14,6 +14,7 @@ from keras_effconv.training import Evaluation, Recipe, blocks, recalibrate, trai
 from keras_effconv.utils.files import replacing
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("conv", ["OctConv(alpha=0.25)", pytest.param("HetConv(parts=4)", marks=pytest.mark.slow)])
 def test_other_kinds_start_warm(conv, tmp_path):
     weights = str(tmp_path / "plain.weights.h5")

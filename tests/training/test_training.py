@@ -73,6 +73,7 @@ def in_any_moment():
     yield pytest.param(SMALL, [(0, 0)], 1e9, id="no checkpoint", marks=slow)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("recipe", "moments", "seconds"), list(in_any_moment()))
 def test_a_stopped_run_ends_as_the_whole_one(recipe, moments, seconds, digits, tmp_path):
     whole = train(recipe, digits, tmp_path / "whole", outputs=False)
@@ -89,6 +90,7 @@ def test_a_stopped_run_ends_as_the_whole_one(recipe, moments, seconds, digits, t
         np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, (mine, theirs)), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.long
 def test_another_runs_checkpoint_is_refused(digits, tmp_path):
     with pytest.raises(Stop):
         train(SMALL, digits, tmp_path, callbacks=[StopAt(0, 0)], checkpoint_seconds=0, outputs=False)
@@ -106,6 +108,7 @@ def test_another_runs_checkpoint_is_refused(digits, tmp_path):
         train(SMALL, digits, tmp_path, resume=True)
 
 
+@pytest.mark.long
 def test_blocks_are_unfrozen_one_after_the_other(digits, tmp_path):
     class Watch(keras.callbacks.Callback):
         seen = []  # noqa: RUF012
@@ -122,6 +125,7 @@ def test_blocks_are_unfrozen_one_after_the_other(digits, tmp_path):
     assert not any("bn" in name for name in third)
 
 
+@pytest.mark.long
 def test_a_student_of_itself_has_nothing_to_learn(digits, tmp_path):
     recipe = dataclasses.replace(SMALL, epochs=1, mixup=0, augmentation="none", weight_decay=0, ema=0)
     train(recipe, digits, tmp_path / "teacher", outputs=False).model.save(tmp_path / "teacher.keras")
@@ -138,11 +142,13 @@ def test_a_student_of_itself_has_nothing_to_learn(digits, tmp_path):
     assert abs(result.curves["loss"][0]) < 1e-5
 
 
+@pytest.mark.long
 def test_training_stops_without_progress(digits, tmp_path):
     recipe = dataclasses.replace(SMALL, lr=0.0, epochs=6, patience=1, ema=0, augmentation="none")
     assert len(train(recipe, digits, tmp_path, outputs=False).curves["loss"]) < 6
 
 
+@pytest.mark.long
 def test_class_weights_make_rare_classes_count(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), "uint8")
     labels = np.array([0] * 36 + [1] * 4, "int32")
