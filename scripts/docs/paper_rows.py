@@ -78,7 +78,8 @@ def octconv():
         "oct_t5_mobilenet_v1_075", table, "0.75 MobileNet v1", "2.6M", "325M", "mac", "MobileNet", {"alpha": 0.75}
     )
     for width, alpha, *row in ((0.75, 0.375, "2.6M", "213M"), (1, 0.5, "4.2M", "321M")):
-        id, options = f"oct_t5_oct_mobilenet_v1_{width}_a{alpha}", {"alpha": width, "conv": f"OctConv(alpha={alpha})"}
+        id = f"oct_t5_oct_mobilenet_v1_{width}_a{alpha}"
+        options = {"alpha": width, "conv": f"OctConv(alpha={alpha})", "activation": "relu"}  # as the authors have it
         yield Row(id, table, f"{width} Oct-MobileNet v1, {alpha}", *row, "calflops gluon", "MobileNet", options)
     note = "quoted from the MobileNetV2 paper"
     yield Row("oct_t5_mobilenet_v2_1", table, "1.0 MobileNet v2", "3.5M", "300M", "mac", "MobileNetV2", {}, note)
