@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.append(str(Path(__file__).parents[1] / "docs"))  # where sections.py lies
 
 from keras_effconv.cli.command import main
 from keras_effconv.cli.flags import flags_only, kinds, positive_integer
@@ -58,7 +59,7 @@ def run(flags, words):
     runtimes.check(flags.runtimes)
     logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of functions that are alike
     if flags.section:
-        report.section_of(report.DOCUMENT.read_text(encoding="utf-8"), flags.section)
+        report.check_section(flags.section)
     device, device_name = first_device()
     rows = []
     for name in flags.models:

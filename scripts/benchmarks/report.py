@@ -1,12 +1,12 @@
 """The tables, the CSV file and the section of docs/benchmarks.md of scripts/benchmarks/networks.py."""
 
 import math
-import re
 from pathlib import Path
 
 from plots import pictures
 from runs import THEIRS
 from runtimes import RUNTIMES
+from sections import read_section, replace_section
 
 from keras_effconv.cli.compare_report import markdown
 from keras_effconv.utils.files import replacing, write_rows
@@ -82,26 +82,14 @@ def draw(rows, stem):
     return paths
 
 
-def section_of(text, name):
-    """The match of a section in a document: its opening line, what is in it, its closing line.
-
-    Raises:
-        ValueError: there is none.
-    """
-    name = re.escape(name)
-    match = re.search(rf"(<!-- benchmark {name} -->\n)(.*?)(<!-- /benchmark {name} -->)", text, re.DOTALL)
-    if not match:
-        known = ", ".join(re.findall(r"<!-- benchmark (\S+) -->", text))
-        raise ValueError(f"`section` must be one of {known}. Received: {name!r}")
-    return match
+def check_section(name, document=DOCUMENT):
+    """Raise a `ValueError` unless a document has the section of that name."""
+    read_section(document, f"benchmark {name}")
 
 
 def fill(name, content, document=DOCUMENT):
     """Put text in a section, in place of what is there."""
-    text = document.read_text(encoding="utf-8")
-    match = section_of(text, name)
-    with replacing(document) as temporary:
-        temporary.write_text(text[: match.end(1)] + content + text[match.start(3) :], encoding="utf-8")
+    replace_section(document, f"benchmark {name}", content)
 
 
 def section(command, machine, tables, paths):

@@ -5,15 +5,19 @@ python scripts/benchmarks/warm_starts.py --data_dir=cifar10 --weights=resnet20-1
 
 import os
 import re
+import sys
 import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.append(str(Path(__file__).parents[1] / "docs"))  # where sections.py lies
+
+from sections import replace_section
 
 from keras_effconv.cli.command import main
 from keras_effconv.cli.flags import flags_only
 
-ROOT = Path(__file__).parents[2]
+PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 
 
 def define(flags):
@@ -27,7 +31,6 @@ def define(flags):
     flags.boolean("write", True, "Write the table to docs/zoo.md.")
 
 
-MARKERS = re.compile(r"(<!-- warm starts -->\n).*?(<!-- /warm starts -->)", re.DOTALL)
 HEAD = "| network | kind | rule | top-1 % | with batch statistics measured again |\n" + "|---" * 5 + "|\n"
 
 
@@ -37,9 +40,7 @@ def run(flags, words):
     begun = time.perf_counter()
     table = HEAD + "".join(rows(flags))
     if flags.write:
-        path = ROOT / "docs" / "zoo.md"
-        text = path.read_text(encoding="utf-8")
-        path.write_text(MARKERS.sub(lambda match: match[1] + table + match[2], text), encoding="utf-8")
+        replace_section(PAGE, "warm starts", table)
     print(f"{time.perf_counter() - begun:.0f} s")
 
 

@@ -119,7 +119,7 @@ def test_layers_that_may_prepare_the_image_are_named():
     image = keras.Input((32, 32, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="mine")(image)
     model = keras.Model(image, ke.MobileNet(**{**SMALL, "pooling": "avg"})(x))
-    with pytest.raises(ValueError, match="no layers between its input and its network .* with mine"):
+    with pytest.raises(ValueError, match=r"no layers between its input and its network .* with mine"):
         ke.preprocessing_for(model)
 
 
