@@ -1,6 +1,7 @@
 """Weights: the reader, the renames, the strict pour, and the published numbers."""
 
 import collections
+import dataclasses
 import inspect
 import pickle
 import re
@@ -15,10 +16,11 @@ from paths import SHARED, needs
 from photos import FOLDER, photos_for
 
 import keras_effconv as ke
-from keras_effconv.applications.application import Design
-from keras_effconv.zoo import RECORDS, names, pour, records
+from keras_effconv.network_info import Design, info_of
+from keras_effconv.zoo import RECORDS, pour, records
 from keras_effconv.zoo.dense import set_normalization, to_dense
 from keras_effconv.zoo.fetching import sources
+from keras_effconv.zoo.names import efficientnet
 from keras_effconv.zoo.readers import torch_legacy
 
 LITE = [record for record in RECORDS if isinstance(record.source, records.Package)]
@@ -277,7 +279,7 @@ def test_keras_counts_its_unnamed_layers_up():
     """A second EfficientNet of a process is saved with `normalization_1`."""
     model = ke.EfficientNetB0(weights=None, depth=0.1)
     later = {"normalization_7/mean": np.zeros(3, "float32"), "normalization_7/variance": np.ones(3, "float32")}
-    dense, _ = to_dense(later, "HWIO", names.efficientnet.PRODUCERS[0], model)
+    dense, _ = to_dense(later, "HWIO", efficientnet.PRODUCERS[0], model, info_of(model))
     assert set(dense) == {"normalization/mean", "normalization/variance"}
 
 
@@ -287,10 +289,10 @@ def test_the_variance_that_keras_files_mean_is_put_right():
     std = np.array([0.229, 0.224, 0.225], "float32")
     mean = np.array([0.485, 0.456, 0.406], "float32")
     published = {"normalization/mean": mean, "normalization/variance": std, "normalization/count": np.int64(0)}
-    set_normalization(published, wanted)
+    set_normalization(published, "normalization", wanted)
     np.testing.assert_allclose(published["normalization/variance"], std**2, rtol=1e-6)
     own = {"normalization/mean": mean * 0, "normalization/variance": std * 0 + 1}
-    set_normalization(own, wanted)
+    set_normalization(own, "normalization", wanted)
     np.testing.assert_array_equal(own["normalization/variance"], 1)
 
 
@@ -319,18 +321,24 @@ def test_the_numbers_of_a_record_are_those_of_its_network(record):
     assert (counts.trainable_params, counts.macs) == (record.params, record.macs)
 
 
+def design_of(record):
+    """The design of the network that a record is for."""
+    constructor = ke.applications.get(record.model)
+    names = [field.name for field in dataclasses.fields(constructor.options)]
+    defaults = {name: inspect.signature(constructor).parameters[name].default for name in names}
+    return Design(record.model, {**defaults, "conv": "Conv()", **record.options}, defaults)
+
+
 def test_a_tag_and_the_options_of_a_set_find_that_set():
     """Sets of one tag are told apart by what they name: of plain and gated networks, say, those for `se=True`."""
     for record in RECORDS:
-        signature = inspect.signature(ke.applications.get(record.model))
-        defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
-        design = Design(record.model, {**defaults, "conv": "Conv()", **record.options}, defaults, ())
+        design = design_of(record)
         assert records.find(design, record.tag, record.include_top, record.preprocessing.size) is record
 
 
 def test_every_producer_of_a_record_is_known():
     for record in RECORDS:
-        assert record.producer in {producer.name for producer in names.family(record.model).producers}
+        assert record.producer in {producer.name for producer in design_of(record).architecture.producers}
 
 
 def test_a_set_that_must_be_fetched_says_so(monkeypatch, tmp_path):
