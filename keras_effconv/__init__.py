@@ -1,7 +1,12 @@
 """Efficient convolutional networks for Keras 3, with the convolution as an argument."""
 
 from keras_effconv import applications, exporting, layers, zoo
-from keras_effconv.applications.efficientnet import (
+from keras_effconv.applications import (
+    VGG11,
+    VGG13,
+    VGG16,
+    VGG16CIFAR,
+    VGG19,
     EfficientNet,
     EfficientNetB0,
     EfficientNetB1,
@@ -16,15 +21,28 @@ from keras_effconv.applications.efficientnet import (
     EfficientNetLite2,
     EfficientNetLite3,
     EfficientNetLite4,
+    MobileNet,
+    MobileNetV2,
+    ResNet18,
+    ResNet20,
+    ResNet26,
+    ResNet32,
+    ResNet34,
+    ResNet44,
+    ResNet50,
+    ResNet50V2,
+    ResNet56,
+    ResNet101,
+    ResNet101V2,
+    ResNet110,
+    ResNet152,
+    ResNet152V2,
+    ResNet200,
+    ResNeXt50,
+    ResNeXt101,
 )
 from keras_effconv.applications.features import features
-from keras_effconv.applications.mobilenet import MobileNet
-from keras_effconv.applications.mobilenet_v2 import MobileNetV2
-from keras_effconv.applications.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNeXt50, ResNeXt101
-from keras_effconv.applications.resnet_cifar import ResNet20, ResNet32, ResNet44, ResNet56, ResNet110
-from keras_effconv.applications.resnet_v2 import ResNet26, ResNet50V2, ResNet101V2, ResNet152V2, ResNet200
 from keras_effconv.applications.scaling import compound
-from keras_effconv.applications.vgg import VGG11, VGG13, VGG16, VGG16CIFAR, VGG19
 from keras_effconv.counting import count
 from keras_effconv.exporting import export
 from keras_effconv.inference import deploy, quantize
