@@ -1,5 +1,7 @@
 """Plain weights into every network of every kind, and weights of other kinds into plain networks."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -52,6 +54,22 @@ def test_plain_weights_pour_into_every_network_of_every_kind(network, kind, plai
     assert report.approximate == (not same or bands)
     x = np.random.default_rng(1).uniform(0, 255, (1, *network.shape)).astype("float32")
     assert np.isfinite(numpy(model(x))).all()
+
+
+def small(name, **options):
+    """A network by its name, narrow and with few blocks if it takes that."""
+    constructor = ke.applications.get(name)
+    known = {field.name for field in dataclasses.fields(constructor.options)}
+    reduced = {key: value for key, value in {"width": 0.25, "depth": 0.3}.items() if key in known}
+    return constructor(weights=None, input_shape=(32, 32, 3), classes=7, **reduced, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ke.applications.list_models())
+def test_plain_weights_pour_into_every_kind_of_every_constructor(name):
+    dense = variables(randomized(small(name)))
+    for kind in KINDS:
+        assert pour(small(name, conv=kind), dense).loaded
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
