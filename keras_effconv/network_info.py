@@ -165,7 +165,12 @@ def preprocessing_for(model):
     for layer in layers_of(model):
         if isinstance(layer, ImagePreprocessing):
             return dataclasses.replace(layer.preprocessing, inside=True).layer()
-    info = info_of(model)
+    info = info_of(model, required=False)
+    if info is None:
+        raise ValueError(
+            "`model` must be, or hold, a network of keras_effconv, or begin with `keras_effconv.ImagePreprocessing`. "
+            f"Received: model={model.name!r}"
+        )
     if functional_of(model) is None:
         raise ValueError(
             f"`model` must be functional or sequential to be looked into. Received: {type(model).__name__}"

@@ -43,7 +43,7 @@ def deploy(model: keras.Model, target: str = "auto", tolerance: float = 1e-4) ->
     >>> model = keras_effconv.ResNet20(weights=None)
     >>> fast = deploy(model)
     >>> len(model.layers), len(fast.layers), fast.deploy_report.max_difference < 1e-4
-    (75, 46, True)
+    (76, 47, True)
     """
     one_of("target", target, ("auto", *TARGETS))
     graph = Graph(model)

@@ -103,7 +103,7 @@ def test_the_served_model_is_the_keras_model(finished, tmp_path):
     served = np.load(tmp_path / "out.npz")
     model = keras.models.load_model(folder / "out" / "model.keras")
     view = ke.preprocessing_for(model).preprocessing
-    images = np.stack([data.decode(path.read_bytes(), view.size, view.crop).numpy() for path in paths])
+    images = np.stack([data.decode(path.read_bytes(), view).numpy() for path in paths])
     expected = model.predict(images.astype("float32"), verbose=0)
     np.testing.assert_allclose(served["probabilities"], expected, atol=1e-4)
     names = np.array([b"blue", b"red"])

@@ -39,7 +39,7 @@ def test_recalibration_gives_the_statistics_of_the_data():
 
 def test_whole_blocks_are_unfrozen_from_the_end():
     model = ke.EfficientNetLite0(weights=None, input_shape=(32, 32, 3))
-    assert unfreeze(model, 2) == ["block7a", "top"]
+    assert unfreeze(model, 2) == ["block7a", "end"]
     trained = {layer.name for layer in model.layers if layer.trainable_weights}
     assert trained == {"block7a_expand_conv", "block7a_dwconv", "block7a_project_conv", "top_conv", "predictions"}
     assert unfreeze(model, 0) == []

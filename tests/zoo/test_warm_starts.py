@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from grid import KINDS, NETWORKS
 from reference import numpy
+from weights import random_weights
 
 import keras_effconv as ke
 from keras_effconv.zoo import pour
@@ -15,36 +16,28 @@ from keras_effconv.zoo.warm_start.decoupling import couple, decouple
 SMALL = {"weights": None, "width": 0.5, "depth": 0.4}
 
 
-def randomized(model, seed=0):
-    """Weights of a trained network's size: each kernel keeps the variance of its input."""
-    rng = np.random.default_rng(seed)
-    for v in model.weights:
-        shape = tuple(v.shape)
-        if v.name in ("moving_variance", "variance", "gamma"):
-            values = rng.uniform(0.5, 1.5, shape)
-        else:
-            values = rng.normal(0, 1 / np.sqrt(max(np.prod(shape[:-1]), 1)), shape)
-        v.assign(values.astype(v.dtype))
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()
-    return model
-
-
 def variables(model):
     return {f"{layer.name}/{v.name}": numpy(v) for layer in model.layers for v in layer.weights}
+
+
+# The one pair that does not load: without a high band, rounding up leaves a map of 2 x 2 in front of the dense layers.
+LARGER_MAP = ("VGG16CIFAR", ke.OctConv(alpha=1))
 
 
 @pytest.fixture(scope="module")
 def plain_weights():
     """The variables of each network of the grid, plain and with random weights; made once."""
-    return {network.name: variables(randomized(network.build())) for network in NETWORKS}
+    return {network.name: variables(random_weights(network.build())) for network in NETWORKS}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_plain_weights_pour_into_every_network_of_every_kind(network, kind, plain_weights):
     dense, model = plain_weights[network.name], network.build(conv=kind)
+    if (network.name, kind) == LARGER_MAP:
+        with pytest.raises(ValueError, match=r"does not fit .* fc1/kernel is \(2048, 512\), in the file \(512, 512\)"):
+            pour(model, dense)
+        return
     report = pour(model, dense)
     assert set(report.loaded) >= {f"{layer.name}/{v.name}" for layer in model.layers for v in layer.weights} - {
         "normalization/count"
@@ -67,7 +60,7 @@ def small(name, **options):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ke.applications.list_models())
 def test_plain_weights_pour_into_every_kind_of_every_constructor(name):
-    dense = variables(randomized(small(name)))
+    dense = variables(random_weights(small(name)))
     for kind in KINDS:
         assert pour(small(name, conv=kind), dense).loaded
 
@@ -75,7 +68,7 @@ def test_plain_weights_pour_into_every_kind_of_every_constructor(name):
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_weights_of_a_kind_come_back_into_the_same_kind(network, tmp_path):
     for kind in (ke.HetConv(parts=3, layout="shifted"), ke.GWCPWC(groups=1), ke.OctConv(alpha=0.5)):
-        model = randomized(network.build(conv=kind))
+        model = random_weights(network.build(conv=kind))
         model.save_weights(tmp_path / "own.weights.h5")
         other = network.build(conv=kind)
         report = ke.load_weights(other, tmp_path / "own.weights.h5")
@@ -91,7 +84,7 @@ HETS = (ke.HetConv(parts=4), ke.HetConv(parts=5, layout="shifted"), ke.HetConv(p
 @pytest.mark.parametrize("kind", HETS, ids=repr)
 def test_hetconv_weights_into_the_plain_network_are_exact(kind, tmp_path):
     small = {**SMALL, "classifier_activation": None}
-    model = randomized(ke.ResNet20(conv=kind, **small))
+    model = random_weights(ke.ResNet20(conv=kind, **small))
     model.save_weights(tmp_path / "het.weights.h5")
     plain = ke.ResNet20(**small)
     report = ke.load_weights(plain, tmp_path / "het.weights.h5")
@@ -104,7 +97,7 @@ def test_hetconv_weights_into_the_plain_network_are_exact(kind, tmp_path):
 
 def test_a_file_that_states_no_layout_is_read_by_its_shapes_and_says_so(tmp_path):
     small = {**SMALL, "classifier_activation": None}
-    model = randomized(ke.ResNet20(conv="HetConv(parts=4)", **small))
+    model = random_weights(ke.ResNet20(conv="HetConv(parts=4)", **small))
     plain = ke.ResNet20(**small)
     report = pour(plain, variables(model))
     assert any("by the shapes; its layout is taken as 'grouped'" in rule for _, rule in report.adapted)
@@ -115,7 +108,7 @@ def test_a_file_that_states_no_layout_is_read_by_its_shapes_and_says_so(tmp_path
 
 def test_hetconv_weights_into_other_parts_keep_what_both_hold(tmp_path):
     small = SMALL
-    model = randomized(ke.ResNet20(conv="HetConv(parts=4)", **small))
+    model = random_weights(ke.ResNet20(conv="HetConv(parts=4)", **small))
     model.save_weights(tmp_path / "het.weights.h5")
     other = ke.ResNet20(conv="HetConv(parts=2)", **small)
     assert ke.load_weights(other, tmp_path / "het.weights.h5").approximate
@@ -149,7 +142,7 @@ def test_depthwise_and_pointwise_as_one_are_exact_where_the_activation_is_a_line
     from keras_effconv.network_info import info_of
 
     options = {"weights": None, "include_top": False, "input_shape": (32, 32, 3), "alpha": 0.25, "depth": 0.4}
-    plain = randomized(ke.MobileNet(**options))
+    plain = random_weights(ke.MobileNet(**options))
     dense = variables(plain)
     pair = info_of(plain).architecture.pairs[0]
     linear_between(dense, pair)
@@ -171,7 +164,7 @@ def test_depthwise_and_pointwise_as_one_are_exact_where_the_activation_is_a_line
 def test_a_fused_network_keeps_the_size_of_what_each_block_writes(name):
     """The statistics behind a fused layer are those of the plain network, scaled with it."""
     network = next(n for n in NETWORKS if n.name == name)
-    plain = randomized(network.build())
+    plain = random_weights(network.build())
     other = network.build(conv="HetConv(parts=2)")
     pour(other, variables(plain), pointwise="sum")
     x = np.random.default_rng(1).uniform(-1, 1, (4, *network.shape)).astype("float32")
@@ -200,7 +193,7 @@ def test_decoupling_is_the_nearest_pair(groups):
 def test_a_kernel_that_is_a_pair_is_poured_exactly(kind, batch_norm):
     """Bias, strides and normalisation behind it included; where the bias has no place, it reaches as far as it can."""
     options = {"weights": None, "include_top": False, "input_shape": (32, 32, 3), "width": 0.125}
-    plain = randomized(ke.VGG11(batch_norm=batch_norm, **options))
+    plain = random_weights(ke.VGG11(batch_norm=batch_norm, **options))
     dense, rng = variables(plain), np.random.default_rng(2)
     for name in [n for n in dense if n.endswith("/kernel") and not n.startswith("block1")]:
         _, _, channels, filters = dense[name].shape
@@ -223,7 +216,7 @@ def test_a_kernel_that_is_a_pair_is_poured_exactly(kind, batch_norm):
 
 def test_a_bias_out_of_reach_is_reported():
     options = {"weights": None, "include_top": False, "input_shape": (32, 32, 3), "width": 0.125}
-    report = pour(ke.VGG11(conv="DWCPWC()", **options), variables(randomized(ke.VGG11(**options))))
+    report = pour(ke.VGG11(conv="DWCPWC()", **options), variables(random_weights(ke.VGG11(**options))))
     assert report.approximate
     assert any(rule.startswith("the bias, as far as") for _, rule in report.adapted)
 
@@ -233,7 +226,7 @@ def test_measuring_statistics_again_leaves_the_added_normalisations_without_effe
 
     options = {"weights": None, "width": 0.5, "depth": 0.4}
     model = ke.ResNet20(conv="DWCPWC()", **options)
-    report = pour(model, variables(randomized(ke.ResNet20(**options))))
+    report = pour(model, variables(random_weights(ke.ResNet20(**options))))
     name = report.neutral[0]
     norm = model.get_layer(name)
     x = np.random.default_rng(1).normal(3, 2, (8, 32, 32, 3)).astype("float32")
@@ -245,6 +238,6 @@ def test_measuring_statistics_again_leaves_the_added_normalisations_without_effe
 
 def test_octave_weights_into_the_plain_network_say_that_they_are_approximate(tmp_path):
     small = SMALL
-    randomized(ke.ResNet20(conv="OctConv(alpha=0.25)", **small)).save_weights(tmp_path / "oct.weights.h5")
+    random_weights(ke.ResNet20(conv="OctConv(alpha=0.25)", **small)).save_weights(tmp_path / "oct.weights.h5")
     for kind in ("Conv()", "OctConv(alpha=0.5)", "HetConv()"):
         assert ke.load_weights(ke.ResNet20(conv=kind, **small), tmp_path / "oct.weights.h5").approximate

@@ -140,7 +140,8 @@ def builder_of(name, data_dir=None):
     tfds, entry = require("tensorflow_datasets"), find(name)
     tfds_name = entry.tfds + "".join(name.partition(":")[1:]) if entry else name
     try:
-        return tfds.builder(tfds_name, data_dir=data_dir)
+        # TFDS itself reads the variable once, when it is imported.
+        return tfds.builder(tfds_name, data_dir=data_dir or os.environ.get("TFDS_DATA_DIR"))
     except tfds.core.DatasetNotFoundError as error:
         hint = did_you_mean(name, {*tfds.list_builders(with_community_datasets=False), *BY_NAME})
         raise ValueError(f"`name` must be a TensorFlow data set. Received: name={name!r}{hint}") from error
