@@ -22,8 +22,8 @@ POOL = {"downsampling": "pool"}
 
 # Few blocks, so that each test takes seconds; tests/test_papers.py builds the networks in full.
 NETWORKS = (
-    Network("EfficientNetB0", (32, 32, 3), {"depth": 0.4}),
-    Network("EfficientNetLite0", (47, 33, 3), {"depth": 0.4}),
+    Network("EfficientNetB0", (32, 32, 3), {"width": 0.5, "depth": 0.3}),
+    Network("EfficientNetLite0", (47, 33, 3), {"width": 0.5, "depth": 0.3}),
     Network("MobileNet", (32, 32, 3), {"alpha": 0.25, "depth": 0.4}),
     Network("MobileNetV2", (33, 47, 3), {"alpha": 0.5, "depth": 0.1}),
     Network("ResNet50", (32, 32, 3), {"width": 0.25, "depth": 0.3}),
@@ -31,7 +31,7 @@ NETWORKS = (
     Network("ResNeXt50", (32, 32, 3), {"groups": 4, "depth": 0.1, "se": True, "stem": "deep bL", **POOL}),
     Network("ResNet50V2", (33, 38, 3), {"width": 0.25, "depth": 0.5}),
     Network("ResNet20", (34, 33, 3), {"depth": 0.5}),
-    Network("VGG13", (33, 38, 3), {"include_top": False, "pooling": "avg", "batch_norm": True}),
+    Network("VGG13", (33, 38, 3), {"include_top": False, "pooling": "avg", "batch_norm": True, "width": 0.25}),
     Network("VGG16CIFAR", (32, 32, 3), {"se": True}),
 )
 
