@@ -11,22 +11,22 @@ FeatureMap = keras.KerasTensor | dict[str, keras.KerasTensor]
 
 
 def bands(x):
-    """The feature map as a dict: a plain tensor is all `"high"`."""
+    """Return the feature map as a dict: a plain tensor is all `"high"`."""
     return x if isinstance(x, dict) else {"high": x}
 
 
 def shapes(x):
-    """The shape of each band: what must be equal for two feature maps to be added."""
+    """Return the shape of each band: what must be equal for two feature maps to be added."""
     return {band: tuple(tensor.shape) for band, tensor in bands(x).items()}
 
 
 def channels(x):
-    """The channels of all bands together."""
+    """Return the channels of all bands together."""
     return sum(tensor.shape[-1] for tensor in bands(x).values())
 
 
 def split_channels(total, alpha):
-    """`{"high": ..., "low": ...}`: the channels of each band, bands without channels left out.
+    """Return `{"high": ..., "low": ...}`: the channels of each band, without bands that have none.
 
     >>> split_channels(9, 0.25), split_channels(9, 0), split_channels(9, 1)
     ({'high': 7, 'low': 2}, {'high': 9}, {'low': 9})
@@ -36,7 +36,7 @@ def split_channels(total, alpha):
 
 
 def half(size):
-    """The low band's rows for the high band's: half, rounded up; unknown stays unknown."""
+    """Return the low band's rows for the high band's: half, rounded up; unknown stays unknown."""
     return None if size is None else math.ceil(size / 2)
 
 

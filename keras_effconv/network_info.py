@@ -29,7 +29,7 @@ class Design:
 
     @property
     def architecture(self):
-        """The `Architecture` of the design.
+        """Return the `Architecture` of the design.
 
         Raises:
             ValueError: if no network of that name was published in this process.
@@ -41,15 +41,15 @@ class Design:
             )
         return _architecture(self.name, tuple(sorted((key, self.options[key]) for key in self.defaults)))
 
-    def differences(self, wanted):
-        """Return the options that are other than wanted, as texts; a setting that is not named is the default.
+    def differences(self, options):
+        """Return the options that differ from those required, as texts; a setting that is not listed is the default.
 
         Args:
-            wanted: dict of options.
+            options: dict of the options that are required.
         """
-        wanted = {**{key: self.defaults[key] for key in self.architecture.settings}, **wanted}
-        other = [key for key, value in wanted.items() if self.options.get(key) != value]
-        return [f"{key}={wanted[key]!r} (received {self.options.get(key)!r})" for key in other]
+        required = {**{key: self.defaults[key] for key in self.architecture.settings}, **options}
+        other = [key for key, value in required.items() if self.options.get(key) != value]
+        return [f"{key}={required[key]!r} (received {self.options.get(key)!r})" for key in other]
 
 
 @functools.lru_cache(maxsize=64)
@@ -68,7 +68,7 @@ class NetworkInfo(keras.layers.Layer):
         design: `Design`, or a dict of its fields.
         preprocessing: `Preprocessing` that the weights want, or a dict of its fields.
         ends: dict from stride to the last feature map of it: a dict from band to (name of its layer, index of the
-            output), where a plain tensor is `"high"`.
+            output); a plain tensor is `"high"`.
 
     Example:
 
@@ -87,12 +87,12 @@ class NetworkInfo(keras.layers.Layer):
 
     @property
     def architecture(self):
-        """The `Architecture` of the design."""
+        """Return the `Architecture` of the design."""
         return self.design.architecture
 
     @property
     def conv(self):
-        """The kind of convolution, as its repr."""
+        """Return the kind of convolution, as its repr."""
         return self.design.options["conv"]
 
     def call(self, image):
@@ -117,11 +117,11 @@ class NetworkInfo(keras.layers.Layer):
 
 
 def _tuples(config):
-    """Lists, as a file has them, as tuples again."""
+    """Return lists, as a file has them, as tuples again."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
 
 
-def info_of(model, required=True):
+def info_of(model: keras.Model, required: bool = True) -> NetworkInfo | None:
     """Return the `NetworkInfo` in a model, wherever it lies.
 
     Args:
@@ -140,7 +140,7 @@ def info_of(model, required=True):
     return infos[0] if infos else None
 
 
-def preprocessing_for(model):
+def preprocessing_for(model: keras.Model) -> ImagePreprocessing:
     """Return the layer from RGB images (n, h, w, 3), 0..255, to what a model expects.
 
     Args:
@@ -187,7 +187,7 @@ def preprocessing_for(model):
 
 
 def _is_transparent(layer):
-    """Whether an image is the same image behind a layer: random changes, which act in training only."""
+    """Return whether an image is the same behind a layer: random changes, which act in training only."""
     return isinstance(layer, (keras.layers.Identity, keras.layers.Pipeline)) or type(layer).__name__.startswith(
         "Random"
     )

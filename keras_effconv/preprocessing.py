@@ -89,11 +89,11 @@ class Preprocessing(Resize):
     inside: bool = False
 
     def sampled(self, crop, interpolation):
-        """The same arithmetic on another part of the image, resized in another way."""
+        """Return the same arithmetic on another part of the image, resized in another way."""
         return dataclasses.replace(self, crop=crop, interpolation=interpolation)
 
     def layer(self, name="preprocessing"):
-        """The arithmetic as a layer, with all else in its config."""
+        """Return the arithmetic as a layer, with all else in its config."""
         return ImagePreprocessing(**dataclasses.asdict(self), name=name)
 
 
@@ -128,28 +128,28 @@ class ImagePreprocessing(keras.layers.Layer):
         self.preprocessing = Preprocessing(size, crop, interpolation, tuple(mean), tuple(std), bgr, inside)
 
     def call(self, images):
-        wanted = self.preprocessing
+        steps = self.preprocessing
         x = images
-        if tuple(x.shape[1:3]) != (wanted.size, wanted.size):
+        if tuple(x.shape[1:3]) != (steps.size, steps.size):
             x = self._resized(x)
         x = ops.cast(x, self.compute_dtype)
-        if wanted.inside:
+        if steps.inside:
             return x
-        if any(wanted.mean) or set(wanted.std) != {1.0}:
-            x = (x - ops.cast(wanted.mean, x.dtype)) / ops.cast(wanted.std, x.dtype)
-        return x[..., ::-1] if wanted.bgr else x
+        if any(steps.mean) or set(steps.std) != {1.0}:
+            x = (x - ops.cast(steps.mean, x.dtype)) / ops.cast(steps.std, x.dtype)
+        return x[..., ::-1] if steps.bgr else x
 
     def _resized(self, x):
-        wanted = self.preprocessing
+        steps = self.preprocessing
         if None in x.shape[1:3]:
             raise ValueError(f"`ImagePreprocessing` expects a known size. Received: images of shape {tuple(x.shape)}")
-        if wanted.crop is not None:
+        if steps.crop is not None:
             height, width = x.shape[1:3]
-            side = max(1, round(wanted.crop * min(height, width)))
+            side = max(1, round(steps.crop * min(height, width)))
             top, left = (height - side) // 2, (width - side) // 2
             x = x[:, top : top + side, left : left + side]
         x = ops.cast(x, "float32")
-        x = ops.image.resize(x, (wanted.size,) * 2, wanted.interpolation, antialias=True, data_format="channels_last")
+        x = ops.image.resize(x, (steps.size,) * 2, steps.interpolation, antialias=True, data_format="channels_last")
         return ops.clip(ops.round(x), 0, 255)
 
     def compute_output_shape(self, input_shape):
@@ -160,12 +160,12 @@ class ImagePreprocessing(keras.layers.Layer):
 
 
 def lite_preprocessing(size):
-    """EfficientNet-Lite: (x - 127) / 128, centre crop of S / (S + 32)."""
+    """Return EfficientNet-Lite's: (x - 127) / 128, centre crop of S / (S + 32)."""
     return Preprocessing(size, size / (size + 32), mean=(127.0,) * 3, std=(128.0,) * 3, inside=True)
 
 
 def keras_preprocessing(size):
-    """EfficientNet as Keras has it: ImageNet's mean and standard deviation, inside the network."""
+    """Return Keras' for EfficientNet: ImageNet's mean and standard deviation, inside the network."""
     return Preprocessing(size, 0.875, mean=IMAGENET_MEAN, std=IMAGENET_STD, inside=True)
 
 

@@ -4,12 +4,14 @@ import dataclasses
 import inspect
 import re
 import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
 from keras_effconv import kinds, zoo
-from keras_effconv.architecture import ARCHITECTURES
+from keras_effconv.architecture import ARCHITECTURES, Architecture
 from keras_effconv.feature_maps import bands
 from keras_effconv.graph import writer_of
 from keras_effconv.network_info import Design, NetworkInfo
@@ -58,7 +60,15 @@ Raises:
 """
 
 
-def publish(name, architecture, options, summary, variant, order=tuple(USUAL)[:-1], defaults=None):
+def publish(
+    name: str,
+    architecture: Callable[[Any, Any], Architecture],
+    options: type,
+    summary: str,
+    variant: Any,
+    order: Sequence[str] = tuple(USUAL)[:-1],
+    defaults: Mapping[str, Any] | None = None,
+) -> Callable[..., keras.Model]:
     """Make the constructor of a network and enter it in the registry.
 
     Its signature is that of `keras.applications`, then, by keyword only, `conv` and the family's options. A family of
@@ -106,7 +116,7 @@ def publish(name, architecture, options, summary, variant, order=tuple(USUAL)[:-
 
 
 def _signature(defaults, order):
-    """The arguments in `order` by position, the others by keyword only."""
+    """Return a signature with the arguments in `order` by position and the others by keyword only."""
     usual, keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     rest = [key for key in defaults if key not in order]
     parameters = [inspect.Parameter(key, usual, default=defaults[key]) for key in order]
@@ -114,7 +124,7 @@ def _signature(defaults, order):
 
 
 def _documentation(summary, options, defaults, size):
-    """The summary, the usual arguments, and the family's options with their defaults."""
+    """Write the summary, the usual arguments, and the family's options with their defaults."""
     lines = [
         textwrap.fill(f"{name}: {words} Default `{defaults[name]!r}`.", 116, subsequent_indent="    ")
         for name, words in arguments_of(options).items()
@@ -123,7 +133,7 @@ def _documentation(summary, options, defaults, size):
     return f"{summary}\n" + ARGUMENTS.format(**values, options=textwrap.indent("\n".join(lines), "    "))
 
 
-def get(name):
+def get(name: str) -> Callable[..., keras.Model]:
     """Return the constructor of a model by its name, whatever the case.
 
     Raises:
@@ -141,7 +151,7 @@ def get(name):
     return MODELS[names[name.lower()]]
 
 
-def list_models(pattern=""):
+def list_models(pattern: str = "") -> list[str]:
     """Return the names of all models, or of those that contain a pattern (a regular expression, whatever the case).
 
     Example:

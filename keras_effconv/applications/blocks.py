@@ -15,35 +15,35 @@ from keras_effconv.utils.arguments import one_of
 
 
 def free_name(x, name):
-    """`name`, or `name_1`, ... where a layer that the tensor x came through has it: names are unique in a model."""
+    """Return `name`, or `name_1`, ... if a layer that x came through has it: names are unique in a model."""
     taken = {operation.name for operation in keras.Function(keras.utils.get_source_inputs(x), x).operations}
     names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
     return next(each for each in names if each not in taken)
 
 
 def norm(x, name, **config):
-    """Batch normalisation of each band."""
+    """Apply batch normalization to each band."""
     return lift(layers.BatchNormalization, x, name=name, **config)
 
 
 def act(x, activation, name):
-    """An activation of each band."""
+    """Apply an activation to each band."""
     return lift(layers.Activation, x, name=name, activation=activation)
 
 
 def add(x, y, name):
-    """The sum of two feature maps of the same bands."""
+    """Return the sum of two feature maps of the same bands."""
     return lift(layers.Add, x, y, name=name)
 
 
 def drop_path(x, rate, name):
-    """Stochastic depth: a sample's whole map is dropped at this rate in training.
+    """Apply stochastic depth: drop a sample's whole map at this rate in training.
 
     Layers of one seed draw the same numbers, so the bands of a sample are dropped together.
     """
     if not rate:
         return x
-    seed = random.randint(1, 10**9) if isinstance(x, dict) else None  # as Keras draws one where there is none
+    seed = random.randint(1, 10**9) if isinstance(x, dict) else None  # as Keras draws one by default
     return lift(layers.Dropout, x, name=name, rate=rate, noise_shape=(None, 1, 1, 1), seed=seed)
 
 
@@ -51,7 +51,7 @@ PADDINGS, DOWNSAMPLINGS = ("same", "symmetric"), ("stride", "pool")
 
 
 def pad_layer(mode, kernel_size, stride, name):
-    """The padding before a strided convolution.
+    """Return the padding before a strided convolution.
 
     Args:
         mode: `"same"`, as TensorFlow pads: what is odd goes to the end. `"symmetric"`, as torch pads: `k // 2` on each
@@ -67,12 +67,12 @@ def pad_layer(mode, kernel_size, stride, name):
 
 
 def before_stride(downsampling, stride, name, pad=None):
-    """The layer before a convolution that may stride: its padding, or the pooling that strides in its place.
+    """Return the layer before a convolution that may stride: its padding, or the pooling that strides in its place.
 
     Args:
         downsampling: `"stride"`, or `"pool"` for average pooling, then a convolution with stride 1, as octave
             convolutions have it by themselves. Weights trained with one give other numbers with the other.
-        stride: int; where it is 1, nothing is pooled.
+        stride: int; if it is 1, nothing is pooled.
         name: str, of the pooling.
         pad: the padding layer of the strided convolution, or `None`.
     """
@@ -83,17 +83,17 @@ def before_stride(downsampling, stride, name, pad=None):
 
 
 def max_pool(x, name):
-    """2 x 2 max pooling."""
+    """Apply 2 x 2 max pooling."""
     return OctMaxPooling2D(name=name)(x) if isinstance(x, dict) else layers.MaxPooling2D(2, 2, name=name)(x)
 
 
 def merge(x, name="merge_bands"):
-    """A feature map -> one tensor."""
+    """Merge the bands of a feature map into one tensor."""
     return MergeBands(name=name)(x) if isinstance(x, dict) else x
 
 
 def split(x, like, name):
-    """A tensor -> a map with the bands of another: the low band takes its share of the channels, average-pooled.
+    """Split a tensor into the bands of another map: the low band gets its share of the channels, average-pooled.
 
     Args:
         x: tensor (n, h, w, c).
@@ -108,7 +108,7 @@ def split(x, like, name):
 
 
 def rebanded(x, like, name):
-    """A feature map in the bands of another of as many channels."""
+    """Return a feature map in the bands of another of as many channels."""
     if shares(x) == shares(like):
         return x
     merged = merge(x, f"{name}_merge")
@@ -116,7 +116,7 @@ def rebanded(x, like, name):
 
 
 def shares(x):
-    """The channels of each band.
+    """Return the channels of each band.
 
     >>> shares(keras.Input((8, 8, 3)))
     {'high': 3}
@@ -125,7 +125,7 @@ def shares(x):
 
 
 def squeeze_excite(x, squeezed, name, **config):
-    """Squeeze-and-excite over all bands together: the gate of each channel sees the means of all (arXiv:1709.01507).
+    """Apply squeeze-and-excite over all bands: each channel's gate sees the means of all (arXiv:1709.01507).
 
     Args:
         x: a feature map.
@@ -157,7 +157,7 @@ class Stage(NamedTuple):
 
 
 def entering(stride, repeats):
-    """The strides of a stage whose first block strides.
+    """Return the strides of a stage whose first block strides.
 
     >>> entering(2, 3)
     (2, 1, 1)
@@ -176,7 +176,7 @@ def labelled(counts, label):
 
 
 def trunk(x, stages, kind, stride, label):
-    """The stages of a network, one after the other.
+    """Build the stages of a network, one after the other.
 
     Args:
         x: a feature map, `stride` times smaller than the image.

@@ -96,7 +96,7 @@ VARIANTS = (
 
 
 def repeats(variant):
-    """The blocks of each stage.
+    """Return the number of blocks of each stage.
 
     >>> repeats(VARIANTS[0]), repeats(VARIANTS[-1])
     ([1, 2, 2, 3, 3, 4, 1], [1, 4, 4, 6, 6, 8, 1])
@@ -166,7 +166,10 @@ def stages(variant, options):
 
 
 def body(x, kind, variant, options):
-    """Image in 0..255 -> the last feature map. Normalisation is part of the network; its constants are weights."""
+    """Build the network from an image in 0..255 to the last feature map.
+
+    Normalization is part of the network; its constants are weights.
+    """
     ends = 1.0 if variant.fixed_ends else variant.width
     config = {"use_bias": False, "kernel_initializer": CONV_INIT}
     x = layers.Rescaling(1 / 255, name=free_name(x, "rescaling"))(x)
@@ -180,7 +183,7 @@ def body(x, kind, variant, options):
 
 
 def top(x, classes, activation, dropout):
-    """The last feature map -> predictions (n, classes)."""
+    """Build the classifier: the last feature map -> predictions (n, classes)."""
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     if dropout:
         x = layers.Dropout(dropout, name="top_dropout")(x)

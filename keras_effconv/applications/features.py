@@ -1,5 +1,8 @@
 """Feature maps of every scale, for detection and segmentation."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from keras_effconv.applications import application
@@ -8,7 +11,7 @@ from keras_effconv.graph import owner_of, tensor_of
 from keras_effconv.network_info import info_of
 
 
-def features(model, strides=(4, 8, 16, 32), **arguments):
+def features(model: keras.Model | str, strides: Sequence[int] = (4, 8, 16, 32), **arguments: Any) -> keras.Model:
     """Make a model that gives the last feature map of each stride.
 
     Args:

@@ -53,25 +53,25 @@ def pair(i):
 
 
 def finish(x, conv, max_value):
-    """Normalisation and a ReLU, up to a value if it is not `None`, behind a convolution of that name."""
+    """Apply normalization and a ReLU, up to a value if it is not `None`, behind a convolution of that name."""
     return lift(layers.ReLU, norm(x, unit(conv).norm), name=unit(conv).activation, max_value=max_value)
 
 
 def strided_padding(padding, name):
-    """The padding before a strided 3 x 3."""
+    """Return the padding before a strided 3 x 3."""
     one_of("padding", padding, ("end", "same", "symmetric"))
     return layers.ZeroPadding2D(((0, 1), (0, 1)), name=name) if padding == "end" else pad_layer(padding, 3, 2, name)
 
 
 def blocks_of(depth):
-    """(filters, stride) of each block; the first row is not repeated, as the paper's own scaled baseline has it."""
+    """Return (filters, stride) of each block; the first row is not repeated, as in the paper's own scaled baseline."""
     for i, row in enumerate(ROWS):
         for j in range(deeper(row.repeats, depth if i else 1)):
             yield row.filters, row.stride if j == 0 else 1
 
 
 def body(x, kind, options):
-    """Image -> the last feature map, 32 times smaller."""
+    """Build the network from an image to the last feature map, 32 times smaller."""
     done, alpha = functools.partial(finish, max_value=MAXIMA[options.activation]), options.alpha * options.width
     pad = pad_layer(options.padding, 3, 2, "conv1_pad") if options.padding == "symmetric" else None
     x = done(Conv().conv(x, int(32 * alpha), 3, 2, pad, name="conv1", use_bias=False), "conv1")
@@ -96,7 +96,7 @@ def body(x, kind, options):
 
 
 def top(x, classes, activation, dropout):
-    """The last feature map -> predictions (n, classes), through a 1 x 1 convolution as in the published weights."""
+    """Build the classifier: the last map -> predictions (n, classes), by a 1 x 1 convolution as in published files."""
     x = layers.GlobalAveragePooling2D(keepdims=True, name="global_average_pooling2d")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Conv2D(classes, 1, padding="same", name="conv_preds")(x)

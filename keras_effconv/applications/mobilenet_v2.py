@@ -56,12 +56,12 @@ ORDER = ("input_shape", "alpha", *(key for key in USUAL if key not in ("input_sh
 
 
 def batch_norm(x, name):
-    """Normalisation with the paper's momentum."""
+    """Apply batch normalization with the paper's momentum."""
     return norm(x, name, epsilon=1e-3, momentum=0.999)
 
 
 def relu6(x, name):
-    """ReLU6 of each band."""
+    """Apply ReLU6 to each band."""
     return lift(layers.ReLU, x, name=name, max_value=6.0)
 
 
@@ -125,7 +125,7 @@ def stages(options):
 
 
 def body(x, kind, options):
-    """Image -> the last feature map, 32 times smaller."""
+    """Build the network from an image to the last feature map, 32 times smaller."""
     alpha, divisor = options.alpha * options.width, options.divisor
     pad = pad_layer(options.padding, 3, 2, "Conv1_pad") if options.padding == "symmetric" else None
     x = Conv().conv(x, divisible(32 * alpha, divisor), 3, 2, pad, name="Conv1", use_bias=False)
@@ -137,7 +137,7 @@ def body(x, kind, options):
 
 
 def top(x, classes, activation):
-    """The last feature map -> predictions (n, classes)."""
+    """Build the classifier: the last feature map -> predictions (n, classes)."""
     x = layers.GlobalAveragePooling2D(name="global_average_pooling2d")(x)
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 

@@ -67,7 +67,7 @@ def stem_names(name):
 
 
 def stem(x, stem_name, scale, options, last_norm=True):
-    """The convolutions ahead of the stages, always plain. Keras pads the first one symmetrically, so do we."""
+    """Build the convolutions ahead of the stages, always plain. The first one is padded symmetrically, as in Keras."""
     convolutions = STEMS[stem_name].convolutions
     for name, (filters, kernel_size, stride) in zip(stem_names(stem_name), convolutions):
         if len(convolutions) == 1 and not last_norm:
@@ -79,7 +79,7 @@ def stem(x, stem_name, scale, options, last_norm=True):
 
 
 def pool(x, is_residual, scale, options):
-    """The second halving: 3 x 3 max pooling, or a bottleneck block of 32 filters ("Big-Little Net", 1807.03848)."""
+    """Halve a second time: 3 x 3 max pooling, or a bottleneck block of 32 filters ("Big-Little Net", 1807.03848)."""
     if is_residual:
         return bottleneck(Conv(), x, scale(32), 2, "pool1", options, expansion=2)
     x = pad_layer(options.padding, 3, 2, "pool1_pad")(x)
@@ -87,7 +87,7 @@ def pool(x, is_residual, scale, options):
 
 
 def label(stage, block):
-    """The prefix of a block's layers, as Keras has it.
+    """Return the prefix of a block's layers, as Keras has it.
 
     >>> label(0, 0)
     'conv2_block1'
@@ -96,7 +96,7 @@ def label(stage, block):
 
 
 def widened(width):
-    """Filters -> filters at a width: the narrowest stage's 64 are cut to a whole number, the others are its multiples.
+    """Return a callable filters -> filters at a width: multiples of the narrowest stage's 64, cut to a whole number.
 
     >>> widened(1.2)(64), widened(1.2)(512), widened(1.2)(32)
     (76, 608, 38)
@@ -105,7 +105,7 @@ def widened(width):
 
 
 def body(x, kind, variant, options):
-    """Image -> the last feature map, 32 times smaller."""
+    """Build the network from an image to the last feature map, 32 times smaller."""
     scale, ahead = widened(options.width), options.ahead()
     x = stem(x, options.stem, scale, ahead)
     maps = {2: x}
@@ -125,7 +125,7 @@ def depths(variant, options):
 
 
 def top(x, classes, activation):
-    """The last feature map -> predictions (n, classes)."""
+    """Build the classifier: the last feature map -> predictions (n, classes)."""
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 

@@ -51,23 +51,23 @@ VARIANTS = (
 
 
 def shortcut(x, y, stride, name):
-    """X in the shapes of y: every `stride`-th pixel, zeros for new channels ("option A"), the bands of y."""
+    """Bring x to the shapes of y: every `stride`-th pixel, zeros for new channels ("option A"), the bands of y."""
     if not isinstance(y, dict):
         x = merge(x, f"{name}_0_merge")
     elif not isinstance(x, dict):
         x = split(x, bands(y), f"{name}_0_split")
     if stride > 1:
         x = lift(layers.MaxPooling2D, x, name=f"{name}_0_pool", pool_size=1, strides=stride)
-    wanted = shares(y)
+    counts = shares(y)
     padded = {
-        band: PadChannels(wanted[band], name=f"{name}_0_pad" + f"_{band}" * isinstance(y, dict))(tensor)
+        band: PadChannels(counts[band], name=f"{name}_0_pad" + f"_{band}" * isinstance(y, dict))(tensor)
         for band, tensor in bands(x).items()
     }
     return padded if isinstance(y, dict) else padded["high"]
 
 
 def block(kind, x, filters, stride, name, padding):
-    """3 x 3, 3 x 3: (n, h, w, c) -> (n, h / stride, w / stride, filters)."""
+    """Apply 3 x 3, 3 x 3: (n, h, w, c) -> (n, h / stride, w / stride, filters)."""
     pad = pad_layer(padding, 3, stride, f"{name}_1_pad") if stride > 1 else None
     y = kind.conv(x, filters, 3, stride, pad, name=f"{name}_1_conv", use_bias=False)
     y = act(norm(y, f"{name}_1_bn"), "relu", f"{name}_1_relu")
@@ -78,7 +78,7 @@ def block(kind, x, filters, stride, name, padding):
 
 
 def body(x, kind, blocks, options):
-    """Image -> the last feature map, 4 times smaller. The first convolution, of the image, is plain."""
+    """Build the network from an image to the last map, 4 times smaller. The first convolution is always plain."""
     x = Conv().conv(x, int(FILTERS[0] * options.width), 3, name="conv1_conv", use_bias=False)
     x = act(norm(x, "conv1_bn"), "relu", "conv1_relu")
     rows = zip(FILTERS, (1, 2, 2))

@@ -52,12 +52,12 @@ VARIANTS = (
 
 
 def norm_relu(x, name):
-    """Normalisation and ReLU: `{name}_bn`, `{name}_relu`."""
+    """Apply normalization and ReLU: `{name}_bn`, `{name}_relu`."""
     return act(norm(x, f"{name}_bn", epsilon=EPSILON), "relu", f"{name}_relu")
 
 
 def bottleneck(kind, x, filters, stride, name, options, pool_name):
-    """Pre-activated 1 x 1, 3 x 3, 1 x 1: (n, h, w, c) -> (n, h / stride, w / stride, 4 * filters)."""
+    """Apply pre-activated 1 x 1, 3 x 3, 1 x 1: (n, h, w, c) -> (n, h / stride, w / stride, 4 * filters)."""
     active = entry = norm_relu(x, f"{name}_preact")
     middle, config = options.inner(filters), {"use_bias": False, "groups": options.groups}
     y = kind.conv(active, middle, 1, name=f"{name}_1_conv", use_bias=False)
@@ -79,7 +79,9 @@ def bottleneck(kind, x, filters, stride, name, options, pool_name):
 
 
 def strides_of(count, stage, strides_last):
-    """The strides of a stage's blocks: Keras' at the end, but in the last stage; else at the start, but in the first.
+    """Return the strides of a stage's blocks.
+
+    Keras strides in the last block, except in the last stage; the papers in the first block, except in the first stage.
 
     >>> strides_of(3, 0, True), strides_of(3, 3, True), strides_of(3, 0, False), strides_of(3, 3, False)
     ((1, 1, 2), (1, 1, 1), (1, 1, 1), (2, 1, 1))
@@ -90,7 +92,7 @@ def strides_of(count, stage, strides_last):
 
 
 def body(x, kind, variant, options):
-    """Image -> the last feature map, 32 times smaller."""
+    """Build the network from an image to the last feature map, 32 times smaller."""
     scale = widened(options.width)
     x = stem(x, "7x7", scale, options.ahead(), last_norm=options.more_norms)
     maps = {2: x}

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from keras_effconv.utils.arguments import positive_number
@@ -11,7 +12,7 @@ GRID = tuple(1 + i / 20 for i in range(21))
 
 
 def divisible(filters, divisor=8):
-    """The multiple of `divisor` nearest to `filters`, never more than 10 % below.
+    """Return the multiple of `divisor` nearest to `filters`, never more than 10 % below.
 
     >>> divisible(35.2), divisible(38.4), divisible(12), divisible(18.9, 1)
     (32, 40, 16, 18)
@@ -23,7 +24,7 @@ def divisible(filters, divisor=8):
 
 
 def deeper(repeats, depth):
-    """Blocks of a stage, times `depth`, rounded up.
+    """Return the number of blocks of a stage, times `depth`, rounded up.
 
     >>> deeper(3, 1.4), deeper(3, 0.1)
     (5, 1)
@@ -32,7 +33,7 @@ def deeper(repeats, depth):
 
 
 def pixels(size, resolution):
-    """The side of an image, times `resolution`, rounded.
+    """Return the side of an image, times `resolution`, rounded.
 
     >>> pixels(224, 1.3)
     291
@@ -40,8 +41,8 @@ def pixels(size, resolution):
     return round(size * resolution)
 
 
-def compound(phi, alpha=1.2, beta=1.1, gamma=1.15):
-    """The three multipliers for a network of about `2 ** phi` times the multiply-accumulates.
+def compound(phi: float, alpha: float = 1.2, beta: float = 1.1, gamma: float = 1.15) -> dict[str, float]:
+    """Return the three multipliers for a network of about `2 ** phi` times the multiply-accumulates.
 
     Args:
         phi: float, how much more there is to spend.
@@ -94,12 +95,18 @@ class Scaling(NamedTuple):
 
     @property
     def cost(self):
-        """Multiply-accumulates over the unscaled network's, as equation 3 of the paper has it."""
+        """Return the multiply-accumulates over the unscaled network's, by equation 3 of the paper."""
         return self.alpha * self.beta**2 * self.gamma**2
 
 
-def candidates(alphas=GRID, betas=GRID, gammas=GRID, budget=2.0, tolerance=0.05):
-    """The points of a grid whose cost `alpha * beta ** 2 * gamma ** 2` is near a budget, cheapest first.
+def candidates(
+    alphas: Sequence[float] = GRID,
+    betas: Sequence[float] = GRID,
+    gammas: Sequence[float] = GRID,
+    budget: float = 2.0,
+    tolerance: float = 0.05,
+) -> list[Scaling]:
+    """List the points of a grid whose cost `alpha * beta ** 2 * gamma ** 2` is near a budget, cheapest first.
 
     Args:
         alphas: sequence of floats of 1 and more, bases of depth. Default 1, 1.05, ..., 2, as the next two.
@@ -112,7 +119,7 @@ def candidates(alphas=GRID, betas=GRID, gammas=GRID, budget=2.0, tolerance=0.05)
         A list of `Scaling` without scores.
 
     Raises:
-        ValueError: where a base is below 1, or no point is near the budget.
+        ValueError: if a base is below 1, or no point is near the budget.
 
     Example:
 
@@ -133,7 +140,11 @@ def candidates(alphas=GRID, betas=GRID, gammas=GRID, budget=2.0, tolerance=0.05)
     return sorted(near, key=lambda point: point.cost)
 
 
-def grid_search(score, points=None, report=None):
+def grid_search(
+    score: Callable[..., float],
+    points: Sequence[Scaling] | None = None,
+    report: Callable[[Scaling], object] | None = None,
+) -> list[Scaling]:
     """Score every point of a grid, best first (the small grid search of section 3.3, for phi = 1).
 
     Args:

@@ -37,17 +37,17 @@ VARIANTS = (
 
 
 def conv_relu(kind, x, filters, name):
-    """A convolution with ReLU, as the paper has it."""
+    """Apply a convolution with ReLU, as the paper has it."""
     return kind.conv(x, filters, 3, activation="relu", name=name)
 
 
 def conv_bn_relu(kind, x, filters, name):
-    """A convolution, batch normalisation and ReLU."""
+    """Apply a convolution, batch normalization and ReLU."""
     return act(norm(kind.conv(x, filters, 3, name=name), f"{name}_bn"), "relu", f"{name}_relu")
 
 
 def conv_bn_relu_se(kind, x, filters, name):
-    """`conv_bn_relu`, then squeeze-and-excite with reduction 16, but after the first convolution of the network."""
+    """Apply `conv_bn_relu`, then squeeze-and-excite with reduction 16, except after the network's first convolution."""
     y = conv_bn_relu(kind, x, filters, name)
     if name == FIRST:
         return y
@@ -64,7 +64,7 @@ def names_of(convolutions):
 
 
 def body(x, kind, convolutions, block, width):
-    """Image -> the last feature map, 32 times smaller. The first convolution, of the image, is plain."""
+    """Build the network from an image to the last map, 32 times smaller. The first convolution is always plain."""
     maps = {}
     for i, (filters, names) in enumerate(zip(FILTERS, names_of(convolutions)), 1):
         stride, filters = 2 ** (i - 1), int(filters * width)
@@ -76,7 +76,7 @@ def body(x, kind, convolutions, block, width):
 
 
 def top(x, classes, activation):
-    """The last feature map -> predictions (n, classes), through two layers of 4096."""
+    """Build the classifier, through two layers of 4096: the last feature map -> predictions (n, classes)."""
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(4096, activation="relu", name="fc1")(x)
     x = layers.Dense(4096, activation="relu", name="fc2")(x)
@@ -84,7 +84,7 @@ def top(x, classes, activation):
 
 
 def cifar_top(x, classes, activation, dropout):
-    """The last feature map -> predictions (n, classes), through one layer of 512."""
+    """Build the classifier, through one layer of 512: the last feature map -> predictions (n, classes)."""
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(dropout, name="flatten_dropout")(x)
     x = act(norm(layers.Dense(512, name="fc1")(x), "fc1_bn"), "relu", "fc1_relu")

@@ -21,22 +21,22 @@ class PaperCount(NamedTuple):
 
 
 def mac(counts):
-    """EfficientNet B0-B7: trainable parameters; multiply-accumulates and nothing else."""
+    """Count as for EfficientNet B0-B7: trainable parameters; multiply-accumulates and nothing else."""
     return PaperCount(counts.trainable_params, counts.macs)
 
 
 def keras_total(counts):
-    """EfficientNet's comparison models: all variables; multiply-accumulates."""
+    """Count as for EfficientNet's comparison models: all variables; multiply-accumulates."""
     return PaperCount(counts.params, counts.macs)
 
 
 def without_classifier(counts):
-    """HetConv's ResNet-50: all variables; multiply-accumulates without those of the last dense layer."""
+    """Count as for HetConv's ResNet-50: all variables; multiply-accumulates without those of the last dense layer."""
     return PaperCount(counts.params, counts.macs - (counts.layers[-1].macs if _ends_dense(counts) else 0))
 
 
 def calflops(counts):
-    """OctConv, networks of the symbol API: trainable parameters; MACs, biases, pooling and the inputs of each ReLU.
+    """Count as OctConv, symbol API: trainable parameters; MACs, biases, pooling and the inputs of each ReLU.
 
     What the authors' counter CalFlops sees. Their networks are pre-activated: each convolution of a residual block
     reads through a ReLU of its own, the projection too. Strides behind octaves are pooling everywhere.
@@ -49,7 +49,7 @@ def calflops(counts):
 
 
 def calflops_gluon(counts):
-    """OctConv, MobileNets and ResNet-152: as `calflops`, but that counter misses most activations of the Gluon API.
+    """Count as OctConv, MobileNets and ResNet-152: as `calflops`, whose counter misses most activations of Gluon.
 
     Of the ReLUs it sees those of the stem (not ReLU6, which is a clip), and not the pooling of MobileNet's head. High
     to low at stride 2 is one 4 x 4 pool there.
@@ -59,8 +59,8 @@ def calflops_gluon(counts):
     return PaperCount(counts.trainable_params, counts.macs + relu + _biases(counts) + _pooling(counts, window=4))
 
 
-def _inputs_of(call, chosen):
-    return elements(call.inputs) if chosen(call.operation) else 0
+def _inputs_of(call, matches):
+    return elements(call.inputs) if matches(call.operation) else 0
 
 
 def _added_by_padding(call):
@@ -73,12 +73,12 @@ def _architecture(counts):
 
 
 def _own_name(call):
-    """The name of a call's operation without those of the models that it is nested in."""
+    """Return the name of a call's operation without those of the models that it is nested in."""
     return call.name.rpartition("/")[2]
 
 
 def _by_block(counts):
-    """The calls inside of the network's blocks, and the others."""
+    """Return the calls inside of the network's blocks, and the others."""
     blocks, sorted_calls = _architecture(counts).blocks, ([], [])
     for call in counts.calls:
         sorted_calls[not any(block.holds(_own_name(call)) for block in blocks)].append(call)
@@ -86,7 +86,7 @@ def _by_block(counts):
 
 
 def _gates(call):
-    """Whether the call is part of squeeze-and-excite."""
+    """Return whether the call is part of squeeze-and-excite."""
     return f"_{GATE}" in call.name
 
 
@@ -115,7 +115,7 @@ def _biases(counts):
 
 
 def _pooling(counts, window):
-    """The window's operations for each number that is written; for global pooling the numbers that are read."""
+    """Count the window's operations for each number that is written; for global pooling the numbers that are read."""
     octaves = any(isinstance(call.operation, (OctConv2D, OctDepthwiseConv2D)) for call in counts.calls)
     inside, total = {id(call) for call in _by_block(counts)[0]}, 0
     for call in counts.calls:
@@ -132,7 +132,7 @@ def _pooling(counts, window):
 
 
 def _octave_pooling(layer, call, window):
-    """The pools inside an octave convolution, each map once; the second halving of one takes `window` x `window`."""
+    """Count the pools inside an octave convolution, each map once; a map's second halving takes `window` x `window`."""
     written = bands(call.outputs)
     total = 0
     for read, shape in bands(call.inputs).items():
@@ -147,15 +147,15 @@ def _octave_pooling(layer, call, window):
 
 
 def hetconv(counts, parts=None):
-    """HetConv, VGG-16 on CIFAR-10: the finished cost of a layer, its bias and normalisation too, times R(P).
+    """Count as HetConv, VGG-16 on CIFAR-10: a layer's finished cost, with bias and normalization, times R(P).
 
     R(P) = 1 / P + (1 - 1 / P) / 9. A convolution costs its MACs and one operation per number written, a squeeze-and-
-    excite layer its MACs, biases and scaling, and the last dense layer is left out where there is a HetConv. Params
-    are all variables, those of HetConv and of the normalisation behind it times R(P).
+    excite layer its MACs, biases and scaling, and the last dense layer is left out if a layer is a HetConv. Params
+    are all variables, those of HetConv and of the normalization behind it times R(P).
 
     Args:
         counts: `ModelCount`.
-        parts: callable layer -> P, where the formula's P is not the layer's. The "PC" row wants the filters.
+        parts: callable layer -> P, if the formula's P is not the layer's. The "PC" row takes the filters.
     """
     parts = parts or (lambda layer: layer.parts)
     het = [call.operation for call in counts.calls if isinstance(call.operation, HetConv2D)]

@@ -71,7 +71,7 @@ def as_module(frozen):
 
 
 def _source(name):
-    """An input of a node, as (name of the node that it is of, number of its output)."""
+    """Return an input of a node, as (name of the node that it belongs to, number of its output)."""
     source, _, number = name.lstrip("^").partition(":")
     return source, int(number or 0)
 
@@ -112,7 +112,7 @@ def _folded(graph, weights):
 
 
 def _without_nodes(graph):
-    """A `GraphDef` of the same functions and versions."""
+    """Return a `GraphDef` of the same functions and versions."""
     kept = type(graph)()
     for field in ("library", "versions"):
         getattr(kept, field).CopyFrom(getattr(graph, field))
@@ -132,7 +132,7 @@ def _values(graph, weights, sources):
 
 
 def _scaled(nodes, values):
-    """Multiply large kernels by what their convolution's output is multiplied by, as normalisation does.
+    """Multiply large kernels by what their convolution's output is multiplied by, as normalization does.
 
     A converter does so with the kernels that it sees, and it does not see the large ones.
 

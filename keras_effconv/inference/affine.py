@@ -1,4 +1,4 @@
-"""Layers that only scale and shift channels, as numbers: batch normalisation, rescaling, normalisation."""
+"""Layers that only scale and shift channels, as numbers: batch normalization, rescaling, normalization."""
 
 import keras
 import numpy as np
@@ -62,7 +62,7 @@ AFFINES = {
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class Shift(keras.layers.Layer):
-    """Add a number to each channel: what is left of a normalisation whose scale is in a convolution.
+    """Add a number to each channel: what is left of a normalization whose scale is in a convolution.
 
     Args:
         offset: sequence of floats, one for each channel.

@@ -11,7 +11,7 @@ import numpy as np
 from keras_effconv.graph import with_structure
 from keras_effconv.inference.kernels import array
 
-EVEN, ODD = (64, 75)  # pixels, where a size is unknown
+EVEN, ODD = (64, 75)  # pixels, if a size is unknown
 
 
 def largest(expected, received):
@@ -98,7 +98,7 @@ def difference_from(model, path):
 
 
 def _draw(rng, shape, dtype, pixels):
-    """Pixels or Gaussian numbers; for integers other than pixels, zeros and ones, which any vocabulary has."""
+    """Draw pixels or Gaussian numbers; for integers other than pixels, zeros and ones, which any vocabulary has."""
     if "float" in dtype and not pixels:
         return rng.normal(size=shape).astype(dtype)
     return rng.integers(0, 256 if pixels or dtype == "uint8" else 2, shape).astype(dtype)

@@ -13,12 +13,12 @@ from keras_effconv.utils.arguments import one_of
 def deploy(model: keras.Model, target: str = "auto", tolerance: float = 1e-4) -> keras.Model:
     """Make an equivalent, faster model for inference. The model itself does not change.
 
-    Batch normalisation and other scales and shifts are folded into the kernels and biases of the convolutions and dense
+    Batch normalization and other scales and shifts are folded into the kernels and biases of the convolutions and dense
     layers next to them. Activations and padding become part of the convolutions; dropout and stochastic depth are
     removed. Nested models become part of one graph. A layer without a rule is copied. Each step is exact in real
     numbers, and the result is compared with the model on random inputs.
 
-    A normalisation is not folded if it is not next to a convolution (before the activation of a pre-activation ResNet,
+    A normalization is not folded if it is not next to a convolution (before the activation of a pre-activation ResNet,
     after a sum or a concatenation), if another layer reads the same map, or if its layer is used more than once.
 
     Args:

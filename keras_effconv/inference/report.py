@@ -9,7 +9,7 @@ class DeployReport(NamedTuple):
     Attributes:
         removed: tuple of str, the names of layers that do nothing at inference.
         padding: tuple of str, "padding -> convolution", which now pads by itself.
-        folded: tuple of str, "normalisation -> convolution", or another scale and shift that is now in a convolution.
+        folded: tuple of str, "normalization -> convolution", or another scale and shift that is now in a convolution.
         merged: tuple of str, "layer -> layer", scales and shifts that are now one.
         fused: tuple of str, "activation -> convolution".
         forms: tuple of str, "layer: form" of execution.

@@ -39,7 +39,7 @@ class Step:
 
     @property
     def config(self):
-        """The configuration that it will have."""
+        """Return the configuration that it will have."""
         if self._config is None:
             self._config = self.operation.get_config()
         return {**self._config, **self.changes}

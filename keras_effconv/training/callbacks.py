@@ -1,4 +1,4 @@
-"""What watches a run: an end for want of progress, and its speed."""
+"""What watches a run: early stopping, and its speed."""
 
 import time
 
@@ -10,7 +10,7 @@ from keras_effconv.training.checkpoint import best_epoch
 class Patience(keras.callbacks.Callback):
     """Ends training after so many epochs without a better validation accuracy; 0: never.
 
-    Keras' `EarlyStopping` counts for itself and forgets on resumption; here the curves count.
+    Keras' `EarlyStopping` counts for itself and forgets on resumption; this one reads the curves.
     """
 
     def __init__(self, epochs, keeper):
@@ -45,6 +45,6 @@ class Speed(keras.callbacks.Callback):
 
     @property
     def images_per_second(self):
-        """Over all epochs so far; 0 before the first has ended."""
+        """Return the speed over all epochs so far; 0 before the first has ended."""
         steps = max(self.params.get("steps") or 1, 1) if self.params else 1
         return self.images * self.done / steps / self.seconds if self.seconds else 0.0

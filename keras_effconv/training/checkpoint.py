@@ -51,7 +51,7 @@ def save(folder, variables, progress):
 
 
 def _write(path, variables, **others):
-    """An archive of NumPy's. Where the disk is full it is an `OSError`; HDF5 then takes the process with it."""
+    """Write a NumPy archive. A full disk is an `OSError`; HDF5 would end the process."""
     arrays = {f"{i:05d}": _plain(keras.ops.convert_to_numpy(v)) for i, v in enumerate(variables)}
     with replacing(path) as temporary:
         np.savez(temporary, **others, **arrays)
@@ -59,7 +59,7 @@ def _write(path, variables, **others):
 
 @contextlib.contextmanager
 def _reading(path):
-    """The open archive; a `ValueError` when it is damaged, or no such file."""
+    """Open the archive; raise a `ValueError` if it is damaged or missing."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             yield file
@@ -73,7 +73,7 @@ def _arrays(file):
 
 
 def _plain(value):
-    """Types that NumPy's files do not know (bfloat16) as float32."""
+    """Convert types that NumPy's files do not know (bfloat16) to float32."""
     return value.astype("float32") if value.dtype.kind == "V" or value.dtype.name == "bfloat16" else value
 
 
@@ -122,7 +122,7 @@ def assign(variables, arrays):
 
 
 def best_epoch(curves, head):
-    """The epoch with the highest validation accuracy, the latest of equals; 0 is the head alone, if there was one.
+    """Return the epoch with the highest validation accuracy, the latest of equals; 0 is the head alone.
 
     >>> best_epoch({"val_accuracy": [0.7, 0.9, 0.9]}, {"val_accuracy": [0.1, 0.8]})
     3
@@ -204,12 +204,12 @@ class Checkpoint(keras.callbacks.Callback):
         self.save(0, {})
 
     def _whole(self, logs, images):
-        """Metrics over so many images, and those of the epoch that came before an interruption."""
+        """Average metrics over so many images with those of the epoch from before an interruption."""
         earlier = self.before * self.batch_size
         share = images / (images + earlier)
         means = {name: float(value) for name, value in (logs or {}).items()}
         return {n: share * v + (1 - share) * self.partial[n] if n in self.partial else v for n, v in means.items()}
 
     def _synchronize(self):
-        """On JAX, `fit` keeps the newest values elsewhere until it is asked for them."""
+        """Make the newest values current: on JAX, `fit` keeps them elsewhere until it is asked for them."""
         getattr(self.model, "jax_state_sync", lambda: None)()

@@ -27,28 +27,28 @@ class Devices:
 
     @property
     def writer(self):
-        """Whether this process writes the files of the run; one does."""
+        """Return whether this process writes the files of the run; one does."""
         return self.shard[0] == 0
 
     @property
     def several(self):
-        """Whether variables must be made again for the devices."""
+        """Return whether variables must be created again for the devices."""
         return self.strategy is not None or self.distribution is not None
 
     @contextlib.contextmanager
     def scope(self):
-        """Variables that are made inside live on all devices."""
+        """Enter a scope in which new variables live on all devices."""
         if self.distribution is not None:
             keras.distribution.set_distribution(self.distribution)
         with self.strategy.scope() if self.strategy is not None else contextlib.nullcontext():
             yield
 
     def place(self, network):
-        """The network with variables that live on the devices: itself on one device."""
+        """Return the network with variables that live on the devices: itself on one device."""
         return _copy(network) if self.several else network
 
     def gather(self, network):
-        """The network with variables of this process alone, so that one process can evaluate and save it."""
+        """Return the network with variables of this process alone, so that one process can evaluate and save it."""
         if self.distribution is not None:
             keras.distribution.set_distribution(None)
         return _copy(network) if self.several else network
@@ -62,7 +62,7 @@ def _copy(network):
 
 
 def find_devices(distribute="auto", coordinator=None, processes=None, process=None):
-    """The devices of a run. Call it before anything else touches JAX or TensorFlow.
+    """Find the devices of a run. Call it before anything else touches JAX or TensorFlow.
 
     Args:
         distribute: `"none"`: one device. `"mirrored"`: all GPUs of this host (or all logical CPUs), each with its share

@@ -3,8 +3,10 @@
 import tempfile
 import warnings
 
+import keras
 import numpy as np
 
+from keras_effconv.data.batches import Epochs
 from keras_effconv.training.network import HEAD
 from keras_effconv.utils.extras import require
 
@@ -12,8 +14,8 @@ ITERATIONS = 500  # of L-BFGS, at most; some dozens are usual
 MEMORY_LIMIT = 1 << 30  # bytes of features; more go to a temporary file that is mapped
 
 
-def features(backbone, batches, mirror=False):
-    """Pooled features of a split and its labels, and with `mirror` those of each image's mirror image after it.
+def features(backbone: keras.Model, batches: Epochs, mirror: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Compute pooled features of a split and its labels; with `mirror`, those of each image's mirror image after it.
 
     Args:
         backbone: model, images -> features (n, c).
@@ -23,22 +25,22 @@ def features(backbone, batches, mirror=False):
     Returns:
         Pair of arrays, (n, c) float32 and (n,) int32; twice as many rows with `mirror`.
     """
-    bar, found, labels, done = require("tqdm").tqdm, None, [], 0
+    bar, pooled, labels, done = require("tqdm").tqdm, None, [], 0
     for i in bar(range(len(batches)), "features", unit="batch", dynamic_ncols=True):
         images, known = batches[i][:2]
         for view in (images, images[:, :, ::-1]) if mirror else (images,):
-            # A full last batch, so that no other graph is made for it.
+            # A full last batch, so that no other graph is built for it.
             rows = backbone.predict_on_batch(np.resize(view, (batches.batch_size, *view.shape[1:])))[: len(view)]
-            if found is None:
-                found = _room(batches.total * batches.batch_size * (1 + mirror), rows.shape[-1])
-            found[done : done + len(rows)] = rows
+            if pooled is None:
+                pooled = _room(batches.total * batches.batch_size * (1 + mirror), rows.shape[-1])
+            pooled[done : done + len(rows)] = rows
             labels.append(known)
             done += len(rows)
-    return found[:done], np.concatenate(labels)
+    return pooled[:done], np.concatenate(labels)
 
 
 def _room(rows, columns):
-    """An array (rows, columns), in memory or on disk."""
+    """Allocate an array (rows, columns), in memory or on disk."""
     if 4 * rows * columns <= MEMORY_LIMIT:
         return np.empty((rows, columns), "float32")
     return np.memmap(tempfile.TemporaryFile(), "float32", "w+", shape=(rows, columns))
@@ -81,7 +83,7 @@ def fit_head(model, recipe, train, validation):
 
 
 def _softmax_weights(regression, classes):
-    """Kernel (c, classes) and bias (classes,) of a softmax; classes that no image has are as unlikely as any."""
+    """Fit the kernel (c, classes) and bias (classes,) of a softmax; classes without images are as unlikely as any."""
     coefficients, intercept = regression.coef_, regression.intercept_
     if len(coefficients) == 1:  # of two classes, scikit-learn has one's log odds
         coefficients, intercept = (np.concatenate([-x / 2, x / 2]) for x in (coefficients, intercept))
@@ -92,13 +94,13 @@ def _softmax_weights(regression, classes):
 
 
 def _sharpness(logits, labels, smoothing):
-    """The factor of the logits (n, classes), 0.05 to 1, of the least cross-entropy with smoothed labels."""
-    wanted = np.eye(logits.shape[1])[labels] * (1 - smoothing) + smoothing / logits.shape[1]
+    """Return the factor of the logits (n, classes), 0.05 to 1, of the least cross-entropy with smoothed labels."""
+    targets = np.eye(logits.shape[1])[labels] * (1 - smoothing) + smoothing / logits.shape[1]
 
     def loss(factor):
         scaled = factor * logits
         scaled = scaled - scaled.max(1, keepdims=True)
-        return np.mean(np.log(np.exp(scaled).sum(1)) - (wanted * scaled).sum(1))
+        return np.mean(np.log(np.exp(scaled).sum(1)) - (targets * scaled).sum(1))
 
     return min(np.geomspace(0.05, 1, 40), key=loss)
 

@@ -32,7 +32,7 @@ class Streamed:
 
     @property
     def labels(self):
-        """int32 (n,); a TFDS split has none before it is read.
+        """Return int32 (n,); a TFDS split has none before it is read.
 
         Raises:
             ValueError: there are none.

@@ -28,19 +28,19 @@ def check(recipe):
 
 
 def preprocessing(recipe):
-    """What the network wants of an image: its weights' arithmetic, the recipe's size (or the model's own) and crop."""
-    wanted = applications.get(recipe.model).preprocessing
-    return dataclasses.replace(wanted, size=recipe.image_size or wanted.size, crop=recipe.crop)
+    """Return the preprocessing of an image: the weights' arithmetic, the recipe's size (or the model's) and crop."""
+    plain = applications.get(recipe.model).preprocessing
+    return dataclasses.replace(plain, size=recipe.image_size or plain.size, crop=recipe.crop)
 
 
 def backbone(recipe):
-    """Image (n, size, size, 3), RGB, 0..255 -> pooled features (n, c), preprocessing inside."""
-    constructor, wanted = applications.get(recipe.model), preprocessing(recipe)
-    shape = (wanted.size, wanted.size, 3)
+    """Build a model from images (n, size, size, 3), RGB, 0..255, to pooled features (n, c), preprocessing inside."""
+    constructor, steps = applications.get(recipe.model), preprocessing(recipe)
+    shape = (steps.size, steps.size, 3)
     image = keras.Input(shape, name="image")
     options = {"drop_connect_rate": recipe.drop_connect_rate}
     options = {name: value for name, value in options.items() if name in inspect.signature(constructor).parameters}
-    preparing = wanted.layer()
+    preparing = steps.layer()
     network = constructor(
         include_top=False,
         weights=recipe.weights,
@@ -51,12 +51,12 @@ def backbone(recipe):
         **{**options, **recipe.options},
     )
     # The weights say what they want of an image; it is known when they are read.
-    preparing.preprocessing = info_of(network).preprocessing.sampled(wanted.crop, wanted.interpolation)
+    preparing.preprocessing = info_of(network).preprocessing.sampled(steps.crop, steps.interpolation)
     return network
 
 
 def classifier(features, classes, dropout, name):
-    """A head on a backbone: dropout and a softmax layer."""
+    """Put a head on a backbone: dropout and a softmax layer."""
     x = layers.Dropout(dropout, name="top_dropout")(features.output)
     x = layers.Dense(classes, activation="softmax", dtype="float32", name=HEAD)(x)
     return keras.Model(features.input, x, name=name)
@@ -91,16 +91,16 @@ def unfreeze(model, count, freeze_norm=True):
     Args:
         model: a classifier as `classifier` makes it.
         count: int, blocks from the end.
-        freeze_norm: bool; whether normalisation keeps its statistics and scales. Default `True`.
+        freeze_norm: bool; whether normalization keeps its statistics and scales. Default `True`.
 
     Returns:
         The names of the blocks that are trained.
     """
     by_name = blocks(model)
-    chosen = list(by_name)[-count:] if count > 0 else list(by_name) if count else []
-    trained = [layer for name in chosen for layer in by_name[name]]
+    block_names = list(by_name)[-count:] if count > 0 else list(by_name) if count else []
+    trained = [layer for name in block_names for layer in by_name[name]]
     names = {layer.name for layer in (model.layers if count < 0 else trained)} | {HEAD}
     for layer in model.layers:
         frozen = freeze_norm and isinstance(layer, layers.BatchNormalization)
         layer.trainable = layer.name in names and not frozen
-    return chosen
+    return block_names

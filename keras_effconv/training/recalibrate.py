@@ -5,7 +5,7 @@ import numpy as np
 
 
 def recalibrate(model, batches, epochs=1, neutral=()):
-    """Set the moving statistics of all batch normalisation to those of the data, without training a weight.
+    """Set the moving statistics of all batch normalization to those of the data, without training a weight.
 
     A model whose weights were poured from a network of another kind computes something else in each layer, and the
     file's statistics are not its own. One pass with the plain average over batches puts them right.
@@ -38,14 +38,14 @@ def recalibrate(model, batches, epochs=1, neutral=()):
 
 
 def _average(model, norms, images, step):
-    """One forward pass in training mode, with the momentum that makes the moving statistics the mean of all steps."""
+    """Run a forward pass in training mode; its momentum makes the moving statistics the mean of all steps."""
     for layer in norms:
         layer.momentum = (step - 1) / step
     model(images, training=True)
 
 
 def _line(norm):
-    """Slope and offset, per channel, of what a normalization computes at inference."""
+    """Return the slope and offset, per channel, of what a normalization computes at inference."""
     gamma, beta, mean, variance = (np.array(keras.ops.convert_to_numpy(v), "float64") for v in norm.weights)
     slope = gamma / np.sqrt(variance + norm.epsilon)
     return slope, beta - mean * slope

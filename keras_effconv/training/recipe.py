@@ -52,13 +52,13 @@ class Recipe:
         schedule: what follows: `"cosine"` (to 0), `"exponential"`, `"steps"` or `"constant"`.
         decay_rate: float, factor of an exponential or step decay.
         decay_epochs: tuple of floats: of an exponential decay, epochs between two factors; of steps, the epochs.
-        weight_decay: float, of kernels only, not of biases and normalisation: decoupled with AdamW; else half its
+        weight_decay: float, of kernels only, not of biases and normalization: decoupled with AdamW; else half its
             product with the sum of squares is part of the loss, as in the papers.
         layer_decay: float, factor of the learning rate from each block to the one before it. Default 1.
         unfreeze_blocks: int, blocks trained, from the end; -1 for all.
         unfreeze_epochs: float, epochs until the next block, from the end, is trained as well; 0, the default: all of
             them at once.
-        freeze_norm: bool; whether normalisation keeps the statistics and scales of the pretrained network.
+        freeze_norm: bool; whether normalization keeps the statistics and scales of the pretrained network.
         augmentation: `"none"`, `"light"`, `"standard"` (shifts, zoom, rotation, light), `"pad-crop"` (CIFAR's 4 pixels
             and mirror images), `"inception"` (a random part of 8 to 100 % of the area), `"randaugment"`,
             `"autoaugment"`, `"autoaugment-v0"` (EfficientNet's), `"autoaugment-cifar"`.
@@ -69,7 +69,7 @@ class Recipe:
         label_smoothing: float.
         class_weights: bool; whether each class weighs the same in the loss, however many images it has.
         dropout: float, before the classifier.
-        drop_connect_rate: float, stochastic depth, where the family has it.
+        drop_connect_rate: float, stochastic depth, if the family has it.
         ema: float, decay per step of the moving average of weights and batch statistics that is evaluated and kept;
             0 for none.
         sizes: tuple of ints, image sizes of equal shares of the epochs (progressive resizing); empty: `image_size`.

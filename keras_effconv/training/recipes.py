@@ -134,11 +134,11 @@ RECIPES = {
 
 
 def differences(recipe):
-    """The fields of a recipe that are not the defaults: dict of name -> value, without `source`.
+    """Return the fields of a recipe that are not the defaults: dict of name -> value, without `source`.
 
     Example:
 
-    >>> differences(Recipe(model="ResNet20", lr=0.1, source="here"))
+    >>> differences(Recipe(model="ResNet20", lr=0.1, source="ours"))
     {'model': 'ResNet20', 'lr': 0.1}
     """
     default = Recipe()

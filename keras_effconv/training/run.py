@@ -58,7 +58,7 @@ class Result(NamedTuple):
 
     @property
     def last_accuracy(self) -> float | None:
-        """Accuracy on the validation images after the last epoch; that of the head without epochs."""
+        """Return the accuracy on the validation images after the last epoch; that of the head without epochs."""
         return (self.curves.get("val_accuracy") or [self.head_accuracy])[-1]
 
 

@@ -96,7 +96,7 @@ class Frozen:
 
 
 def at_size(model, size):
-    """The same network, on the same layers, for images of another size.
+    """Return the same network, on the same layers, for images of another size.
 
     Args:
         model: functional model of one image (n, s, s, 3), whose head pools the map.

@@ -4,7 +4,7 @@ import numbers
 
 
 def pair(name, value):
-    """`3` or `(3, 3)` -> `(3, 3)`; a `ValueError` names the argument for anything but positive integers."""
+    """Return `3` or `(3, 3)` as `(3, 3)`; raise a `ValueError` for anything but positive integers."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     whole = all(isinstance(v, numbers.Integral) and not isinstance(v, bool) and v > 0 for v in values)
     if len(values) != 2 or not whole:
@@ -13,21 +13,21 @@ def pair(name, value):
 
 
 def positive(name, value):
-    """The value as an `int`, or a `ValueError` that names the argument."""
+    """Return the value as an `int`, or raise a `ValueError` that names the argument."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
     return int(value)
 
 
 def positive_number(name, value):
-    """The value as a `float`, or a `ValueError` that names the argument."""
+    """Return the value as a `float`, or raise a `ValueError` that names the argument."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < value < float("inf"):
         raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
     return float(value)
 
 
 def one_of(name, value, choices):
-    """The value, or a `ValueError` that lists the choices."""
+    """Return the value, or raise a `ValueError` that lists the choices."""
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
     return value

@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path):
-    """A temporary path beside `path` that takes its place when the block ends well, and goes when it does not.
+    """Yield a temporary path next to `path` that replaces it when the block ends well, and is removed if it does not.
 
     Works for files and for directories; the suffix is kept, since Keras tells formats by it.
     """
@@ -31,7 +31,7 @@ def replacing(path):
 
 
 def remove_unfinished(path):
-    """Remove what processes that were killed in `replacing` have left beside `path`; no other may be at work."""
+    """Remove what processes that were killed in `replacing` have left next to `path`; no other may be at work."""
     for folder in Path(path).parent.glob(f".{glob.escape(Path(path).name)}.*"):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -4,10 +4,10 @@ import difflib
 
 
 def did_you_mean(name, known):
-    """The end of an error's line: up to three known names like a wrong one, whatever the case; else nothing.
+    """Return the end of an error's line: up to three known names like a wrong one, in any case; else nothing.
 
     Args:
-        name: what was given; of any type.
+        name: the wrong name; of any type.
         known: iterable of str.
 
     Returns:

@@ -2,6 +2,7 @@
 
 import functools
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -18,7 +19,7 @@ def imagenet_classes():
     return tuple(tuple(line.split("\t")) for line in text.splitlines())
 
 
-def decode_predictions(preds, top=5):
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
     """The best classes of each row of predictions, as `keras.applications` gives them.
 
     Args:

@@ -3,7 +3,10 @@
 import dataclasses
 import os
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import keras
 
 from keras_effconv.graph import owner_of
 from keras_effconv.network_info import info_of
@@ -11,6 +14,7 @@ from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.zoo import readers
 from keras_effconv.zoo.dense import set_normalization, to_dense
 from keras_effconv.zoo.fetching.sources import locate
+from keras_effconv.zoo.load_report import LoadReport
 from keras_effconv.zoo.names import Producer, in_bands, recognise
 from keras_effconv.zoo.pour import pour
 from keras_effconv.zoo.records import find
@@ -74,7 +78,13 @@ def load(model, weights, include_top=True):
     return _load(model, source, () if include_top else _head(info.architecture))
 
 
-def load_weights(model, path, skip=(), classes=None, pointwise="correlated"):
+def load_weights(
+    model: keras.Model,
+    path: str | os.PathLike,
+    skip: Sequence[str] = (),
+    classes: Sequence[int] | None = None,
+    pointwise: str = "correlated",
+) -> LoadReport:
     """Load a weights file of any known format into a model of this package, or into the one inside a model.
 
     The format is told from the file's content, and whose names it has from its names: those of Keras, of this package,

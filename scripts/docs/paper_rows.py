@@ -37,7 +37,7 @@ def hetconv():
     notes = {
         "p1_se": "FLOPs 0.003M short; the printed params are the trainable ones, of P1 the total",
         "p4": "the paper's own 65.45 % implies 5.18M",
-        "pc_se": "FLOPs 32 operations over the edge; params fit without normalisation and biases",
+        "pc_se": "FLOPs 32 operations over the edge; params fit without normalization and biases",
     }
     for p, (params, flops, se_params, se_flops) in printed.items():
         for se, row in ((False, (params, flops)), (True, (se_params, se_flops))):

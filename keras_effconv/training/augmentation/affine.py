@@ -38,7 +38,7 @@ class RandomAffine(keras.layers.Layer):
         return ops.image.affine_transform(images, matrices, "bilinear", "reflect", data_format="channels_last")
 
     def _matrices(self, images):
-        """(n, 8): the pixel at (x, y) comes from (m0 x + m1 y + m2, m3 x + m4 y + m5)."""
+        """Return (n, 8): the pixel at (x, y) comes from (m0 x + m1 y + m2, m3 x + m4 y + m5)."""
         count, height, width = ops.shape(images)[:3]
         draw = random.uniform((4, count), -1, 1, seed=self.generator)
         sides = ops.cast(width, "float32"), ops.cast(height, "float32")

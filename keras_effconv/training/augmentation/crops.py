@@ -7,7 +7,7 @@ from keras import ops, random
 
 
 def resample(images, boxes, size):
-    """The contents of a box of each image, bilinear, averaged where a box is shrunk (as `antialias` does).
+    """Resample a box of each image, bilinear, averaged if a box is shrunk (as `antialias` does).
 
     Args:
         images: (n, h, w, c), float32.
@@ -23,7 +23,7 @@ def resample(images, boxes, size):
 
 
 def _weights(start, length, pixels, size):
-    """(n, size, pixels): how much of each pixel is in each new one."""
+    """Return (n, size, pixels): how much of each pixel is in each new one."""
     shrink = length / size
     centres = (start + (ops.arange(size, dtype="float32") + 0.5) * shrink)[..., None]
     distance = ops.abs(centres - ops.arange(pixels, dtype="float32") - 0.5)
@@ -32,7 +32,7 @@ def _weights(start, length, pixels, size):
 
 
 def _spread(weights, images):
-    """The weights once for each image."""
+    """Repeat the weights once for each image."""
     return ops.broadcast_to(weights, (ops.shape(images)[0], *ops.shape(weights)[1:])), images
 
 
@@ -53,7 +53,7 @@ class Resample(keras.layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def boxes(self, images):
-        """What is seen in training, as in `resample`; `None` for all of it."""
+        """Return what is seen in training, as in `resample`; `None` for all of it."""
         return None
 
     def call(self, images, training=False):

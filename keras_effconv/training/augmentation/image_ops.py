@@ -10,7 +10,7 @@ GREY = 128.0  # where nothing is left, as in the TPU repository of EfficientNet
 
 
 def affine(image, a0, a1, a2, b0, b1, b2):
-    """The pixel at (x, y) comes from (a0 x + a1 y + a2, b0 x + b1 y + b2)."""
+    """Transform an image: the pixel at (x, y) comes from (a0 x + a1 y + a2, b0 x + b1 y + b2)."""
     matrix = ops.stack([ops.cast(x, "float32") for x in (a0, a1, a2, b0, b1, b2, 0.0, 0.0)])
     return ops.image.affine_transform(image, matrix, "bilinear", "constant", GREY, data_format="channels_last")
 
@@ -51,7 +51,7 @@ def invert(image, _):
 
 
 def equalize(image, _):
-    """Each channel's levels spread so that its histogram is flat."""
+    """Spread each channel's levels so that its histogram is flat."""
     levels = ops.cast(image, "int32") + 256 * np.arange(3, dtype="int32")
     histogram = ops.reshape(_histogram(ops.reshape(levels, (-1,))), (3, 256))
     total = image.shape[0] * image.shape[1]
@@ -64,7 +64,7 @@ def equalize(image, _):
 
 
 def _histogram(levels):
-    """Counts of 0..767. JAX compiles no `ops.bincount`; the other way is four times as slow on TensorFlow."""
+    """Count 0..767. JAX compiles no `ops.bincount`; the other way is four times as slow on TensorFlow."""
     if keras.backend.backend() == "tensorflow":
         return ops.cast(ops.bincount(levels, minlength=768), "int32")
     return ops.segment_sum(ops.ones_like(levels), levels, num_segments=768)
@@ -75,12 +75,12 @@ def solarize(image, threshold):
 
 
 def solarize_add(image, amount):
-    """The TPU repository's: the darker half is made lighter."""
+    """Make the darker half lighter, as the TPU repository does."""
     return ops.where(image < 128, ops.clip(image + amount, 0, 255), image)
 
 
 def posterize(image, bits):
-    """The highest bits, one of them at least: TensorFlow's shift of a byte by eight is one by seven."""
+    """Keep the highest bits, at least one: TensorFlow's shift of a byte by eight is one by seven."""
     step = ops.power(2.0, 8 - ops.maximum(ops.floor(bits), 1))
     return ops.floor(image / step) * step
 

@@ -51,7 +51,7 @@ class Mixing(keras.layers.Layer):
         return self._mixed(images, self._drawn.share)
 
     def targets(self, one_hot):
-        """Labels (n, classes) mixed as the images of the last call were; as they are if those were not mixed."""
+        """Mix labels (n, classes) as the images of the last call were mixed, if they were."""
         if self._drawn.share is None:
             return one_hot
         return self._mixed(ops.cast(one_hot, "float32"), ops.mean(self._drawn.share, axis=(1, 2)))
@@ -60,18 +60,18 @@ class Mixing(keras.layers.Layer):
         return share * values + (1 - share) * ops.take(values, self._drawn.order, axis=0)
 
     def _faded(self, images):
-        """What stays of each image, (n, 1, 1, 1)."""
+        """Return what stays of each image, (n, 1, 1, 1)."""
         return random.beta((ops.shape(images)[0], 1, 1, 1), self.mixup, self.mixup, seed=self.generator)
 
     def _cut(self, images):
-        """What stays of each pixel, 0 or 1, (n, h, w, 1)."""
+        """Return what stays of each pixel, 0 or 1, (n, h, w, 1)."""
         count, height, width = ops.shape(images)[:3]
         side = ops.sqrt(1 - random.beta((count, 1), self.cutmix, self.cutmix, seed=self.generator))
         rows, columns = (self._inside(side, pixels) for pixels in (height, width))
         return 1 - rows[:, :, None, None] * columns[:, None, :, None]
 
     def _inside(self, side, pixels):
-        """1 for the pixels within `side` of the whole, around a random centre, (n, pixels)."""
+        """Return 1 for the pixels within `side` of the whole, around a random centre, (n, pixels)."""
         pixel = ops.cast(ops.arange(pixels), "float32")
         centre = random.uniform(ops.shape(side), seed=self.generator) * ops.cast(pixels, "float32")
         return ops.cast(ops.abs(pixel + 0.5 - centre) < side * ops.cast(pixels, "float32") / 2, "float32")

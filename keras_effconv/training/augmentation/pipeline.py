@@ -9,13 +9,13 @@ from keras_effconv.training.augmentation.policies import AutoAugment, RandAugmen
 
 
 def augmentation(recipe, size, flip, seed, cropped=False):
-    """A model from images (n, h, w, 3), 0..255, to such images (n, size, size, 3); it acts in training only.
+    """Build a model from images (n, h, w, 3), 0..255, to images (n, size, size, 3); it acts in training only.
 
     Images of another size than `size` are brought to it, in evaluation too (progressive resizing): shrunk by averages.
     All is drawn anew for each image, from generators whose state is saved with the model.
 
     Args:
-        recipe: `Recipe`, of which `augmentation`, `magnitude` and `erasing` are used, or a name of its `augmentation`:
+        recipe: `Recipe` (its `augmentation`, `magnitude` and `erasing` are used), or a name of its `augmentation`:
             `"none"`, `"light"` (shifts and zoom), `"standard"` (also rotation, brightness and contrast), `"pad-crop"`
             (shifts by an eighth, black outside), `"inception"` (random parts), `"randaugment"`, `"autoaugment"`,
             `"autoaugment-v0"` (EfficientNet's; all three after `"inception"`, as with EfficientNet and timm) or
@@ -82,7 +82,7 @@ def _autoaugment_cifar(seed, magnitude):
 
 
 def _erasing(probability, seed):
-    """Rectangles of mean grey (arXiv:1708.04896): Keras' colours fail on JAX, and its noise is slow."""
+    """Return rectangles of mean grey (arXiv:1708.04896): Keras' colours fail on JAX, and its noise is slow."""
     chance = (probability, probability)
     return layers.RandomErasing(chance, fill_value=MEAN, seed=seed + 8, name="erasing", dtype="float32")
 

@@ -37,11 +37,11 @@ class Policy(keras.layers.Layer):
         return ops.map(_apply, (ops.clip(images, 0, 255), *self.draw(ops.shape(images)[0])))
 
     def draw(self, count):
-        """Indices in `OPERATIONS` (count, 2) and their values (count, 2)."""
+        """Draw indices in `OPERATIONS` (count, 2) and their values (count, 2)."""
         raise NotImplementedError
 
     def _read(self, entries):
-        """The operations of some entries (count, 2) and their values, each to a side drawn here."""
+        """Return the operations of some entries (count, 2) and their values, each to a side that is drawn."""
         sides = ops.where(random.uniform(ops.shape(entries), seed=self.generator) < 0.5, -1.0, 1.0)
         sides = ops.where(ops.take(self._signed, entries), sides, 1.0)
         values = ops.take(self._starts, entries) + sides * ops.take(self._reaches, entries)
@@ -55,9 +55,9 @@ class Policy(keras.layers.Layer):
 
 
 def _apply(drawn):
-    image, chosen, values = drawn
+    image, operations, values = drawn
     for i in range(2):
-        image = ops.switch(chosen[i], OPERATIONS, image, values[i])
+        image = ops.switch(operations[i], OPERATIONS, image, values[i])
     return image
 
 

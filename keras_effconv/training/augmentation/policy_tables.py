@@ -35,7 +35,7 @@ class Table(NamedTuple):
     pairs: str
 
     def entries(self):
-        """(`Range`, probability, strength 0 to 1) of all operations, each line's two in succession."""
+        """Return (`Range`, probability, strength 0 to 1) of all operations, each line's two in succession."""
         words = [entry.split() for entry in self.pairs.replace(",", "\n").strip().splitlines()]
         return [(self.ranges[name], float(chance), int(magnitude) / self.most) for name, chance, magnitude in words]
 
@@ -63,7 +63,7 @@ PAPER = {
     "Brightness": Range(image_ops.brightness, *_FACTOR),
     "Sharpness": Range(image_ops.sharpness, *_FACTOR),
 }
-# In AutoAugment a larger magnitude is another value; here all grow with the strength, from doing nothing.
+# In AutoAugment a larger magnitude is another value; in this table all grow with the strength, from doing nothing.
 _EITHER = (1, 0.9, True)
 STRENGTHS = (
     Range(image_ops.identity, *_NONE),

@@ -69,7 +69,7 @@ class MovingAverage(keras.layers.Layer):
             shadow.assign(kept)
 
     def sync(self):
-        """Begin again: the average is what the network has now."""
+        """Start again: set the average to what the network has now."""
         for shadow, weight in zip(self.shadows, self._network.weights):
             shadow.assign(weight.value)
         self.steps.assign(0)

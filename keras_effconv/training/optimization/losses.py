@@ -5,7 +5,7 @@ from keras import ops
 
 
 def divergence(student, teacher, temperature):
-    """How far a student's softened probabilities are from its teacher's (arXiv:1503.02531, section 2).
+    """Return how far a student's softened probabilities are from its teacher's (arXiv:1503.02531, section 2).
 
     The Kullback-Leibler divergence of `softmax(log(p) / temperature)`, which is what a temperature makes of the logits,
     times the square of the temperature, so that its gradients have one size at all temperatures.
@@ -23,7 +23,7 @@ def divergence(student, teacher, temperature):
 
 
 def distilled(targets_loss, student, teacher, temperature, teacher_weight=0.7):
-    """The loss of a student: `(1 - teacher_weight) * targets_loss + teacher_weight * divergence(...)`.
+    """Return a student's loss: `(1 - teacher_weight) * targets_loss + teacher_weight * divergence(...)`.
 
     Args:
         targets_loss: (n,) or scalar, the loss on the labels.
@@ -42,7 +42,7 @@ def distilled(targets_loss, student, teacher, temperature, teacher_weight=0.7):
 
 
 def balanced(labels, classes):
-    """Weights with which each class has the same part in the loss; their mean over the images is 1.
+    """Return weights with which each class has the same part in the loss; their mean over the images is 1.
 
     Args:
         labels: ints (n,).
@@ -62,7 +62,7 @@ def balanced(labels, classes):
 
 
 def _softened(probabilities, temperature):
-    """Logarithms of `softmax(log(p) / temperature)`."""
+    """Return the logarithms of `softmax(log(p) / temperature)`."""
     logits = ops.log(ops.maximum(ops.cast(probabilities, "float32"), SMALLEST))
     return ops.log_softmax(logits / temperature, axis=-1)
 

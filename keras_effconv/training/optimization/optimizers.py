@@ -7,7 +7,7 @@ from keras_effconv.training.network import blocks
 
 
 def make_optimizer(recipe, schedule, network):
-    """The optimizer of a recipe.
+    """Build the optimizer of a recipe.
 
     Args:
         recipe: `Recipe`; `optimizer`, `momentum`, `weight_decay` (AdamW alone: see `l2`), `accumulate` and
@@ -28,7 +28,7 @@ def make_optimizer(recipe, schedule, network):
 
 
 def layer_rates(network, decay):
-    """Factors of the learning rate: 1 for the head, `decay` for the last block, its square for the one before it, ...
+    """Return learning-rate factors: 1 for the head, `decay` for the last block, its square for the one before it, ...
 
     What lies before the first block gets the smallest, one `decay` below the first block's.
 
@@ -57,7 +57,7 @@ def layer_rates(network, decay):
 
 
 def l2(recipe, network):
-    """The weight decay of an optimizer that has none of its own, as a term of the loss.
+    """Return the weight decay of an optimizer that has none of its own, as a term of the loss.
 
     Args:
         recipe: `Recipe`.
@@ -65,7 +65,7 @@ def l2(recipe, network):
 
     Returns:
         A function without arguments -> scalar, float32: half of `weight_decay` times the sum of squares of the kernels
-        that are trained when it is called (neither biases nor normalisation). 0 with AdamW.
+        that are trained when it is called (neither biases nor normalization). 0 with AdamW.
     """
     if recipe.optimizer == "adamw" or not recipe.weight_decay:
         return lambda: 0.0
@@ -79,7 +79,7 @@ def l2(recipe, network):
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class KernelAdamW(keras.optimizers.AdamW):
-    """AdamW that does not decay biases and normalisation, after loading too: Keras does not save what is excluded."""
+    """AdamW that does not decay biases and normalization, after loading too: Keras does not save what is excluded."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -92,8 +92,8 @@ class RMSpropTF1(keras.optimizers.RMSprop):
 
     `square = rho * square + (1 - rho) * g ** 2`, `step = momentum * step + lr * g / sqrt(square + epsilon)`. In Keras 3
     the mean square starts at 0, so that the first steps are up to `1 / sqrt(1 - rho)` times as long, the length of a
-    gradient being of no account; here it starts at 1. `epsilon` inside the root and the learning rate inside the
-    momentum are the same there. (PyTorch has both outside.)
+    gradient being of no account; in this class it starts at 1. `epsilon` inside the root and the learning rate inside
+    the momentum are the same in both. (PyTorch has both outside.)
 
     Args:
         learning_rate: float or schedule.
@@ -129,14 +129,14 @@ class Layerwise:
             super().build(variables)
 
     def update_step(self, gradient, variable, learning_rate):
-        # By index, since Keras hands over a variable of TensorFlow here, which has no path.
+        # By index, since Keras hands over a variable of TensorFlow, which has no path.
         rate = ops.cast(learning_rate, "float32") * self._factors[self._get_variable_index(variable)]
         if self.weight_decay and self._use_weight_decay(variable):
             self.assign_sub(variable, ops.multiply(variable, ops.cast(rate * self.weight_decay, variable.dtype)))
         super().update_step(gradient, variable, rate)
 
     def _apply_weight_decay(self, variables):
-        """Keras would decay all variables by one rate; `update_step` does."""
+        """Do nothing: Keras would decay all variables by one rate; `update_step` does."""
 
     def get_config(self):
         return {**super().get_config(), "rates": self.rates}

@@ -6,7 +6,7 @@ from keras.optimizers import schedules
 
 
 def learning_rate(recipe, peak, steps_per_epoch):
-    """The schedule of a recipe.
+    """Build the schedule of a recipe.
 
     The cosine begins where the warm-up ends and is 0 after the last step. Exponential decay and steps are counted from
     the start of training, as the TPU repository of EfficientNet has it: the warm-up covers their first part.
@@ -37,7 +37,7 @@ def learning_rate(recipe, peak, steps_per_epoch):
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class WarmUp(schedules.LearningRateSchedule):
-    """Another schedule, but for its first steps: a straight line from 1 % of `peak` to `peak`.
+    """Another schedule, except in its first steps: a straight line from 1 % of `peak` to `peak`.
 
     Args:
         schedule: `LearningRateSchedule`, counted from the start.

@@ -1,4 +1,4 @@
-"""Where and with what a run was made, so that it can be made again."""
+"""Where and with what a run was done, so that it can be repeated."""
 
 import datetime
 import importlib.metadata
@@ -16,7 +16,7 @@ PACKAGES = ("keras-effconv", "keras", "tensorflow", "jax", "numpy", "tensorflow-
 
 
 def environment():
-    """The command, versions, machine and git commit of this process.
+    """Return the command, versions, machine and git commit of this process.
 
     Returns:
         dict, fit for JSON; what is not known is `None`.
@@ -46,7 +46,7 @@ def _version(package):
 
 
 def _commit():
-    """The commit of this package's checkout, with "+" where files were changed; `None` outside of one."""
+    """Return the commit of this package's checkout, with "+" if files were changed; `None` outside of one."""
     git = shutil.which("git")
     options = {"cwd": Path(__file__).parent, "capture_output": True, "text": True, "timeout": 10}
     try:

@@ -27,16 +27,16 @@ class Evaluation:
 
     @property
     def predicted(self):
-        """The best class of each image (n,)."""
+        """Return the best class of each image (n,)."""
         return self.probabilities.argmax(axis=1)
 
     @property
     def accuracy(self):
-        """Share of images whose best class is right."""
+        """Return the share of images whose best class is right."""
         return self.accuracy_at(1)
 
     def accuracy_at(self, k):
-        """Share of images whose class is among the k most probable; equals count against it.
+        """Return the share of images whose class is among the k most probable; equals count against it.
 
         >>> Evaluation(np.array([[0.5, 0.3, 0.2]]), np.array([1]), ("a", "b", "c")).accuracy_at(2)
         1.0
@@ -48,13 +48,13 @@ class Evaluation:
 
     @property
     def confusion(self):
-        """(classes, classes) ints: rows are the true classes, columns the predicted ones."""
+        """Return (classes, classes) ints: rows are the true classes, columns the predicted ones."""
         matrix = np.zeros((len(self.class_names),) * 2, int)
         np.add.at(matrix, (self.labels, self.predicted), 1)
         return matrix
 
     def rows(self):
-        """Per class: name, images, right, and the class it is taken for most often."""
+        """Return per class: name, images, right, and the class it is taken for most often."""
         for name, row, i in zip(self.class_names, self.confusion, range(len(self.class_names))):
             wrong = row.copy()
             wrong[i] = 0
@@ -84,7 +84,7 @@ def evaluate(model: keras.Model, split: Split | Streamed, class_names: Sequence[
 
 
 def table(evaluation, most=25):
-    """The classes as lines of text, the worst first if there are more than `most`."""
+    """Write the classes as lines of text, the worst first if there are more than `most`."""
     rows = sorted(evaluation.rows(), key=lambda row: row[2] / max(row[1], 1))[:most]
     width = max(len("class"), *(len(row[0]) for row in rows))
     lines = [f"{'class':<{width}}  images  right  accuracy  most often taken for"]

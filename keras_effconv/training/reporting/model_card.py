@@ -37,7 +37,7 @@ keras-effconv {version}, Keras {keras} on {backend}, commit {commit}, {time}.
 
 
 def card(model, recipe, dataset, summary, environment, files):
-    """The text of a model card.
+    """Return the text of a model card.
 
     Args:
         model: the classifier.

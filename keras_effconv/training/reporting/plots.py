@@ -7,7 +7,7 @@ from keras_effconv.utils.files import replacing
 
 
 def learning_curves(result, path):
-    """Accuracy and loss of fitting the head, then over the epochs of the network; PNG."""
+    """Plot accuracy and loss of fitting the head, then over the epochs of the network; PNG."""
     figure, both = _figure(1, 2, (11, 4.2))
     offset = len(result.head_curves.get("accuracy", ()))
     for axes, quantity in zip(both, ("accuracy", "loss")):
@@ -31,7 +31,7 @@ MOST_CLASSES = 40
 
 
 def confusion(evaluation, path):
-    """Which class (row) is taken for which (column), in shares of the row; PNG. Of many classes, the most confused."""
+    """Plot which class (row) is taken for which (column), in shares of the row; PNG. Of many, the most confused."""
     matrix = evaluation.confusion
     mistakes = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
     shown = np.sort(np.argsort(-mistakes, kind="stable")[:MOST_CLASSES])
@@ -54,7 +54,7 @@ def confusion(evaluation, path):
 
 
 def predictions(evaluation, split, path, columns=6, rows=3):
-    """Images with the predicted class and its probability; the mistakes first, in red; PNG."""
+    """Plot images with the predicted class and its probability; the mistakes first, in red; PNG."""
     wrong = evaluation.predicted != evaluation.labels
     order = sorted(range(len(split)), key=lambda i: (not wrong[i], i * 7919 % len(split)))[: columns * rows]
     figure, axes = _figure(rows, columns, (2.1 * columns, 2.5 * rows))
@@ -72,7 +72,7 @@ def predictions(evaluation, split, path, columns=6, rows=3):
 
 
 def _figure(rows, columns, size):
-    """A figure without pyplot's global state or a display."""
+    """Create a figure without pyplot's global state or a display."""
     figure = require("matplotlib.figure").Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns)
 

@@ -13,7 +13,9 @@ BATCH = 32  # images at a time
 RIDGE = 1e-3  # of the mean square of an input, towards the kernels as they are: a few images do not determine all
 
 
-def fit(model, teacher, images, rows=20_000, seed=0):
+def fit(
+    model: keras.Model, teacher: keras.Model, images: np.ndarray, rows: int = 20_000, seed: int = 0
+) -> list[tuple[str, float, float]]:
     """Fit the kernels of a model's HetConv2D layers to the outputs of a plain network's convolutions.
 
     Layer after layer, from the input on: both networks see the images, and the layer's k x k and 1 x 1 weights, and a
