@@ -39,6 +39,6 @@ def decode_predictions(preds, top=5):
     """
     preds = np.asarray(ops.convert_to_numpy(preds))
     if preds.ndim != 2 or preds.shape[1] != 1000:
-        raise ValueError(f"`decode_predictions` expects predictions (n, 1000). Received: shape {preds.shape}")
+        raise ValueError(f"`preds` must be of shape (n, 1000). Received: preds of shape {preds.shape}")
     best = np.argsort(-preds, axis=1, kind="stable")[:, :top]
     return [[(*imagenet_classes()[i], row[i].item()) for i in indices] for row, indices in zip(preds, best)]

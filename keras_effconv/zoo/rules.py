@@ -88,7 +88,7 @@ def _of_classes(value, state, layer):
     """The columns of the classes that were asked for."""
     indices, count = np.asarray(state.classes), np.shape(value)[-1]
     if indices.ndim != 1 or indices.dtype.kind != "i" or not np.all((indices >= 0) & (indices < count)):
-        state.wrong.append(f"`classes` must be indices of 0 to {count - 1}, received {state.classes!r:.60}")
+        state.wrong.append(f"`classes` must be indices of 0 to {count - 1}. Received: classes={state.classes!r:.60}")
         return value
     state.note(layer, f"{len(indices)} of the file's {count} classes")
     return value[..., indices]

@@ -88,7 +88,7 @@ def _wanted(address, hash, file):
     require_web_address(address)
     file = urllib.parse.unquote(urllib.parse.urlsplit(address).path.rsplit("/", 1)[-1]) if file is None else file
     if file in ("", ".", "..") or Path(file).name != file or "\\" in file or not file.isprintable():
-        raise ValueError(f"expected `file` to be the name of a file, received {file!r} (address {address!r})")
+        raise ValueError(f"`file` must be the name of a file. Received: file={file!r:.200}, address={address!r:.500}")
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
     return _Wanted(address, _source(address, file), normal_hash(hash), home / "models" / file)
 
@@ -102,21 +102,25 @@ def _source(address, file):
         return str(Path(mirror).expanduser() / file)
     try:
         require_web_address(mirror)
-    except ValueError as error:
-        raise ValueError(f"{MIRROR}: {error} (a folder is given by its path)") from None
+    except ValueError:
+        raise ValueError(
+            f"{MIRROR} must be an address of http or https, or the path of a folder. Received: {mirror!r:.500}"
+        ) from None
     return f"{mirror.rstrip('/')}/{urllib.parse.quote(file)}"
 
 
-def _wrong(path, wanted):
-    """What is wrong with a file, as text, or `None`."""
+def _wrong(path, wanted, source=None):
+    """Return what is wrong with a file that came from `source` (by default its path), as text, or `None`."""
+    place = source or path
     expected = wanted.expected
     if expected is None:
-        return "expected weights, received an HTML page" if is_page(path) else None
-    found = file_hash(path, expected)
-    if found.startswith(expected):
+        return f"the file must hold weights. Received: {place} (an HTML page)" if is_page(path) else None
+    digest = file_hash(path, expected)
+    if digest.startswith(expected):
         return None
     recorded = "" if wanted.hash else f" (recorded in {record_path(wanted.path)}: delete it to accept another version)"
-    return f"expected the hash {expected}{recorded}, received {found}{', an HTML page' if is_page(path) else ''}"
+    kind = ", an HTML page" if is_page(path) else ""
+    return f"the file must have the hash {expected}{recorded}. Received: {place} (hash {digest}{kind})"
 
 
 def _record(path, wanted, source):
@@ -141,7 +145,7 @@ def _in_place(wanted):
         raise _unavailable(wanted, f"no file there{'' if path.parent.is_dir() else ', and no such folder'}")
     wrong = _wrong(path, wanted)
     if wrong:
-        raise ValueError(f"{path}: {wrong}")
+        raise ValueError(wrong)
     _record(path, wanted, path)
     return path
 
@@ -152,7 +156,7 @@ def _downloaded(wanted, progress):
         with _claimed(wanted.path.with_name(wanted.path.name + ".part")) as part:
             if not _is_cached(wanted):  # asked again: another process may have brought it meanwhile
                 if wanted.path.is_file():
-                    logging.warning("%s: %s; it is fetched again", wanted.path, _wrong(wanted.path, wanted))
+                    logging.warning("%s; it is fetched again", _wrong(wanted.path, wanted))
                 _fill(part, wanted, progress)
                 forget(part)  # before the part file goes, and the lock with it
                 os.replace(part, wanted.path)
@@ -167,14 +171,14 @@ def _fill(part, wanted, progress):
     hashed = wanted.expected is not None
     for last in (False, True):
         pieced = transfer(wanted.source, part, hashed, progress)
-        wrong = _wrong(part, wanted)
+        wrong = _wrong(part, wanted, wanted.source)
         if not wrong:
             return
         empty(part)
         if last or not pieced:
-            raise ValueError(f"{wanted.source}: {wrong}; nothing of it was kept")
+            raise ValueError(f"{wrong}; nothing of it was kept")
         # The pieces may be of two versions.
-        logging.warning("%s: %s; it came in pieces, so it is fetched once more", wanted.source, wrong)
+        logging.warning("%s; it came in pieces, so it is fetched once more", wrong)
 
 
 @contextlib.contextmanager
@@ -234,6 +238,7 @@ def _unavailable(wanted, cause):
     if wanted.source != wanted.address:
         cause += f"; {MIRROR} is set, so {wanted.address} was not tried"
     return WeightsUnavailable(
-        f"expected {wanted.source} (hash {wanted.expected or 'not published'}), received: {cause}; put the "
-        f"file at {wanted.path}, set {MIRROR} to a folder or an address that has it, or pass weights=None or a path"
+        f"weights must be on this machine or at {wanted.source} (hash {wanted.expected or 'not published'}). "
+        f"Received: {cause}; put the file at {wanted.path}, set {MIRROR} to a folder or an address that has it, or "
+        "pass weights=None or a path"
     )

@@ -22,7 +22,7 @@ def normal_hash(hash):
     if hash is None or re.fullmatch("[0-9a-f]{8}|[0-9a-f]{32}|[0-9a-f]{64}", hash.lower()):
         return hash and hash.lower()
     raise ValueError(
-        f"expected `hash` to be an md5 (32 hex digits), a sha256 (64, or the first 8) or None, received {hash!r}"
+        f"`hash` must be an md5 (32 hex digits), a sha256 (64, or the first 8) or None. Received: hash={hash!r:.80}"
     )
 
 
@@ -58,7 +58,9 @@ def check_hash(path, expected):
     """Raise a `ValueError` unless the file has this md5 (32 digits) or sha256 (64, or the first 8)."""
     found = file_hash(path, expected)
     if not found.startswith(expected):
-        raise ValueError(f"{path}: expected the hash {expected}, received {found}; the file is damaged or another one")
+        raise ValueError(
+            f"`path` must have the hash {expected}. Received: {path} (hash {found}: a damaged or another file)"
+        )
 
 
 def record_path(path):
@@ -81,7 +83,10 @@ def recorded_hash(path):
         return None
     words = text.split()
     if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
-        raise ValueError(f"{record_path(path)}: expected a sha256, received {text[:70]!r}; delete it to record it anew")
+        raise ValueError(
+            f"the recorded hash must be a sha256. Received: {record_path(path)} ({text[:70]!r}); "
+            f"delete it to record it anew"
+        )
     return words[0]
 
 

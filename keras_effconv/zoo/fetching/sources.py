@@ -51,5 +51,5 @@ def _package_file(record):
         )
     path = Path(spec.submodule_search_locations[0], file)
     if not path.is_file():
-        raise WeightsUnavailable(f"expected {file} in the package {module}, received one without it")
+        raise WeightsUnavailable(f"the package {module} must have the file {file}. Received: {path.parent} without it")
     return path

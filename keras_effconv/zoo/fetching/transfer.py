@@ -32,7 +32,7 @@ def require_web_address(address):
     """Raise a `ValueError` unless it is an address of http or https."""
     parts = urllib.parse.urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable():
-        raise ValueError(f"expected an address of http or https, received {address!r}")
+        raise ValueError(f"`address` must be of http or https. Received: address={address!r:.500}")
 
 
 def transfer(address, part, hashed, progress=True):
@@ -177,7 +177,7 @@ def _described(error):
 def _check_answer(response, status, hashed):
     headers = response.headers
     if response.status != status:
-        raise TransferError(f"HTTP {response.status} where {status} was expected")
+        raise TransferError(f"HTTP {response.status} rather than {status}")
     if headers.get("Content-Encoding", "identity") != "identity":
         raise TransferError(f"the content encoding {headers['Content-Encoding']}, which was not asked for")
     if not hashed and headers.get_content_type() == "text/html":

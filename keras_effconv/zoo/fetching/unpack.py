@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from keras_effconv.utils.files import replacing
-from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.errors import unreadable
 
 LIMIT = 8 << 30  # bytes; the largest published checkpoint has 1.6 GB
 NAMES = ("checkpoint", ".index", ".meta")
@@ -34,9 +34,7 @@ def unpacked(path):
         with tarfile.open(path, "r:gz") as archive, replacing(folder) as temporary:
             _write(archive, temporary)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise FormatError(
-            f"{path}: expected an archive of a TensorFlow checkpoint, received another ({error})"
-        ) from None
+        raise unreadable(path, "an archive of a TensorFlow checkpoint", str(error) or "another file") from None
     return folder
 
 

@@ -32,9 +32,9 @@ def recognise(model, design, names):
     if not marked:
         shown = ", ".join(sorted(names)[:3])
         known = ", ".join(p.name for p in (*producers, OWN))
-        raise ValueError(f"expected weights of {design.name} as {known} name them, received {shown}, ...")
+        raise ValueError(f"`weights` must be of {design.name}, as {known} name them. Received: {shown:.200}, ...")
     fitting = [p for p in marked if p.options is None or not design.differences(p.options)]
     if not fitting:
         ways = " or ".join(f"{p.name}, {', '.join(design.differences(p.options))}" for p in marked)
-        raise ValueError(f"expected a {design.name} as trained by {ways}")
+        raise ValueError(f"`model` must be a {design.name} as trained by {ways}")
     return fitting[0]

@@ -67,8 +67,8 @@ def check_bands(dense, model, conv):
         ours = getattr(layer, "read", {}).get("low", 0)
         if theirs != ours:
             raise ValueError(
-                f"expected the bands of the file, in which {layer.name} reads {theirs} channels at half the "
-                f"resolution, received a model in which it reads {ours}: `conv` is {conv}"
+                f"`conv` must have the bands of the file, in which {layer.name} reads {theirs} channels at half the "
+                f"resolution. Received: conv={conv}, with {ours}"
             )
 
 

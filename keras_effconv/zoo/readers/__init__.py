@@ -20,7 +20,7 @@ from keras_effconv.zoo.readers import (
     torch_legacy,
     torch_zip,
 )
-from keras_effconv.zoo.readers.errors import FormatError, describe, reading
+from keras_effconv.zoo.readers.errors import FormatError, describe, reading, unreadable
 from keras_effconv.zoo.readers.region import Region
 
 __all__ = ["FORMATS", "Format", "FormatError", "detect", "exists", "read"]
@@ -56,7 +56,7 @@ TORCH_MAGIC = pickle.dumps(torch_legacy.MAGIC, protocol=2)[2:-1]  # behind the p
 
 
 def exists(path):
-    """Whether there is something to read: the prefix of a TensorFlow checkpoint is no file itself."""
+    """Return whether there is something to read: the prefix of a TensorFlow checkpoint is no file itself."""
     return os.path.exists(path) or os.path.isfile(f"{path}.index")
 
 
@@ -84,7 +84,7 @@ def detect(path):
     name = _name(path)
     if name is None:
         known = ", ".join(FORMATS)
-        raise FormatError(f"{path}: expected a file of weights ({known}), received {describe(path)}")
+        raise unreadable(path, f"a file of weights ({known})", describe(path))
     return FORMATS[name]
 
 

@@ -7,7 +7,7 @@ import struct
 import h5py
 import numpy as np
 
-from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.errors import ContentError
 from keras_effconv.zoo.readers.tensors import from_bfloat16
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -25,7 +25,7 @@ def opened(region):
     start = region.read(16)
     sizes = start[13:15] if start[8:9] in (b"\0", b"\1") else start[9:11]
     if not start.startswith(MAGIC) or sizes != b"\x08\x08":
-        raise FormatError("expected a whole HDF5 file, received one that begins otherwise")
+        raise ContentError(None, "one that begins otherwise")
     for position in _heaps(region):
         _check_heap(region, position)
     region.seek(0)
@@ -54,7 +54,7 @@ def _check_heap(region, position):
         index, length = struct.unpack("<H6xQ", region.take(16))
         step = 16 + (length + 7) // 8 * 8 if index else length
         if step < 16 or at + step > end:
-            raise FormatError(f"expected texts in the heap at {position:,}, received a damaged one")
+            raise ContentError(f"texts in the heap at {position:,}", "a damaged one")
         at += step
 
 
@@ -68,9 +68,9 @@ def child(group, name):
     """
     for part in filter(None, name.split("/")):
         if not isinstance(group, h5py.Group) or part not in group:
-            raise FormatError(f"expected {name!r:.80} in the file, received one without it")
+            raise ContentError(f"{name!r:.80} in the file", "one without it")
         if group.get(part, getclass=True, getlink=True) is not h5py.HardLink:
-            raise FormatError(f"expected {name!r:.80} in the file itself, received a link")
+            raise ContentError(f"{name!r:.80} in the file itself", "a link")
         group = group[part]
     return group
 
@@ -90,7 +90,7 @@ def texts(group, attribute):
     if identity.shape is None or 0 in identity.shape:  # an empty list has no type
         return []
     if not isinstance(identity.get_type(), h5py.h5t.TypeStringID):
-        raise FormatError(f"expected texts as the attribute {attribute!r}, received something else")
+        raise ContentError(f"texts as the attribute {attribute!r}", "something else")
     values = np.atleast_1d(group.attrs[attribute])
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
@@ -119,14 +119,14 @@ class Arrays:
             FormatError: when it is no dataset of numbers, or states more values than the file holds.
         """
         if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-            raise FormatError(f"expected numbers under {name!r:.80}, received something else")
+            raise ContentError(f"numbers under {name!r:.80}", "something else")
         bfloat16 = dataset.dtype == np.dtype("V2") and texts(dataset, "dtype") == ["bfloat16"]
         if not bfloat16 and (dataset.dtype.kind not in "fiub" or dataset.dtype.itemsize > 8):
-            raise FormatError(f"expected numbers under {name!r:.80}, received {dataset.dtype}")
+            raise ContentError(f"numbers under {name!r:.80}", str(dataset.dtype))
         size = math.prod(dataset.shape) * dataset.dtype.itemsize
         self.left -= size
         if self.left < 0 or (dataset.chunks is None and size > dataset.id.get_storage_size()):
-            raise FormatError(f"expected {size:,} bytes under {name!r:.80}, received a file without them")
+            raise ContentError(f"{size:,} bytes under {name!r:.80}", "a file without them")
         values = np.asarray(dataset[()])
         if bfloat16:
             return from_bfloat16(values.view("<u2"))

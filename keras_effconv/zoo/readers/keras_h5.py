@@ -2,7 +2,7 @@
 
 import os
 
-from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
 from keras_effconv.zoo.readers.region import Region
 
@@ -34,10 +34,10 @@ def read(path):
             weights = _texts(group, "weight_names")
             for name, weight in zip(_names(layer, weights), weights):
                 if name in found:
-                    raise FormatError(f"expected each variable once, received {name!r:.80} twice")
+                    raise ContentError("each variable once", f"{name!r:.80} twice")
                 found[name] = arrays.read(child(group, weight), weight)
         if not found:
-            raise FormatError("expected variables, received a file without any")
+            raise ContentError("variables", "a file without any")
         return found
 
 
@@ -62,5 +62,5 @@ def _texts(group, attribute):
     while f"{attribute}{len(pieces)}" in group.attrs:
         pieces.append(texts(group, f"{attribute}{len(pieces)}"))
     if not pieces:
-        raise FormatError(f"expected the attribute {attribute!r} of a Keras HDF5 file of weights, received none")
+        raise ContentError(f"the attribute {attribute!r}", "one without it")
     return [name for piece in pieces for name in piece]

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from keras_effconv.zoo.readers.archives import StoredZip
-from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
 from keras_effconv.zoo.readers.region import Region
 
@@ -65,7 +65,7 @@ def read(path):
 
 def _variables(root, config, size):
     if not any(name in root for name in CONTAINERS):
-        raise FormatError("expected a Keras 3 file of weights, received one without layers")
+        raise ContentError("layers", "one without any")
     arrays, found, seen = Arrays(size), {}, set()
     for names, group, kind, settings in _layers(root, "", config, (), set()):
         variables = child(group, "vars")
@@ -73,7 +73,7 @@ def _variables(root, config, size):
         values = [arrays.read(child(variables, key), f"{names[-1]}/{key}") for key in keys]
         layer = names[-1] if names[-1] not in seen else "/".join(names[-2:])
         if layer in seen:
-            raise FormatError(f"expected each layer once, received {layer!r:.80} twice")
+            raise ContentError("each layer once", f"{layer!r:.80} twice")
         seen.add(layer)
         count = sum(key.isdecimal() for key in keys)  # other entries have names: HetConv2D's `form`
         numbered = keys[:count] == [str(number) for number in range(count)]
@@ -81,7 +81,7 @@ def _variables(root, config, size):
         names_of_all = [*known, *keys[count:]] if known else keys
         found.update((f"{layer}/{name}", value) for name, value in zip(names_of_all, values, strict=True))
     if not found:
-        raise FormatError("expected variables, received a file without any")
+        raise ContentError("variables", "a file without any")
     return found
 
 
@@ -89,7 +89,7 @@ def _layers(group, key, config, names, visited):
     """Every layer below a group that has variables: its names from the outermost on, its group, class and settings."""
     address = h5py.h5o.get_info(group.id).addr
     if address in visited:
-        raise FormatError(f"expected a tree of layers, received one that holds {group.name!r:.80} twice")
+        raise ContentError("a tree of layers", f"one that holds {group.name!r:.80} twice")
     visited.add(address)
     kind = re.sub(r"_\d+$", "", key)
     settings = config.get("config") if isinstance(config, dict) else None

@@ -5,7 +5,7 @@ import math
 import os
 import re
 
-from keras_effconv.zoo.readers.errors import FormatError, describe, reading
+from keras_effconv.zoo.readers.errors import ContentError, describe, reading, unreadable
 
 SHADOW = "/ExponentialMovingAverage"
 IGNORED = re.compile(
@@ -45,7 +45,7 @@ def read(path):
         types = checkpoint.get_variable_to_dtype_map()
         wanted = chosen(name for name, dtype in types.items() if _is_number(dtype))
         if not wanted:
-            raise FormatError("expected variables, received a checkpoint without any")
+            raise ContentError("variables", "a checkpoint without any")
         _check_sizes(prefix, {name: types[name].size for name in types if types[name].size}, checkpoint)
         return {name: _values(checkpoint, stored, types[stored]) for name, stored in wanted.items()}
 
@@ -79,15 +79,15 @@ def _prefix(path):
                 text = file.read(1 << 16)
         latest = re.search(r'^model_checkpoint_path: *"([^"\n]+)"', text, re.MULTILINE)
         if not latest:
-            raise FormatError(f"{path}: expected a TensorFlow checkpoint, received {describe(path)}")
+            raise unreadable(path, "a TensorFlow checkpoint", describe(path))
         prefix = os.path.join(path, re.split(r"[/\\]", latest[1])[-1])
     else:
         prefix = index_of(path).removesuffix(".index")
     if os.path.isfile(f"{prefix}.index"):
         return prefix
     if prefix == path and not os.path.exists(path):
-        raise FileNotFoundError(f"expected a TensorFlow checkpoint, received no file {prefix}.index")
-    raise FormatError(f"{path}: expected a TensorFlow checkpoint, received no file {prefix}.index")
+        raise FileNotFoundError(f"`path` must be a TensorFlow checkpoint. Received: {path} (no file {prefix}.index)")
+    raise unreadable(path, "a TensorFlow checkpoint", f"no file {prefix}.index")
 
 
 def index_of(path):
@@ -108,7 +108,7 @@ def is_table(path):
 
 def _check_footer(index):
     if not is_table(index):
-        raise FormatError(f"expected the index of a TensorFlow checkpoint, whole, received {describe(index)}")
+        raise ContentError("a whole index", describe(index))
 
 
 def _is_number(dtype):
@@ -121,7 +121,7 @@ def _check_sizes(prefix, sizes, checkpoint):
     stated = sum(math.prod(shapes[name]) * size for name, size in sizes.items())
     there = sum(map(os.path.getsize, glob.glob(f"{glob.escape(prefix)}.data-*")))
     if stated > there:
-        raise FormatError(f"expected {stated:,} bytes of values, received {there:,}")
+        raise ContentError(f"{stated:,} bytes of values", f"{there:,}")
 
 
 def _values(checkpoint, name, dtype):
