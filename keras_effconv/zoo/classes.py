@@ -9,7 +9,7 @@ from keras import ops
 
 @functools.cache
 def imagenet_classes():
-    """The classes in the order of the weights' outputs: a tuple of (WordNet id, name).
+    """Return the classes in the order of the weights' outputs: a tuple of (WordNet id, name).
 
     >>> imagenet_classes()[388]
     ('n02510455', 'giant_panda')
@@ -19,7 +19,7 @@ def imagenet_classes():
 
 
 def decode_predictions(preds, top=5):
-    """The best classes of each row of predictions, as `keras.applications` gives them.
+    """Return the best classes of each row of predictions, as `keras.applications` gives them.
 
     Args:
         preds: array or tensor (n, 1000).

@@ -112,7 +112,7 @@ def load_weights(model, path, skip=(), classes=None, pointwise="correlated"):
 
 
 def _head(architecture):
-    """The patterns of the classifier's variables."""
+    """Return the patterns of the classifier's variables."""
     return tuple(f"{re.escape(name)}/.*" for name in architecture.head)
 
 

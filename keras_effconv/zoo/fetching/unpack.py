@@ -12,13 +12,13 @@ NAMES = ("checkpoint", ".index", ".meta")
 
 
 def unpacked(path):
-    """The folder with the checkpoint of a `.tar.gz` file.
+    """Unpack the checkpoint of a `.tar.gz` file, and return its folder.
 
     Only the files of a checkpoint are written, by the last part of their names, and no more than 8 GiB: where an
     archive says that its files belong plays no part.
 
     Args:
-        path: of the archive, whose hash was checked.
+        path: str or path of the archive, whose hash was checked.
 
     Returns:
         A `Path`: a folder beside the archive, named as it is without `.tar.gz`.

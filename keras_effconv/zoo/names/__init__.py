@@ -17,7 +17,7 @@ def recognise(model, design, names):
     Args:
         model: a model of this package.
         design: its `Design`.
-        names: of the file's variables.
+        names: iterable of str, of the file's variables.
 
     Returns:
         A `Producer` whose networks the model computes like.

@@ -64,7 +64,7 @@ def detect(path):
     """Tell the format of a weights file from its content; its name plays no part.
 
     Args:
-        path: of a file, or of a TensorFlow checkpoint: its prefix, one of its files, its directory.
+        path: str or path of a file, or of a TensorFlow checkpoint: its prefix, one of its files, its directory.
 
     Returns:
         A `Format`.
@@ -107,8 +107,8 @@ def read(path):
     >>> form.layout, arrays["conv_stem.weight"].shape  # doctest: +SKIP
     ('OIHW', (32, 3, 3, 3))
     """
-    found = detect(path)
-    return found, found.read(path)
+    form = detect(path)
+    return form, form.read(path)
 
 
 def _name(path):

@@ -44,7 +44,7 @@ class StoredZip:
             raise ContentError(f"members of {whole:,} bytes at most, each once", "others")
 
     def region(self, name):
-        """The bytes of a member as a `Region`; see `check`."""
+        """Return the bytes of a member as a `Region`; see `check`."""
         if name not in self.infos:
             raise ContentError(f"a member {name!r:.80} in the zip file", "one without it")
         info = self.infos[name]
@@ -56,7 +56,7 @@ class StoredZip:
         return Region(self._file, header.tell() + fields[1] + fields[2], info.file_size)
 
     def bytes(self, name, most=1 << 28):
-        """A checked member whole."""
+        """Read a checked member whole."""
         region = self.region(name)
         if region.size > most:
             raise ContentError(f"at most {most:,} bytes in {name!r:.80}", f"{region.size:,}")
@@ -69,14 +69,14 @@ class StoredZip:
 
         Args:
             name: str.
-            content: what was read of it. Default: it is read once, piece by piece.
+            content: bytes or array, what was read of it. Default: it is read once, piece by piece.
 
         Raises:
             FormatError: when it differs.
         """
-        region, found = self.region(name), 0
+        region, crc = self.region(name), 0
         pieces = iter(lambda: region.read(CHUNK), b"") if content is None else (content,)
         for piece in pieces:
-            found = zlib.crc32(piece, found)
-        if found != self.infos[name].CRC:
-            raise ContentError(f"the checksum {self.infos[name].CRC:08x} of {name!r:.80}", f"{found:08x}")
+            crc = zlib.crc32(piece, crc)
+        if crc != self.infos[name].CRC:
+            raise ContentError(f"the checksum {self.infos[name].CRC:08x} of {name!r:.80}", f"{crc:08x}")

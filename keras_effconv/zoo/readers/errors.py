@@ -36,7 +36,7 @@ def unreadable(path, what, cause):
     """Return the error of a file.
 
     Args:
-        path: of the file.
+        path: str or path of the file.
         what: str, what it must be: "a TensorFlow checkpoint".
         cause: str, what it is; line breaks become spaces, and what exceeds 200 characters is dropped.
 
@@ -56,7 +56,7 @@ def reading(path, what):
     """Turn whatever goes wrong with the content of `path` inside the block into one `FormatError`.
 
     Args:
-        path: of the file.
+        path: str or path of the file.
         what: str, what it must be: "a TensorFlow checkpoint".
 
     Raises:

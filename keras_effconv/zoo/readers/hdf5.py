@@ -17,7 +17,7 @@ CHUNK = 1 << 20
 
 @contextlib.contextmanager
 def opened(region):
-    """An HDF5 file in a `Region`, open for reading, after a look at what the library itself does not check.
+    """Open an HDF5 file in a `Region` for reading, after a look at what the library itself does not check.
 
     Raises:
         FormatError: when it is not such a file, or one over which the library would never end.
@@ -34,14 +34,14 @@ def opened(region):
 
 
 def _heaps(region):
-    """Where the file's heaps of texts are."""
+    """Yield where the file's heaps of texts are."""
     for start in range(0, region.size, CHUNK):
         region.seek(start)
         piece = region.read(CHUNK + len(HEAP) - 1)
-        found = piece.find(HEAP)
-        while found >= 0:
-            yield start + found
-            found = piece.find(HEAP, found + 1)
+        place = piece.find(HEAP)
+        while place >= 0:
+            yield start + place
+            place = piece.find(HEAP, place + 1)
 
 
 def _check_heap(region, position):
@@ -59,7 +59,7 @@ def _check_heap(region, position):
 
 
 def child(group, name):
-    """What a group holds under a name, which may be a path.
+    """Return what a group holds under a name, which may be a path.
 
     Only what lies in the file itself is followed: a link can lead to any other file of the machine.
 
@@ -76,7 +76,7 @@ def child(group, name):
 
 
 def texts(group, attribute):
-    """The texts of an attribute; its type is looked at first, since the library can crash over a damaged one.
+    """Read the texts of an attribute; its type is looked at first: the library can crash over a damaged one.
 
     Returns:
         A list of str, or `None` when there is no such attribute.
@@ -106,10 +106,10 @@ class Arrays:
         self.left = 4 * size + (1 << 20)
 
     def read(self, dataset, name):
-        """A dataset as an array of its own; bfloat16 becomes float32.
+        """Read a dataset as an array of its own; bfloat16 becomes float32.
 
         Args:
-            dataset: what `child` gave.
+            dataset: `h5py.Dataset`, as `child` returns it.
             name: str, for messages.
 
         Returns:

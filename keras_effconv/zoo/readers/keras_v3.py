@@ -34,10 +34,10 @@ NAMES = {
 
 
 def read(path):
-    """The variables of a Keras 3 file.
+    """Read the variables of a Keras 3 file.
 
     Args:
-        path: of a file that `model.save("x.keras")` or `model.save_weights("x.weights.h5")` wrote.
+        path: str or path of a file that `model.save("x.keras")` or `model.save_weights("x.weights.h5")` wrote.
 
     Returns:
         dict of "layer/variable" -> NumPy array; a variable of a layer whose class is not known here has its number
@@ -66,7 +66,7 @@ def read(path):
 def _variables(root, config, size):
     if not any(name in root for name in CONTAINERS):
         raise ContentError("layers", "one without any")
-    arrays, found, seen = Arrays(size), {}, set()
+    arrays, arrays_by_name, seen = Arrays(size), {}, set()
     for names, group, kind, settings in _layers(root, "", config, (), set()):
         variables = child(group, "vars")
         keys = sorted(variables, key=lambda key: (len(key), key))
@@ -79,14 +79,14 @@ def _variables(root, config, size):
         numbered = keys[:count] == [str(number) for number in range(count)]
         known = variable_names(kind, values[:count], settings) if numbered else None
         names_of_all = [*known, *keys[count:]] if known else keys
-        found.update((f"{layer}/{name}", value) for name, value in zip(names_of_all, values, strict=True))
-    if not found:
+        arrays_by_name.update((f"{layer}/{name}", value) for name, value in zip(names_of_all, values, strict=True))
+    if not arrays_by_name:
         raise ContentError("variables", "a file without any")
-    return found
+    return arrays_by_name
 
 
 def _layers(group, key, config, names, visited):
-    """Every layer below a group that has variables: its names from the outermost on, its group, class and settings."""
+    """Yield every layer below a group that has variables: its names from the outermost on, group, class, settings."""
     address = h5py.h5o.get_info(group.id).addr
     if address in visited:
         raise ContentError("a tree of layers", f"one that holds {group.name!r:.80} twice")
@@ -114,18 +114,18 @@ def _layers(group, key, config, names, visited):
 
 
 def _configs(settings):
-    """The layers in a model's configuration by the names of their groups: counted per class, in the model's order."""
-    found, counts = {}, {}
+    """Return the layers of a model's configuration by the names of their groups: counted per class, in its order."""
+    configs, counts = {}, {}
     layers = settings.get("layers")
     for layer in layers if isinstance(layers, list) else ():
         kind = _snake_case(str(layer.get("class_name"))) if isinstance(layer, dict) else ""
         count = counts[kind] = counts.get(kind, -1) + 1
-        found[f"{kind}_{count}" if count else kind] = layer
-    return found
+        configs[f"{kind}_{count}" if count else kind] = layer
+    return configs
 
 
 def _snake_case(name):
-    """As Keras names the group of a class.
+    """Return a class's name as Keras names its group.
 
     >>> _snake_case("DepthwiseConv2D"), _snake_case("BatchNormalization")
     ('depthwise_conv2d', 'batch_normalization')
@@ -136,7 +136,7 @@ def _snake_case(name):
 
 
 def variable_names(kind, values, settings):
-    """The names of a layer's variables, in the order in which Keras numbers them.
+    """Return the names of a layer's variables, in the order in which Keras numbers them.
 
     Args:
         kind: str, the class in snake case.

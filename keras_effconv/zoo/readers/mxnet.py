@@ -21,10 +21,10 @@ MAX_DIMENSIONS = 32
 
 
 def read(path):
-    """The arrays of a `.params` file, of Gluon or of Symbol, or of a `.tar` file around one.
+    """Read the arrays of a `.params` file, of Gluon or of Symbol, or of a `.tar` file around one.
 
     Args:
-        path: of the file.
+        path: str or path of the file.
 
     Returns:
         dict of name -> NumPy array; the prefixes `arg:` and `aux:` of Symbol are dropped.
@@ -45,17 +45,17 @@ def read(path):
 
 
 def _member(file):
-    """The one `.params` member of a tar file, where it lies: nothing is unpacked."""
+    """Return the one `.params` member of a tar file, where it lies: nothing is unpacked."""
     file.seek(0)
     try:
         with tarfile.open(fileobj=file, mode="r:") as archive:
             members = archive.getmembers()
     except tarfile.TarError:
         raise ContentError(None, "one that begins otherwise") from None
-    found = [m for m in members if m.name.endswith(".params") and not os.path.basename(m.name).startswith("._")]
-    if len(found) != 1 or not found[0].isreg() or found[0].issparse():
-        raise ContentError("one .params file", f"a tar file with {len(found)}")
-    return Region(file, found[0].offset_data, found[0].size)
+    files = [m for m in members if m.name.endswith(".params") and not os.path.basename(m.name).startswith("._")]
+    if len(files) != 1 or not files[0].isreg() or files[0].issparse():
+        raise ContentError("one .params file", f"a tar file with {len(files)}")
+    return Region(file, files[0].offset_data, files[0].size)
 
 
 def _arrays(region):

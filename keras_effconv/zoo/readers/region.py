@@ -41,7 +41,7 @@ class Region(io.RawIOBase):
         return max(0, self.size - self._position)
 
     def take(self, count):
-        """Exactly so many bytes.
+        """Read exactly so many bytes.
 
         Raises:
             FormatError: when fewer are left.
@@ -50,7 +50,7 @@ class Region(io.RawIOBase):
         return self.read(count)
 
     def array(self, dtype, shape):
-        """An array of its own from the next bytes.
+        """Read an array of its own from the next bytes.
 
         Args:
             dtype: a NumPy dtype, of fixed size.

@@ -8,10 +8,10 @@ DTYPES = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", 
 
 
 def read(path):
-    """The tensors of a safetensors file.
+    """Read the tensors of a safetensors file.
 
     Args:
-        path: of the file.
+        path: str or path of the file.
 
     Returns:
         dict of name -> NumPy array; bfloat16 becomes float32.
@@ -31,10 +31,10 @@ def read(path):
         with open(path, "rb"):  # says so where the file is missing
             pass
         with safe_open(path, framework="np") as file:
-            found = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-        if not found:
+            tensors = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+        if not tensors:
             raise ContentError("tensors", "a file without any")
-        return found
+        return tensors
 
 
 def _tensor(file, name):

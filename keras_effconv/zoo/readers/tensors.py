@@ -59,7 +59,7 @@ class Tensor:
         self.storage, self.offset, self.shape, self.strides = storage, offset, tuple(shape), tuple(strides)
 
     def check(self):
-        """A view that leaves its storage, or that is larger, is an error."""
+        """Raise a `FormatError` for a view that leaves its storage, or that is larger."""
         if self.offset < 0 or min(self.strides, default=0) < 0 or min(self.shape, default=1) < 0:
             raise ContentError("a view with sizes of 0 and more", f"shape {self.shape}")
         last = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides))
@@ -67,7 +67,7 @@ class Tensor:
             raise ContentError(f"a view inside {self.storage.size} values", f"one up to {last}")
 
     def read(self):
-        """The tensor as a view of its storage's values, so that nothing is copied; one that others share is locked."""
+        """Return the tensor as a view of its storage's values, without a copy; one that others share is locked."""
         if 0 in self.shape:
             return np.zeros(self.shape, self.storage.dtype)
         strides = [s * self.storage.dtype.itemsize for s in self.strides]
@@ -77,7 +77,7 @@ class Tensor:
 
 
 def from_bfloat16(bits):
-    """bfloat16 is the upper half of a float32.
+    """Return bfloat16 as float32, of which it is the upper half.
 
     >>> from_bfloat16(np.array([0x3FC0, 0xC000], "u2"))
     array([ 1.5, -2. ], dtype=float32)
@@ -88,12 +88,12 @@ def from_bfloat16(bits):
 
 
 def state_dict(content):
-    """The tensors of a state dict, or of a checkpoint that holds one.
+    """Return the tensors of a state dict, or of a checkpoint that holds one.
 
     A checkpoint may hold several: averaged weights go before plain ones, since they are what was evaluated.
 
     Args:
-        content: what `unpickle` gave.
+        content: object that `unpickle` returned.
 
     Returns:
         dict of name -> checked `Tensor`, without the prefix `module.` of data-parallel training.

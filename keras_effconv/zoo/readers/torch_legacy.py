@@ -18,11 +18,12 @@ PROTOCOL = 1001
 
 
 def read(path):
-    """The tensors of a legacy torch file: a state dict, or a checkpoint that holds one.
+    """Read the tensors of a legacy torch file: a state dict, or a checkpoint that holds one.
 
     Args:
-        path: of the file. A dict with an entry `state_dict_ema`, `model_ema`, `state_dict` or `model` is a checkpoint,
-            and the first of these is taken; a common prefix `module.`, from data-parallel training, is dropped.
+        path: str or path of the file. A dict with an entry `state_dict_ema`, `model_ema`, `state_dict` or `model` is
+            a checkpoint, and the first of these is taken; a common prefix `module.`, from data-parallel training, is
+            dropped.
 
     Returns:
         dict of name -> NumPy array. Tensors that share memory in the file share it here, read-only.

@@ -12,10 +12,10 @@ from keras_effconv.zoo.readers.unpickling import unpickle
 
 
 def read(path):
-    """The tensors of a torch zip file: a state dict, or a checkpoint that holds one.
+    """Read the tensors of a torch zip file: a state dict, or a checkpoint that holds one.
 
     Args:
-        path: of the file; what it may hold is what `torch_legacy.read` accepts.
+        path: str or path of the file; what it may hold is what `torch_legacy.read` accepts.
 
     Returns:
         dict of name -> NumPy array; bfloat16 becomes float32. Tensors that share memory in the file share it here,

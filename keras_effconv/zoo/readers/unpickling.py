@@ -102,9 +102,9 @@ class _Machine:
         del self.stack[-count:]
         return items
 
-    def top(self, wanted):
-        if not isinstance(self.stack[-1], wanted):
-            raise ContentError(f"a {wanted.__name__} to fill", type(self.stack[-1]).__name__)
+    def top(self, kind):
+        if not isinstance(self.stack[-1], kind):
+            raise ContentError(f"a {kind.__name__} to fill", type(self.stack[-1]).__name__)
         return self.stack[-1]
 
     def update(self, items):
@@ -185,7 +185,7 @@ class _Machine:
         self.top(dict)
 
     def do_binpersid(self, _):
-        """A storage: ("storage", class, key, device, size), and in legacy files its place in another one, or None."""
+        """Push a storage: ("storage", class, key, device, size), in legacy files also its place in another, or None."""
         (saved,) = self.last(1)
         if not isinstance(saved, tuple) or len(saved) not in (5, 6) or saved[0] != "storage":
             raise ContentError("the description of a storage", type(saved).__name__)
@@ -199,7 +199,7 @@ class _Machine:
 
 
 def unpickle(file):
-    """One pickle as data.
+    """Read one pickle as data.
 
     Args:
         file: a binary file whose reads are bounded, such as a `Region` or a `BytesIO`; left behind the pickle.
