@@ -20,8 +20,8 @@ def to_dense(variables, layout, producer, model, info):
         variables: dict of name -> array, as a reader gives it; emptied on the way, so that memory is freed.
         layout: str, of the kernels in the file: `"HWIO"` or `"OIHW"`.
         producer: a `Producer`.
-        model: the model that the variables are for.
-        info: its `NetworkInfo`.
+        model: `keras.Model` that the variables are for.
+        info: `NetworkInfo` of the model.
 
     Returns:
         A pair: dict of "layer/variable" -> array, and a list of (layers, rule).

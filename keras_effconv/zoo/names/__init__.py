@@ -15,8 +15,8 @@ def recognise(model, design, names):
     """Return the producer of a file, by the names of its variables.
 
     Args:
-        model: a model of this package.
-        design: its `Design`.
+        model: `keras.Model` of this package.
+        design: `Design` of the model.
         names: iterable of str, of the file's variables.
 
     Returns:

@@ -53,7 +53,7 @@ def check_bands(dense, model, conv):
 
     Args:
         dense: dict of name -> array, before `join`.
-        model: the model that the variables are for; any if the file has no low band.
+        model: `keras.Model` that the variables are for; any if the file has no low band.
         conv: str, the model's kind.
     """
     paths = {name: PATH.fullmatch(name) for name in dense}

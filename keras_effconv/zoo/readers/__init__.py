@@ -92,7 +92,7 @@ def read(path):
     """Read a weights file of any format.
 
     Args:
-        path: as for `detect`.
+        path: str or path, as for `detect`.
 
     Returns:
         A pair: the `Format`, and a dict of name -> NumPy array.

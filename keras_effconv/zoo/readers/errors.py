@@ -29,7 +29,7 @@ class ContentError(FormatError):
 
     def __str__(self):
         content = f"have {self.content}" if self.content else "be of another format"
-        return f"the file must {content}. Received: {self.received}"
+        return f"the file must {content}. Received: {_line(self.received)}"
 
 
 def unreadable(path, what, cause):

@@ -26,7 +26,7 @@ def fit(model, teacher, images, rows=20_000, seed=0):
 
     Args:
         model: a model of this package with `HetConv2D` layers; changed. Pour the teacher's weights into it before.
-        teacher: the same architecture with `Conv()` and trained weights.
+        teacher: `keras.Model`, the same architecture with `Conv()` and trained weights.
         images: array (n, h, w, c), as both networks read them: preprocessed. A few hundred will do.
         rows: int, the positions of a layer's map that are used, drawn from all images. Default 20,000.
         seed: int, of the draw.

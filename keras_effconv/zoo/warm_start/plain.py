@@ -43,7 +43,7 @@ def plain_kernel(layer, shape, state):
     """Return the kernel of the plain convolution that the file's layers of a name equal.
 
     Args:
-        layer: of the model.
+        layer: `keras.layers.Layer` of the model.
         shape: tuple, of the plain kernel: (k, k, M, N).
         state: `Pouring`.
 
