@@ -77,7 +77,7 @@ class Batcher:
         job = Job(signature, rows, concurrent.futures.Future(), time.monotonic())
         with self._changed:
             if self._closed or len(self._jobs) >= self.max_queue:
-                raise Full(f"expected at most {self.max_queue} requests to wait")
+                raise Full(f"at most {self.max_queue} requests may wait")
             self._jobs.append(job)
             self._changed.notify()
         return job.future

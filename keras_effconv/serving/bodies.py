@@ -60,6 +60,6 @@ class Bodies:
                         self.held += len(part)
                         body += part
         except TimeoutError:
-            raise Refused(408, f"expected the body within {self.timeout:g} seconds") from None
+            raise Refused(408, f"the body must arrive within {self.timeout:g} seconds") from None
         if size > self.limit:
-            raise Refused(413, f"expected a body of at most {self.limit} bytes")
+            raise Refused(413, f"the body must be of at most {self.limit} bytes")

@@ -116,7 +116,7 @@ class _Protocol(H11Protocol):
         super().connection_lost(error)
 
     def _watch(self):
-        """The clock runs while it is the client's turn."""
+        """Run the clock while it is the client's turn."""
         idle = self.cycle is None or self.cycle.response_complete or self.flow.write_paused
         if idle and not self.deadline:
             self.deadline = self.loop.call_later(self.seconds, self.transport.abort)

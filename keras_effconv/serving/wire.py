@@ -60,11 +60,13 @@ def parse(body, signatures):
     keys = [key for key in READERS if key in request]
     if len(keys) != 1:
         raise ValueError(
-            "expected only one of 'inputs' or 'instances' keys" if keys else "Missing 'inputs' or 'instances' key"
+            "the request must have only one of 'inputs' or 'instances' keys"
+            if keys
+            else "Missing 'inputs' or 'instances' key"
         )
     values = READERS[keys[0]](request[keys[0]], signature.input.name)
     if not isinstance(values, list) or not values:
-        raise ValueError(f"expected '{keys[0]}' to be a list of at least one row, received {reprlib.repr(values)}")
+        raise ValueError(f"'{keys[0]}' must be a list of at least one row. Received: {reprlib.repr(values)}")
     read = _strings if signature.input.dtype == STRING else _floats
     return Query(signature, read(values, signature.input), keys[0] == "instances")
 
@@ -89,7 +91,7 @@ def _named(what, value, name):
     if not isinstance(value, dict) or _is_bytes(value):
         return value
     if value.keys() != {name}:
-        raise ValueError(f"expected {what} to have the key '{name}', received {reprlib.repr(list(value))}")
+        raise ValueError(f"{what} must have the key '{name}'. Received: {reprlib.repr(list(value))}")
     return value[name]
 
 
@@ -108,7 +110,7 @@ def _strings(values, tensor):
             rows[i] = value.encode("utf-8", "replace")
         else:
             raise ValueError(
-                f'row {i} of \'{tensor.name}\': expected {{"b64": "..."}} or a string, received {reprlib.repr(value)}'
+                f'row {i} of \'{tensor.name}\' must be {{"b64": "..."}} or a string. Received: {reprlib.repr(value)}'
             )
     return rows
 
@@ -118,13 +120,13 @@ def _floats(values, tensor):
     try:
         rows = np.asarray(values)
     except ValueError:
-        raise ValueError(f"expected '{tensor.name}' to be numbers ({shape}), received lists of unequal size") from None
+        raise ValueError(f"'{tensor.name}' must be numbers ({shape}). Received: lists of unequal size") from None
     if rows.dtype.kind not in "iuf" or rows.shape[1:] != tensor.shape[1:]:
-        raise ValueError(f"expected '{tensor.name}' to be numbers ({shape}), received {rows.dtype} {rows.shape}")
+        raise ValueError(f"'{tensor.name}' must be numbers ({shape}). Received: {rows.dtype} {rows.shape}")
     with np.errstate(over="ignore"):
         rows = rows.astype("float32")
     if not np.isfinite(rows).all():
-        raise ValueError(f"expected '{tensor.name}' to be finite numbers, received NaN or Infinity")
+        raise ValueError(f"'{tensor.name}' must be finite numbers. Received: NaN or Infinity")
     return rows
 
 

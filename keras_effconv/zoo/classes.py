@@ -10,7 +10,7 @@ from keras import ops
 
 @functools.cache
 def imagenet_classes():
-    """The classes in the order of the weights' outputs: a tuple of (WordNet id, name).
+    """Return the classes in the order of the weights' outputs: a tuple of (WordNet id, name).
 
     >>> imagenet_classes()[388]
     ('n02510455', 'giant_panda')
@@ -20,7 +20,7 @@ def imagenet_classes():
 
 
 def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """The best classes of each row of predictions, as `keras.applications` gives them.
+    """Return the best classes of each row of predictions, as `keras.applications` gives them.
 
     Args:
         preds: array or tensor (n, 1000).
@@ -40,6 +40,6 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, fl
     """
     preds = np.asarray(ops.convert_to_numpy(preds))
     if preds.ndim != 2 or preds.shape[1] != 1000:
-        raise ValueError(f"`decode_predictions` expects predictions (n, 1000). Received: shape {preds.shape}")
+        raise ValueError(f"`preds` must be of shape (n, 1000). Received: preds of shape {preds.shape}")
     best = np.argsort(-preds, axis=1, kind="stable")[:, :top]
     return [[(*imagenet_classes()[i], row[i].item()) for i in indices] for row, indices in zip(preds, best)]

@@ -14,14 +14,14 @@ IGNORED = re.compile(
 
 
 def to_dense(variables, layout, producer, model, info):
-    """A file's variables in our names and layouts, and what had to be adapted for the network to compute the same.
+    """Return a file's variables in our names and layouts, and what was adapted for the network to compute the same.
 
     Args:
         variables: dict of name -> array, as a reader gives it; emptied on the way, so that memory is freed.
         layout: str, of the kernels in the file: `"HWIO"` or `"OIHW"`.
         producer: a `Producer`.
-        model: the model that the variables are for.
-        info: its `NetworkInfo`.
+        model: `keras.Model` that the variables are for.
+        info: `NetworkInfo` of the model.
 
     Returns:
         A pair: dict of "layer/variable" -> array, and a list of (layers, rule).
@@ -44,7 +44,7 @@ def to_dense(variables, layout, producer, model, info):
 
 
 def transposed(value, depthwise=False):
-    """A torch kernel in Keras' layout: OIHW -> HWIO, depthwise (C, 1, k, k) -> (k, k, C, 1), dense kernels transposed.
+    """Transpose a torch kernel to Keras' layout: OIHW -> HWIO, depthwise (C, 1, k, k) -> (k, k, C, 1), dense (N, C).
 
     >>> transposed(np.zeros((8, 3, 5, 5))).shape, transposed(np.zeros(4)).shape
     ((5, 5, 3, 8), (4,))
@@ -57,7 +57,7 @@ def transposed(value, depthwise=False):
 
 
 def _fill_biases(dense, model, notes):
-    """Zeros for the biases of our convolutions, where the producer's have none."""
+    """Add zeros for the biases of our convolutions, where the producer's have none."""
     filled = [
         layer.name
         for layer in model.layers
@@ -68,7 +68,7 @@ def _fill_biases(dense, model, notes):
 
 
 def _change_epsilon(dense, model, epsilon, notes):
-    """Normalisation divides by sqrt(variance + epsilon): the difference of epsilons goes into the variance, exactly."""
+    """Move the difference of epsilons into the variance, exactly: normalisation divides by sqrt(variance + epsilon)."""
     ours = next((x.epsilon for x in model.layers if isinstance(x, keras.layers.BatchNormalization)), epsilon)
     if abs(ours - epsilon) < 1e-7:
         return
@@ -79,8 +79,8 @@ def _change_epsilon(dense, model, epsilon, notes):
     notes += [(name.split("/")[0], rule) for name in names]
 
 
-def set_normalization(dense, layer, wanted):
-    """The constants of an EfficientNet's own normalisation, on the scale 0..1.
+def set_normalization(dense, layer, preprocessing):
+    """Set the constants of an EfficientNet's own normalisation, on the scale 0..1.
 
     A file that has none gets the set's. Keras' published EfficientNets hold the deviation under the name `variance`
     and divide by another root of it in a layer that is no part of the file (tensorflow issue 49930): squared here.
@@ -88,10 +88,10 @@ def set_normalization(dense, layer, wanted):
     Args:
         dense: dict of "layer/variable" -> array; changed.
         layer: str, the name of the layer.
-        wanted: a `Preprocessing`.
+        preprocessing: a `Preprocessing`.
     """
-    std = np.array(wanted.std, "float32") / 255
-    found = dense.get(f"{layer}/variance")
-    dense.setdefault(f"{layer}/mean", np.array(wanted.mean, "float32") / 255)
-    if found is None or (found.shape == std.shape and np.allclose(found, std, rtol=1e-3)):
+    std = np.array(preprocessing.std, "float32") / 255
+    variance = dense.get(f"{layer}/variance")
+    dense.setdefault(f"{layer}/mean", np.array(preprocessing.mean, "float32") / 255)
+    if variance is None or (variance.shape == std.shape and np.allclose(variance, std, rtol=1e-3)):
         dense[f"{layer}/variance"] = np.square(std)

@@ -63,7 +63,7 @@ def load(model, weights, include_top=True):
     """Load a tag or a path into a model, and leave a `LoadReport` as `model.load_report`.
 
     Args:
-        model: a model of this package.
+        model: `keras.Model` of this package.
         weights: a `Source`, or what `resolve` finds one by.
         include_top: bool; without it, the classifier in the file is skipped.
 
@@ -98,7 +98,7 @@ def load_weights(
             and may be missing in the file or be unknown to the model. Default: none.
         classes: sequence of ints, the file's classes that the model's classes are, in order. Default `None`: all of
             them, and a new head if their number is another.
-        pointwise: what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
+        pointwise: str, what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
             `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
 
     Returns:
@@ -122,7 +122,7 @@ def load_weights(
 
 
 def _head(architecture):
-    """The patterns of the classifier's variables."""
+    """Return the patterns of the classifier's variables."""
     return tuple(f"{re.escape(name)}/.*" for name in architecture.head)
 
 

@@ -85,7 +85,7 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
         source: str, for messages and the report.
         skip: sequence of regular expressions of "layer/variable": what is left as it is, in the file or in the model.
         classes: indices of the file's classes that the model's are, in order. Default `None`, all of them.
-        pointwise: what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
+        pointwise: str, what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
             `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
         octaves: bool; whether the weights were trained in two bands. Default: whether a name says so.
 
@@ -118,6 +118,6 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
 
 
 def _shortened(names, most=12):
-    """The first names of a list, and how many others there are."""
+    """Return the first names of a list, and how many others there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -49,7 +49,7 @@ def _as_saved(layer, state):
 
 @functools.singledispatch
 def rule_for(layer, state):
-    """Same names: each variable takes the file's. A band takes its share of the channels: high first, low last."""
+    """Plan by name: each variable takes the file's. A band takes its share of the channels: high first, low last."""
     band = BAND.fullmatch(layer.name)
     for variable in layer.weights:
         own = np.shape(state.dense.get(f"{layer.name}/{variable.name}")) == tuple(variable.shape)
@@ -67,7 +67,7 @@ def _has_whole(name, variable, state):
 
 
 def _adapted(layer, variable, value, state):
-    """The value if the shapes agree; else what the number of classes or of input channels makes of it."""
+    """Return the value if the shapes agree; else what the number of classes or of input channels makes of it."""
     head = layer.name == state.architecture.head[-1]
     if value is not None and head and state.classes is not None:
         value = _of_classes(value, state, layer)
@@ -85,17 +85,17 @@ def _adapted(layer, variable, value, state):
 
 
 def _of_classes(value, state, layer):
-    """The columns of the classes that were asked for."""
+    """Return the columns of the classes that were asked for."""
     indices, count = np.asarray(state.classes), np.shape(value)[-1]
     if indices.ndim != 1 or indices.dtype.kind != "i" or not np.all((indices >= 0) & (indices < count)):
-        state.wrong.append(f"`classes` must be indices of 0 to {count - 1}, received {state.classes!r:.60}")
+        state.wrong.append(f"`classes` must be indices of 0 to {count - 1}. Received: classes={state.classes!r:.60}")
         return value
     state.note(layer, f"{len(indices)} of the file's {count} classes")
     return value[..., indices]
 
 
 def input_channels(value, count):
-    """A stem kernel (k, k, 3, n), or a statistic (3,), for images of `count` channels.
+    """Return a stem kernel (k, k, 3, n), or a statistic (3,), for images of `count` channels.
 
     The kernel is repeated and scaled, so that equal channels give the same response; for one channel it is the sum.
 
@@ -110,7 +110,7 @@ def input_channels(value, count):
 
 @rule_for.register
 def _(layer: keras.layers.Normalization, state):
-    """`count` says how many images were seen when it was adapted: of no use here."""
+    """Plan mean and variance, not `count`, which says how many images were seen when they were adapted."""
     for variable in layer.weights:
         if variable.name != "count":
             value = state.take(f"{layer.name}/{variable.name}")
@@ -120,7 +120,7 @@ def _(layer: keras.layers.Normalization, state):
 
 @rule_for.register
 def _(layer: keras.layers.Conv2D, state):
-    """A plain convolution: the file's, or what the file's other kind equals."""
+    """Plan a plain convolution: the file's, or what the file's other kind equals."""
     kernel = plain_kernel(layer, tuple(layer.kernel.shape), state)
     state.set(layer, layer.kernel, _adapted(layer, layer.kernel, kernel, state))
     _set_bias(layer, state)

@@ -64,12 +64,12 @@ def test_fetch_from_a_mirror_and_verify(tmp_path):
     (mirror / "resnet20-12fca82f.th").write_bytes(b"something else")
     flags = ("--model=^ResNet20$", "--tag=cifar10")
     environment = {"KERAS_EFFCONV_ZOO": str(mirror), "KERAS_HOME": str(home)}
-    assert "expected the hash 12fca82f" in run("fetch", *flags, **environment).stderr
+    assert "must have the hash 12fca82f" in run("fetch", *flags, **environment).stderr
     assert run("verify", *flags, **environment).stdout == ""
     (home / "models").mkdir(parents=True)
     (home / "models" / "resnet20-12fca82f.th").write_bytes(b"something else")
     result = run("verify", *flags, **environment)
-    assert result.returncode == 1 and "expected the hash 12fca82f" in result.stdout
+    assert result.returncode == 1 and "must have the hash 12fca82f" in result.stdout
 
 
 def archive(path, files):
@@ -107,6 +107,6 @@ def test_another_archive_is_one_error_and_leaves_nothing(tmp_path, content):
         archive(path, {"readme.txt": b"hello"})
     else:
         path.write_bytes(content)
-    with pytest.raises(FormatError, match="expected an archive of a TensorFlow checkpoint"):
+    with pytest.raises(FormatError, match="`path` must be an archive of a TensorFlow checkpoint"):
         unpacked(path)
     assert [p.name for p in tmp_path.iterdir()] == ["net.tar.gz"]

@@ -111,9 +111,9 @@ BAD = {
     "not found in signature def": [{**GOOD, "signature_name": "train"}],
     "must be a string": [{**GOOD, "signature_name": 3}],
     "Unable to base64 decode": [{"instances": [{"b64": "*"}]}, {"instances": [{"b64": "é"}]}],
-    'expected {"b64"': [{"instances": [3]}, {"instances": [None]}, {"inputs": [["x"]]}, {"instances": [{"b64": 1}]}],
-    "to have the key": [{"instances": [{"image": ""}]}, {"inputs": {}}, {"instances": [{"image_bytes": "", "b": 1}]}],
-    "to be numbers": [
+    'must be {"b64"': [{"instances": [3]}, {"instances": [None]}, {"inputs": [["x"]]}, {"instances": [{"b64": 1}]}],
+    "must have the key": [{"instances": [{"image": ""}]}, {"inputs": {}}, {"instances": [{"image_bytes": "", "b": 1}]}],
+    "must be numbers": [
         {"signature_name": "float_images", "instances": values}
         for values in ([1], [[1, 2], [3]], ["1"], [{"images": [[[1, 2, 3]]]}], [True], [None], [[]])
     ],

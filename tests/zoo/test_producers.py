@@ -369,7 +369,7 @@ OTHER_BANDS = [
 def test_a_file_of_other_bands_is_refused(key, conv, tmp_path):
     """Nothing in the shapes tells: an octave kernel is as large as a plain one."""
     _, path = write_modules(GLUON[key], "structured", 0.25, tmp_path / "model.params")
-    with pytest.raises(ValueError, match="expected the bands of the file, in which"):
+    with pytest.raises(ValueError, match="`conv` must have the bands of the file, in which"):
         octave_network(GLUON[key], path, conv)
 
 

@@ -24,7 +24,7 @@ class WeightsUnavailable(OSError):
     """A weight set that is not on this machine."""
 
 
-class _Wanted(NamedTuple):
+class _Target(NamedTuple):
     address: str  # where it is published
     source: str  # where it is asked for: there, or at the mirror
     hash: str | None  # as published
@@ -36,7 +36,7 @@ class _Wanted(NamedTuple):
 
 
 def fetch(address, hash=None, file=None, progress=True):
-    """The file behind an address, downloaded once and checked always.
+    """Fetch the file behind an address: download it once, check it always.
 
     It is kept where Keras keeps its own downloads (`$KERAS_HOME` or `~/.keras`, in `models`), so that what either has
     fetched serves both. A file there whose hash is wrong is fetched again. Where no hash is published, the sha256 of
@@ -63,38 +63,38 @@ def fetch(address, hash=None, file=None, progress=True):
         >>> fetch("https://example.org/models/net.h5", hash="5d41402abc4b2a76b9719d911017c592")  # doctest: +SKIP
         PosixPath('/home/me/.keras/models/net.h5')
     """
-    wanted = _wanted(address, hash, file)
-    if _is_cached(wanted):
-        return wanted.path
-    if "://" not in wanted.source:
-        return _in_place(wanted)
-    return _downloaded(wanted, progress)
+    target = _target(address, hash, file)
+    if _is_cached(target):
+        return target.path
+    if "://" not in target.source:
+        return _in_place(target)
+    return _downloaded(target, progress)
 
 
 def cached_state(address, hash=None, file=None):
-    """Whether a file is in the cache, without fetching it.
+    """Return whether a file is in the cache, without fetching it.
 
     Args: as of `fetch`.
 
     Returns:
         `None` where it is not there, `"ok"`, or what is wrong with it, as text.
     """
-    wanted = _wanted(address, hash, file)
-    return (_wrong(wanted.path, wanted) or "ok") if wanted.path.is_file() else None
+    target = _target(address, hash, file)
+    return (_wrong(target.path, target) or "ok") if target.path.is_file() else None
 
 
-def _wanted(address, hash, file):
-    """The arguments of `fetch`, checked."""
+def _target(address, hash, file):
+    """Check the arguments of `fetch`."""
     require_web_address(address)
     file = urllib.parse.unquote(urllib.parse.urlsplit(address).path.rsplit("/", 1)[-1]) if file is None else file
     if file in ("", ".", "..") or Path(file).name != file or "\\" in file or not file.isprintable():
-        raise ValueError(f"expected `file` to be the name of a file, received {file!r} (address {address!r})")
+        raise ValueError(f"`file` must be the name of a file. Received: file={file!r:.200}, address={address!r:.500}")
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
-    return _Wanted(address, _source(address, file), normal_hash(hash), home / "models" / file)
+    return _Target(address, _source(address, file), normal_hash(hash), home / "models" / file)
 
 
 def _source(address, file):
-    """The address to ask, or the path of the file in the mirror's folder."""
+    """Return the address to ask, or the path of the file in the mirror's folder."""
     mirror = os.environ.get(MIRROR)
     if not mirror:
         return address
@@ -102,79 +102,83 @@ def _source(address, file):
         return str(Path(mirror).expanduser() / file)
     try:
         require_web_address(mirror)
-    except ValueError as error:
-        raise ValueError(f"{MIRROR}: {error} (a folder is given by its path)") from None
+    except ValueError:
+        raise ValueError(
+            f"{MIRROR} must be an address of http or https, or the path of a folder. Received: {mirror!r:.500}"
+        ) from None
     return f"{mirror.rstrip('/')}/{urllib.parse.quote(file)}"
 
 
-def _wrong(path, wanted):
-    """What is wrong with a file, as text, or `None`."""
-    expected = wanted.expected
+def _wrong(path, target, source=None):
+    """Return what is wrong with a file that came from `source` (by default its path), as text, or `None`."""
+    place = source or path
+    expected = target.expected
     if expected is None:
-        return "expected weights, received an HTML page" if is_page(path) else None
-    found = file_hash(path, expected)
-    if found.startswith(expected):
+        return f"the file must hold weights. Received: {place} (an HTML page)" if is_page(path) else None
+    digest = file_hash(path, expected)
+    if digest.startswith(expected):
         return None
-    recorded = "" if wanted.hash else f" (recorded in {record_path(wanted.path)}: delete it to accept another version)"
-    return f"expected the hash {expected}{recorded}, received {found}{', an HTML page' if is_page(path) else ''}"
+    recorded = "" if target.hash else f" (recorded in {record_path(target.path)}: delete it to accept another version)"
+    kind = ", an HTML page" if is_page(path) else ""
+    return f"the file must have the hash {expected}{recorded}. Received: {place} (hash {digest}{kind})"
 
 
-def _record(path, wanted, source):
-    if wanted.expected is None:
-        record_hash(wanted.path, source, file_hash(path))
+def _record(path, target, source):
+    if target.expected is None:
+        record_hash(target.path, source, file_hash(path))
 
 
-def _is_cached(wanted):
-    """Whether the cache has it. A wrong file is left until a right one takes its place."""
-    if not wanted.path.is_file():
+def _is_cached(target):
+    """Return whether the cache has it. A wrong file is left until a right one takes its place."""
+    if not target.path.is_file():
         return False
-    if _wrong(wanted.path, wanted):
+    if _wrong(target.path, target):
         return False
-    _record(wanted.path, wanted, wanted.path)
+    _record(target.path, target, target.path)
     return True
 
 
-def _in_place(wanted):
-    """The file in the mirror's folder, which is used where it is: sites share one copy of large files."""
-    path = Path(wanted.source)
+def _in_place(target):
+    """Return the file in the mirror's folder, used where it is: sites share one copy of large files."""
+    path = Path(target.source)
     if not path.is_file():
-        raise _unavailable(wanted, f"no file there{'' if path.parent.is_dir() else ', and no such folder'}")
-    wrong = _wrong(path, wanted)
+        raise _unavailable(target, f"no file there{'' if path.parent.is_dir() else ', and no such folder'}")
+    wrong = _wrong(path, target)
     if wrong:
-        raise ValueError(f"{path}: {wrong}")
-    _record(path, wanted, path)
+        raise ValueError(wrong)
+    _record(path, target, path)
     return path
 
 
-def _downloaded(wanted, progress):
+def _downloaded(target, progress):
     try:
-        wanted.path.parent.mkdir(parents=True, exist_ok=True)
-        with _claimed(wanted.path.with_name(wanted.path.name + ".part")) as part:
-            if not _is_cached(wanted):  # asked again: another process may have brought it meanwhile
-                if wanted.path.is_file():
-                    logging.warning("%s: %s; it is fetched again", wanted.path, _wrong(wanted.path, wanted))
-                _fill(part, wanted, progress)
+        target.path.parent.mkdir(parents=True, exist_ok=True)
+        with _claimed(target.path.with_name(target.path.name + ".part")) as part:
+            if not _is_cached(target):  # asked again: another process may have brought it meanwhile
+                if target.path.is_file():
+                    logging.warning("%s; it is fetched again", _wrong(target.path, target))
+                _fill(part, target, progress)
                 forget(part)  # before the part file goes, and the lock with it
-                os.replace(part, wanted.path)
-                _record(wanted.path, wanted, wanted.source)
+                os.replace(part, target.path)
+                _record(target.path, target, target.source)
     except OSError as error:
-        raise _unavailable(wanted, error) from error
-    return wanted.path
+        raise _unavailable(target, error) from error
+    return target.path
 
 
-def _fill(part, wanted, progress):
-    """A part file whose hash is right, or none."""
-    hashed = wanted.expected is not None
+def _fill(part, target, progress):
+    """Fill a part file with content whose hash is right, or leave it empty."""
+    hashed = target.expected is not None
     for last in (False, True):
-        pieced = transfer(wanted.source, part, hashed, progress)
-        wrong = _wrong(part, wanted)
+        pieced = transfer(target.source, part, hashed, progress)
+        wrong = _wrong(part, target, target.source)
         if not wrong:
             return
         empty(part)
         if last or not pieced:
-            raise ValueError(f"{wanted.source}: {wrong}; nothing of it was kept")
+            raise ValueError(f"{wrong}; nothing of it was kept")
         # The pieces may be of two versions.
-        logging.warning("%s: %s; it came in pieces, so it is fetched once more", wanted.source, wrong)
+        logging.warning("%s; it came in pieces, so it is fetched once more", wrong)
 
 
 @contextlib.contextmanager
@@ -200,7 +204,7 @@ def _claimed(part):
 
 
 def _locked(part):
-    """The part file, open and locked, or `None` where locks do not work."""
+    """Return the part file, open and locked, or `None` where locks do not work."""
     while fcntl is not None:
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(open(part, "ab"))
@@ -220,20 +224,21 @@ def _locked(part):
 
 
 def _has_name(file, path):
-    """Whether an open file is the one of this name."""
+    """Return whether an open file is the one of this name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
         return False
 
 
-def _unavailable(wanted, cause):
+def _unavailable(target, cause):
     cause = " ".join(str(cause).split())
-    if wanted.path.is_file():
-        cause += f"; {wanted.path} is there, with another hash"
-    if wanted.source != wanted.address:
-        cause += f"; {MIRROR} is set, so {wanted.address} was not tried"
+    if target.path.is_file():
+        cause += f"; {target.path} is there, with another hash"
+    if target.source != target.address:
+        cause += f"; {MIRROR} is set, so {target.address} was not tried"
     return WeightsUnavailable(
-        f"expected {wanted.source} (hash {wanted.expected or 'not published'}), received: {cause}; put the "
-        f"file at {wanted.path}, set {MIRROR} to a folder or an address that has it, or pass weights=None or a path"
+        f"weights must be on this machine or at {target.source} (hash {target.expected or 'not published'}). "
+        f"Received: {cause}; put the file at {target.path}, set {MIRROR} to a folder or an address that has it, or "
+        "pass weights=None or a path"
     )

@@ -14,7 +14,7 @@ _COARSE = 2 * 10**9  # nanoseconds; the coarsest clock of a file system
 
 
 def normal_hash(hash):
-    """A hash in lower case, or `None`.
+    """Return a hash in lower case, or `None`.
 
     Raises:
         ValueError: it is neither an md5, nor a sha256 or the first eight digits of one (torch's file names have those).
@@ -22,15 +22,15 @@ def normal_hash(hash):
     if hash is None or re.fullmatch("[0-9a-f]{8}|[0-9a-f]{32}|[0-9a-f]{64}", hash.lower()):
         return hash and hash.lower()
     raise ValueError(
-        f"expected `hash` to be an md5 (32 hex digits), a sha256 (64, or the first 8) or None, received {hash!r}"
+        f"`hash` must be an md5 (32 hex digits), a sha256 (64, or the first 8) or None. Received: hash={hash!r:.80}"
     )
 
 
 def file_hash(path, like=None):
-    """The hash of a file, computed once per process as long as its size and time of change stay.
+    """Return the hash of a file, computed once per process while its size and time of change stay.
 
     Args:
-        path: of the file.
+        path: str or path of the file.
         like: str; a hash whose length says which kind is wanted. Default: sha256.
 
     Returns:
@@ -42,27 +42,29 @@ def file_hash(path, like=None):
     """
     algorithm = "md5" if like is not None and len(like) == 32 else "sha256"
     with open(path, "rb") as file:
-        found = os.fstat(file.fileno())
-        key = (found.st_dev, found.st_ino, algorithm)  # not its name, which changes at the end of a download
-        state = (found.st_size, found.st_mtime_ns)
+        status = os.fstat(file.fileno())
+        key = (status.st_dev, status.st_ino, algorithm)  # not its name, which changes at the end of a download
+        state = (status.st_size, status.st_mtime_ns)
         known, digest = _REMEMBERED.get(key, (None, None))
         if known != state:
             digest = hashlib.file_digest(file, algorithm).hexdigest()
             # A file just written could change again within one tick of the clock, unseen.
-            if time.time_ns() - found.st_mtime_ns > _COARSE:
+            if time.time_ns() - status.st_mtime_ns > _COARSE:
                 _REMEMBERED[key] = (state, digest)
     return digest
 
 
 def check_hash(path, expected):
     """Raise a `ValueError` unless the file has this md5 (32 digits) or sha256 (64, or the first 8)."""
-    found = file_hash(path, expected)
-    if not found.startswith(expected):
-        raise ValueError(f"{path}: expected the hash {expected}, received {found}; the file is damaged or another one")
+    digest = file_hash(path, expected)
+    if not digest.startswith(expected):
+        raise ValueError(
+            f"`path` must have the hash {expected}. Received: {path} (hash {digest}: a damaged or another file)"
+        )
 
 
 def record_path(path):
-    """Where the hash of a file that has no published one is kept.
+    """Return where the hash of a file that has no published one is kept.
 
     A file of its own, not one list for all: two processes never write the same one for different files.
     """
@@ -70,7 +72,7 @@ def record_path(path):
 
 
 def recorded_hash(path):
-    """The sha256 recorded for a file, or `None`.
+    """Return the sha256 recorded for a file, or `None`.
 
     Raises:
         ValueError: the record is no sha256.
@@ -81,18 +83,21 @@ def recorded_hash(path):
         return None
     words = text.split()
     if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
-        raise ValueError(f"{record_path(path)}: expected a sha256, received {text[:70]!r}; delete it to record it anew")
+        raise ValueError(
+            f"the recorded hash must be a sha256. Received: {record_path(path)} ({text[:70]!r}); "
+            f"delete it to record it anew"
+        )
     return words[0]
 
 
-def record_hash(path, source, found):
+def record_hash(path, source, digest):
     """Record the sha256 of a file that came from a source without a published one.
 
     Written as `sha256sum` writes it, so that `sha256sum --check` reads it.
     """
     try:
-        write_lines(record_path(path), [f"{found}  {path.name}"])
+        write_lines(record_path(path), [f"{digest}  {path.name}"])
     except OSError as error:  # A cache that can only be read still serves.
-        logging.warning("%s has no published hash, and its sha256 %s could not be recorded: %s", source, found, error)
+        logging.warning("%s has no published hash, and its sha256 %s could not be recorded: %s", source, digest, error)
         return
-    logging.warning("%s has no published hash: its sha256 %s is recorded and checked from now on", source, found)
+    logging.warning("%s has no published hash: its sha256 %s is recorded and checked from now on", source, digest)

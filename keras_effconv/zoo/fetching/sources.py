@@ -10,7 +10,7 @@ from keras_effconv.zoo.records import Package
 
 
 def locate(record):
-    """The path of a record's file, downloaded if it must be, after a check of its hash.
+    """Return the path of a record's file, downloaded if it must be, after a check of its hash.
 
     Raises:
         WeightsUnavailable: when it is not here; the message says how to get it.
@@ -25,7 +25,7 @@ def locate(record):
 
 
 def verify(record):
-    """Whether a record's file is on this machine and whole; nothing is fetched.
+    """Return whether a record's file is on this machine and whole; nothing is fetched.
 
     Returns:
         `None` where it is not here, `"ok"`, or what is wrong with it, as text.
@@ -51,5 +51,5 @@ def _package_file(record):
         )
     path = Path(spec.submodule_search_locations[0], file)
     if not path.is_file():
-        raise WeightsUnavailable(f"expected {file} in the package {module}, received one without it")
+        raise WeightsUnavailable(f"the package {module} must have the file {file}. Received: {path.parent} without it")
     return path

@@ -32,7 +32,7 @@ def require_web_address(address):
     """Raise a `ValueError` unless it is an address of http or https."""
     parts = urllib.parse.urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable():
-        raise ValueError(f"expected an address of http or https, received {address!r}")
+        raise ValueError(f"`address` must be of http or https. Received: address={address!r:.500}")
 
 
 def transfer(address, part, hashed, progress=True):
@@ -77,7 +77,7 @@ def forget(part):
 
 
 def is_page(path):
-    """Whether a file begins like an HTML or XML page, as no weights do."""
+    """Return whether a file begins like an HTML or XML page, as no weights do."""
     with open(path, "rb") as file:
         return file.read(200).removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(PAGES)
 
@@ -105,12 +105,12 @@ def _attempt(address, part, hashed, progress):
 
 
 def _note(part):
-    """What the server said about the bytes in a part file."""
+    """Return what the server said about the bytes in a part file."""
     return part.with_name(part.name + ".json")
 
 
 def _kept(address, part, hashed):
-    """How many bytes of this address are here, and the server's name for their version."""
+    """Return how many bytes of this address are here, and the server's name for their version."""
     try:
         note = json.loads(_note(part).read_text(encoding="utf-8"))
         have, known, validator = part.stat().st_size, note["address"], note["validator"]
@@ -120,13 +120,13 @@ def _kept(address, part, hashed):
 
 
 def _validator(headers):
-    """A strong ETag, else the time of change: what `If-Range` takes."""
+    """Return a strong ETag, else the time of change: what `If-Range` takes."""
     tag = headers["ETag"]
     return tag if tag and not tag.startswith("W/") else headers["Last-Modified"]
 
 
 def _continues(response, have, validator):
-    """Whether an answer begins at the byte asked for, of the same version (some servers ignore `If-Range`)."""
+    """Return whether an answer begins at the byte asked for, of the same version (servers may ignore `If-Range`)."""
     begins = (response.headers["Content-Range"] or "").startswith(f"bytes {have}-")
     return response.status == 206 and begins and _validator(response.headers) in (None, validator)
 
@@ -142,7 +142,7 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
 
 
 def _open(address, have, validator):
-    """The answer to a request: 2xx or 416. Everything else is an error."""
+    """Return the answer to a request: 2xx or 416. Everything else is an error."""
     # `build_opener` would add the schemes file, ftp and data. Built anew, since proxies may change between calls.
     opener = urllib.request.OpenerDirector()
     for handler in ("Proxy", "Unknown", "HTTP", "HTTPS", "HTTPDefaultError"):
@@ -177,7 +177,7 @@ def _described(error):
 def _check_answer(response, status, hashed):
     headers = response.headers
     if response.status != status:
-        raise TransferError(f"HTTP {response.status} where {status} was expected")
+        raise TransferError(f"HTTP {response.status} rather than {status}")
     if headers.get("Content-Encoding", "identity") != "identity":
         raise TransferError(f"the content encoding {headers['Content-Encoding']}, which was not asked for")
     if not hashed and headers.get_content_type() == "text/html":
@@ -206,7 +206,7 @@ def _copy(response, part, have, progress):
 
 
 def _read(response):
-    """A block, with errors of the connection told apart from those of the disk."""
+    """Read a block, with errors of the connection told apart from those of the disk."""
     try:
         return response.read(BLOCK)
     except (OSError, http.client.HTTPException) as error:

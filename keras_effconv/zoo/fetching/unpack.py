@@ -5,20 +5,20 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from keras_effconv.utils.files import replacing
-from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.errors import unreadable
 
 LIMIT = 8 << 30  # bytes; the largest published checkpoint has 1.6 GB
 NAMES = ("checkpoint", ".index", ".meta")
 
 
 def unpacked(path):
-    """The folder with the checkpoint of a `.tar.gz` file.
+    """Unpack the checkpoint of a `.tar.gz` file, and return its folder.
 
     Only the files of a checkpoint are written, by the last part of their names, and no more than 8 GiB: where an
     archive says that its files belong plays no part.
 
     Args:
-        path: of the archive, whose hash was checked.
+        path: str or path of the archive, whose hash was checked.
 
     Returns:
         A `Path`: a folder beside the archive, named as it is without `.tar.gz`.
@@ -34,9 +34,7 @@ def unpacked(path):
         with tarfile.open(path, "r:gz") as archive, replacing(folder) as temporary:
             _write(archive, temporary)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise FormatError(
-            f"{path}: expected an archive of a TensorFlow checkpoint, received another ({error})"
-        ) from None
+        raise unreadable(path, "an archive of a TensorFlow checkpoint", str(error) or "another file") from None
     return folder
 
 

@@ -15,9 +15,9 @@ def recognise(model, design, names):
     """Return the producer of a file, by the names of its variables.
 
     Args:
-        model: a model of this package.
-        design: its `Design`.
-        names: of the file's variables.
+        model: `keras.Model` of this package.
+        design: `Design` of the model.
+        names: iterable of str, of the file's variables.
 
     Returns:
         A `Producer` whose networks the model computes like.
@@ -32,9 +32,9 @@ def recognise(model, design, names):
     if not marked:
         shown = ", ".join(sorted(names)[:3])
         known = ", ".join(p.name for p in (*producers, OWN))
-        raise ValueError(f"expected weights of {design.name} as {known} name them, received {shown}, ...")
+        raise ValueError(f"`weights` must be of {design.name}, as {known} name them. Received: {shown:.200}, ...")
     fitting = [p for p in marked if p.options is None or not design.differences(p.options)]
     if not fitting:
         ways = " or ".join(f"{p.name}, {', '.join(design.differences(p.options))}" for p in marked)
-        raise ValueError(f"expected a {design.name} as trained by {ways}")
+        raise ValueError(f"`model` must be a {design.name} as trained by {ways}")
     return fitting[0]

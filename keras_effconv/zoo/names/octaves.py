@@ -18,7 +18,7 @@ GLUON = (  # Dots in structured names, dashes in those with prefixes.
 
 
 def stem(position, convolution, normalisation):
-    """Rows of a convolution ahead of the blocks: `conv1` is a list of convolutions, normalisations and ReLUs."""
+    """Return rows of a convolution ahead of the blocks: `conv1` is a list of convolutions, normalisations and ReLUs."""
     net = r"(?:[A-Z]+\d*_)?(?:stem_)?"
     return (
         (rf"^(?:conv1\.{3 * position}\.|{net}conv{position + 1}_)(?=weight$)", f"{convolution}."),
@@ -27,7 +27,7 @@ def stem(position, convolution, normalisation):
 
 
 def resnet(architecture):
-    """Gluon's ResNet: blocks `L1_B0`, of which the fourth convolution is the shortcut."""
+    """Return the rows of Gluon's ResNet: blocks `L1_B0`, whose fourth convolution is the shortcut."""
     stems = [prefix for prefix in architecture.stem if prefix.startswith("conv1")]
     return (
         (r"^\w*?L(\d)_B(\d+)[._]", prefix),
@@ -43,7 +43,7 @@ def resnet(architecture):
 
 
 def symbol(architecture):
-    """The authors' first code base: pre-activated blocks `L2_B01`, normalisation `conv1_bn` before `conv1_conv`."""
+    """Return the rows of the authors' first code base: pre-activated blocks `L2_B01`, norm before convolution."""
     del architecture
     before = {"1": "preact_bn", "2": "1_bn", "3": "2_bn", "4": "0_preact_bn"}
 
@@ -72,7 +72,7 @@ PLACES_V2 = (*PLACES_V1[:5], "L3_B2", *(f"L4_B{i}" for i in range(7)), *(f"L5_B{
 
 
 def mobilenet(architecture):
-    """Gluon's MobileNet: a block is a depthwise and a pointwise convolution."""
+    """Return the rows of Gluon's MobileNet: a block is a depthwise and a pointwise convolution."""
     del architecture
 
     def layer(match):
@@ -88,7 +88,7 @@ def mobilenet(architecture):
 
 
 def mobilenet_v2(architecture):
-    """Gluon's MobileNetV2: a block is an expansion, a depthwise convolution and a projection."""
+    """Return the rows of Gluon's MobileNetV2: a block is an expansion, a depthwise convolution and a projection."""
     del architecture
     kinds = {"1": "expand", "2": "depthwise", "3": "project"}
 
@@ -110,7 +110,7 @@ VARIABLES = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "
 
 
 def modules(suffix):
-    """Rows of d-li14's modules: an octave convolution, which we call after the module and a suffix, and its bands."""
+    """Return rows of d-li14's modules: an octave convolution, called after the module and a suffix, and its bands."""
     return (
         (r"\.conv\.conv_([hl]2[hl])\.weight$", rf"{suffix}/kernel@\1"),
         (r"\.bn_([hl])\.(\w+)$", lambda m: f"_bn/{VARIABLES.get(m[2], m[2])}@{m[1]}"),
@@ -118,7 +118,7 @@ def modules(suffix):
 
 
 def octconv_pytorch(architecture):
-    """d-li14's ResNets: torch's names, and modules."""
+    """Return the rows of d-li14's ResNets: torch's names, and modules."""
     del architecture
     return (
         (r"^layer(\d)\.(\d+)\.", prefix),
@@ -133,7 +133,7 @@ def octconv_pytorch(architecture):
 
 
 def octconv_pytorch_mobilenet(architecture):
-    """d-li14's MobileNet: blocks by position, of two modules each."""
+    """Return the rows of d-li14's MobileNet: blocks by position, of two modules each."""
     del architecture
     return (
         (r"^features\.0\.0\.", "conv1."),
@@ -150,7 +150,7 @@ GLUON_MARK = r"(^|_)L1_B[01][._]conv1[.-](conv_)?h2h"
 
 
 def as_dense(name, value, model):
-    """The classifier is a 1 x 1 convolution there, a dense layer here."""
+    """Turn the classifier's kernel, of a 1 x 1 convolution in the file, into that of a dense layer."""
     del model
     return value[0, 0] if name == "predictions/kernel" and value.ndim == 4 else value
 

@@ -37,7 +37,7 @@ TORCH = (
 
 
 def rename(name, rows):
-    """A file's name for a variable -> ours: every row is tried, in order.
+    """Turn a file's name for a variable into ours: every row is tried, in order.
 
     >>> rename("stem_bn.weight", TORCH), rename("stem_conv.weight", TORCH)
     ('stem_bn/gamma', 'stem_conv/kernel')
@@ -48,12 +48,12 @@ def rename(name, rows):
 
 
 def numbered(pattern, architecture):
-    """Rows that turn a flat block index into the prefix of the block's layers; `pattern` has a place for it."""
+    """Return rows that turn a flat block index into the prefix of the block's layers; `pattern` has a place for it."""
     return tuple((pattern.format(i), f"{block.prefixes[0]}_") for i, block in enumerate(architecture.blocks))
 
 
 def own_rows(architecture):
-    """Our names are those of the network."""
+    """Return the rows of our names, which are those of the network."""
     del architecture
     return ()
 

@@ -6,18 +6,18 @@ from keras_effconv.zoo.names.producer import TORCH, Producer
 
 
 def prefix(match):
-    """Stage from 1 and position from 0: `layer1.0.` -> `conv2_block1_`."""
+    """Name a block by stage from 1 and position from 0: `layer1.0.` -> `conv2_block1_`."""
     return f"conv{int(match[1]) + 1}_block{int(match[2]) + 1}_"
 
 
 def keras(architecture):
-    """Ours."""
+    """Return the rows of our names."""
     del architecture
     return ()
 
 
 def torch(architecture):
-    """The same in torchvision, timm and most of torch; `linear` in the CIFAR networks."""
+    """Return the rows of torch: torchvision, timm and most others; `linear` in the CIFAR networks."""
     del architecture
     return (
         (r"^layer(\d)\.(\d+)\.", prefix),

@@ -7,13 +7,13 @@ from keras_effconv.zoo.names.producer import TORCH, Producer
 
 
 def keras(architecture):
-    """Ours; Keras 1 wrote `block1_conv1_W_1`."""
+    """Return the rows of our names; Keras 1 wrote `block1_conv1_W_1`."""
     del architecture
     return ((r"_W(_\d+)?$", "/kernel"), (r"_b(_\d+)?$", "/bias"))
 
 
 def positions(architecture, normalised):
-    """Rows from torch's position in `features` to our layer: convolution, (normalisation,) ReLU, and a pool a block."""
+    """Return rows from torch's position in `features` to our layer: convolution, (normalisation,) ReLU, pool."""
     rows, place = [], 0
     for block in architecture.blocks:
         *convolutions, _ = block.prefixes
@@ -34,17 +34,17 @@ HEAD = (
 
 
 def torch(architecture):
-    """Without normalisation."""
+    """Return the rows of torch without normalisation."""
     return (*positions(architecture, False), *HEAD, *TORCH)
 
 
 def torch_bn(architecture):
-    """With normalisation."""
+    """Return the rows of torch with normalisation."""
     return (*positions(architecture, True), *HEAD, *TORCH)
 
 
 def flattened(name, value, model):
-    """Torch flattens channels first; timm has convolutions in place of the dense layers, channels last by now."""
+    """Turn kernels behind torch's flattening, channels first, and timm's convolutions into those of dense layers."""
     if re.fullmatch(r"(fc1|fc2)/kernel", name) and value.ndim == 4:
         return value.reshape(-1, value.shape[-1])
     if name == "fc1/kernel":

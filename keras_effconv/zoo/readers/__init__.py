@@ -20,7 +20,7 @@ from keras_effconv.zoo.readers import (
     torch_legacy,
     torch_zip,
 )
-from keras_effconv.zoo.readers.errors import FormatError, describe, reading
+from keras_effconv.zoo.readers.errors import FormatError, describe, reading, unreadable
 from keras_effconv.zoo.readers.region import Region
 
 __all__ = ["FORMATS", "Format", "FormatError", "detect", "exists", "read"]
@@ -56,7 +56,7 @@ TORCH_MAGIC = pickle.dumps(torch_legacy.MAGIC, protocol=2)[2:-1]  # behind the p
 
 
 def exists(path):
-    """Whether there is something to read: the prefix of a TensorFlow checkpoint is no file itself."""
+    """Return whether there is something to read: the prefix of a TensorFlow checkpoint is no file itself."""
     return os.path.exists(path) or os.path.isfile(f"{path}.index")
 
 
@@ -64,7 +64,7 @@ def detect(path):
     """Tell the format of a weights file from its content; its name plays no part.
 
     Args:
-        path: of a file, or of a TensorFlow checkpoint: its prefix, one of its files, its directory.
+        path: str or path of a file, or of a TensorFlow checkpoint: its prefix, one of its files, its directory.
 
     Returns:
         A `Format`.
@@ -84,7 +84,7 @@ def detect(path):
     name = _name(path)
     if name is None:
         known = ", ".join(FORMATS)
-        raise FormatError(f"{path}: expected a file of weights ({known}), received {describe(path)}")
+        raise unreadable(path, f"a file of weights ({known})", describe(path))
     return FORMATS[name]
 
 
@@ -92,7 +92,7 @@ def read(path):
     """Read a weights file of any format.
 
     Args:
-        path: as for `detect`.
+        path: str or path, as for `detect`.
 
     Returns:
         A pair: the `Format`, and a dict of name -> NumPy array.
@@ -107,8 +107,8 @@ def read(path):
     >>> form.layout, arrays["conv_stem.weight"].shape  # doctest: +SKIP
     ('OIHW', (32, 3, 3, 3))
     """
-    found = detect(path)
-    return found, found.read(path)
+    form = detect(path)
+    return form, form.read(path)
 
 
 def _name(path):

@@ -5,7 +5,7 @@ import struct
 import zipfile
 import zlib
 
-from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.errors import ContentError
 from keras_effconv.zoo.readers.region import Region
 
 CHUNK = 1 << 20
@@ -39,27 +39,27 @@ class StoredZip:
         self.infos = {info.filename: info for info in infos}
         for i in infos:
             if i.compress_type != zipfile.ZIP_STORED or i.compress_size != i.file_size or i.flag_bits & 1:
-                raise FormatError(f"expected members stored as they are, received {i.filename!r:.80} compressed")
+                raise ContentError("members stored as they are", f"{i.filename!r:.80} compressed")
         if len(self.infos) < len(infos) or sum(info.file_size for info in infos) > whole:
-            raise FormatError(f"expected members of {whole:,} bytes at most, each once, received others")
+            raise ContentError(f"members of {whole:,} bytes at most, each once", "others")
 
     def region(self, name):
-        """The bytes of a member as a `Region`; see `check`."""
+        """Return the bytes of a member as a `Region`; see `check`."""
         if name not in self.infos:
-            raise FormatError(f"expected a member {name!r:.80} in the zip file, received one without it")
+            raise ContentError(f"a member {name!r:.80} in the zip file", "one without it")
         info = self.infos[name]
         header = Region(self._file)
         header.seek(info.header_offset)
         fields = struct.unpack("<4s22xHH", header.take(30))
         if fields[0] != b"PK\3\4":
-            raise FormatError(f"expected a member at {info.header_offset:,}, received a damaged zip file")
+            raise ContentError(f"a member at {info.header_offset:,}", "a damaged zip file")
         return Region(self._file, header.tell() + fields[1] + fields[2], info.file_size)
 
     def bytes(self, name, most=1 << 28):
-        """A checked member whole."""
+        """Read a checked member whole."""
         region = self.region(name)
         if region.size > most:
-            raise FormatError(f"expected at most {most:,} bytes in {name!r:.80}, received {region.size:,}")
+            raise ContentError(f"at most {most:,} bytes in {name!r:.80}", f"{region.size:,}")
         content = region.take(region.size)
         self.check(name, content)
         return content
@@ -69,14 +69,14 @@ class StoredZip:
 
         Args:
             name: str.
-            content: what was read of it. Default: it is read once, piece by piece.
+            content: bytes or array, what was read of it. Default: it is read once, piece by piece.
 
         Raises:
             FormatError: when it differs.
         """
-        region, found = self.region(name), 0
+        region, crc = self.region(name), 0
         pieces = iter(lambda: region.read(CHUNK), b"") if content is None else (content,)
         for piece in pieces:
-            found = zlib.crc32(piece, found)
-        if found != self.infos[name].CRC:
-            raise FormatError(f"expected the checksum {self.infos[name].CRC:08x} of {name!r:.80}, received {found:08x}")
+            crc = zlib.crc32(piece, crc)
+        if crc != self.infos[name].CRC:
+            raise ContentError(f"the checksum {self.infos[name].CRC:08x} of {name!r:.80}", f"{crc:08x}")

@@ -1,20 +1,63 @@
-"""What a reader says of a file that it cannot read: one line, with the path, what was expected, what was received."""
+"""What a reader says of a file that it cannot read, in one line: what the file must be, its path, what it is."""
 
 import contextlib
 import os
+
+MAX_CAUSE = 200  # characters of what a file holds
 
 
 class FormatError(ValueError):
     """A file that is not what its reader expects."""
 
 
-@contextlib.contextmanager
-def reading(path, expected):
-    """Inside, anything that goes wrong with the content of `path` becomes one `FormatError`.
+class ContentError(FormatError):
+    """A part of a file that is not as it must be; `reading` adds the kind of the file and its path.
 
     Args:
-        path: of the file.
-        expected: str, what it should be: "a TensorFlow checkpoint".
+        content: str, what the file must have, or `None` if it is of another kind.
+        received: str, what it has.
+
+    Example:
+
+    >>> print(ContentError("each layer once", "'conv' twice"))
+    the file must have each layer once. Received: 'conv' twice
+    """
+
+    def __init__(self, content, received):
+        super().__init__(content, received)
+        self.content, self.received = content, received
+
+    def __str__(self):
+        content = f"have {self.content}" if self.content else "be of another format"
+        return f"the file must {content}. Received: {_line(self.received)}"
+
+
+def unreadable(path, what, cause):
+    """Return the error of a file.
+
+    Args:
+        path: str or path of the file.
+        what: str, what it must be: "a TensorFlow checkpoint".
+        cause: str, what it is; line breaks become spaces, and what exceeds 200 characters is dropped.
+
+    Returns:
+        A `FormatError`.
+
+    Example:
+
+    >>> print(unreadable("a.bin", "a TensorFlow checkpoint", "an empty file"))
+    `path` must be a TensorFlow checkpoint. Received: a.bin (an empty file)
+    """
+    return FormatError(f"`path` must be {what}. Received: {path} ({_line(cause)})")
+
+
+@contextlib.contextmanager
+def reading(path, what):
+    """Turn whatever goes wrong with the content of `path` inside the block into one `FormatError`.
+
+    Args:
+        path: str or path of the file.
+        what: str, what it must be: "a TensorFlow checkpoint".
 
     Raises:
         FormatError: for anything but a file that cannot be opened at all, which stays the `OSError` it is.
@@ -22,25 +65,30 @@ def reading(path, expected):
     Example:
 
     >>> try:
-    ...     with reading("a.bin", "a number"):
-    ...         int("seven")
+    ...     with reading("a.bin", "a list of layers"):
+    ...         raise ContentError("each layer once", "'conv' twice")
     ... except FormatError as error:
-    ...     print(str(error)[:46])
-    a.bin: expected a number, received a damaged o
+    ...     print(error)
+    `path` must be a list of layers with each layer once. Received: a.bin ('conv' twice)
     """
     try:
         yield
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from None
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
+    except ContentError as error:
+        content = f" with {_line(error.content)}" if error.content else ""
+        raise unreadable(path, f"{what}{content}", error.received) from None
+    except (FormatError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # a damaged file can end in almost any exception of the libraries below
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise FormatError(f"{path}: expected {expected}, received a damaged or another file ({reason})") from None
+        reason = str(error).strip() or type(error).__name__
+        raise unreadable(path, what, f"a damaged or another file: {reason}") from None
+
+
+def _line(text):
+    return " ".join(text.split())[:MAX_CAUSE]
 
 
 def describe(path):
-    """What a file seems to be, from its first bytes, for a message.
+    """Say what a file seems to be, from its first bytes, for a message.
 
     Returns:
         str, such as "an empty file" or "an HTML page".
@@ -53,5 +101,5 @@ def describe(path):
         return "an empty file"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return "an HTML page (was the download refused?)"
+        return "an HTML page: was the download refused?"
     return f"{os.path.getsize(path):,} bytes that begin with {start[:8]!r}"

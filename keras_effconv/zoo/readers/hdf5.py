@@ -7,7 +7,7 @@ import struct
 import h5py
 import numpy as np
 
-from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.errors import ContentError
 from keras_effconv.zoo.readers.tensors import from_bfloat16
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -17,7 +17,7 @@ CHUNK = 1 << 20
 
 @contextlib.contextmanager
 def opened(region):
-    """An HDF5 file in a `Region`, open for reading, after a look at what the library itself does not check.
+    """Open an HDF5 file in a `Region` for reading, after a look at what the library itself does not check.
 
     Raises:
         FormatError: when it is not such a file, or one over which the library would never end.
@@ -25,7 +25,7 @@ def opened(region):
     start = region.read(16)
     sizes = start[13:15] if start[8:9] in (b"\0", b"\1") else start[9:11]
     if not start.startswith(MAGIC) or sizes != b"\x08\x08":
-        raise FormatError("expected a whole HDF5 file, received one that begins otherwise")
+        raise ContentError(None, "one that begins otherwise")
     for position in _heaps(region):
         _check_heap(region, position)
     region.seek(0)
@@ -34,14 +34,14 @@ def opened(region):
 
 
 def _heaps(region):
-    """Where the file's heaps of texts are."""
+    """Yield where the file's heaps of texts are."""
     for start in range(0, region.size, CHUNK):
         region.seek(start)
         piece = region.read(CHUNK + len(HEAP) - 1)
-        found = piece.find(HEAP)
-        while found >= 0:
-            yield start + found
-            found = piece.find(HEAP, found + 1)
+        place = piece.find(HEAP)
+        while place >= 0:
+            yield start + place
+            place = piece.find(HEAP, place + 1)
 
 
 def _check_heap(region, position):
@@ -54,12 +54,12 @@ def _check_heap(region, position):
         index, length = struct.unpack("<H6xQ", region.take(16))
         step = 16 + (length + 7) // 8 * 8 if index else length
         if step < 16 or at + step > end:
-            raise FormatError(f"expected texts in the heap at {position:,}, received a damaged one")
+            raise ContentError(f"texts in the heap at {position:,}", "a damaged one")
         at += step
 
 
 def child(group, name):
-    """What a group holds under a name, which may be a path.
+    """Return what a group holds under a name, which may be a path.
 
     Only what lies in the file itself is followed: a link can lead to any other file of the machine.
 
@@ -68,15 +68,15 @@ def child(group, name):
     """
     for part in filter(None, name.split("/")):
         if not isinstance(group, h5py.Group) or part not in group:
-            raise FormatError(f"expected {name!r:.80} in the file, received one without it")
+            raise ContentError(f"{name!r:.80} in the file", "one without it")
         if group.get(part, getclass=True, getlink=True) is not h5py.HardLink:
-            raise FormatError(f"expected {name!r:.80} in the file itself, received a link")
+            raise ContentError(f"{name!r:.80} in the file itself", "a link")
         group = group[part]
     return group
 
 
 def texts(group, attribute):
-    """The texts of an attribute; its type is looked at first, since the library can crash over a damaged one.
+    """Read the texts of an attribute; its type is looked at first: the library can crash over a damaged one.
 
     Returns:
         A list of str, or `None` when there is no such attribute.
@@ -90,7 +90,7 @@ def texts(group, attribute):
     if identity.shape is None or 0 in identity.shape:  # an empty list has no type
         return []
     if not isinstance(identity.get_type(), h5py.h5t.TypeStringID):
-        raise FormatError(f"expected texts as the attribute {attribute!r}, received something else")
+        raise ContentError(f"texts as the attribute {attribute!r}", "something else")
     values = np.atleast_1d(group.attrs[attribute])
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
@@ -106,10 +106,10 @@ class Arrays:
         self.left = 4 * size + (1 << 20)
 
     def read(self, dataset, name):
-        """A dataset as an array of its own; bfloat16 becomes float32.
+        """Read a dataset as an array of its own; bfloat16 becomes float32.
 
         Args:
-            dataset: what `child` gave.
+            dataset: `h5py.Dataset`, as `child` returns it.
             name: str, for messages.
 
         Returns:
@@ -119,14 +119,14 @@ class Arrays:
             FormatError: when it is no dataset of numbers, or states more values than the file holds.
         """
         if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-            raise FormatError(f"expected numbers under {name!r:.80}, received something else")
+            raise ContentError(f"numbers under {name!r:.80}", "something else")
         bfloat16 = dataset.dtype == np.dtype("V2") and texts(dataset, "dtype") == ["bfloat16"]
         if not bfloat16 and (dataset.dtype.kind not in "fiub" or dataset.dtype.itemsize > 8):
-            raise FormatError(f"expected numbers under {name!r:.80}, received {dataset.dtype}")
+            raise ContentError(f"numbers under {name!r:.80}", str(dataset.dtype))
         size = math.prod(dataset.shape) * dataset.dtype.itemsize
         self.left -= size
         if self.left < 0 or (dataset.chunks is None and size > dataset.id.get_storage_size()):
-            raise FormatError(f"expected {size:,} bytes under {name!r:.80}, received a file without them")
+            raise ContentError(f"{size:,} bytes under {name!r:.80}", "a file without them")
         values = np.asarray(dataset[()])
         if bfloat16:
             return from_bfloat16(values.view("<u2"))

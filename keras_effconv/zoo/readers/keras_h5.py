@@ -2,16 +2,16 @@
 
 import os
 
-from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
 from keras_effconv.zoo.readers.region import Region
 
 
 def read(path):
-    """The variables of a legacy Keras file.
+    """Read the variables of a legacy Keras file.
 
     Args:
-        path: of a file that `model.save("x.h5")` or an old `save_weights` wrote.
+        path: str or path of a file that `model.save("x.h5")` or an old `save_weights` wrote.
 
     Returns:
         dict of "layer/variable" -> NumPy array; names of Keras 1 come as they are (`block1_conv1_W_1`). Layers of a
@@ -28,21 +28,21 @@ def read(path):
     """
     with reading(path, "a Keras HDF5 file of weights"), open(path, "rb") as raw, opened(Region(raw)) as file:
         root = child(file, "model_weights") if "model_weights" in file else file
-        arrays, found = Arrays(os.path.getsize(path)), {}
+        arrays, variables = Arrays(os.path.getsize(path)), {}
         for layer in _texts(root, "layer_names"):
             group = child(root, layer)
             weights = _texts(group, "weight_names")
             for name, weight in zip(_names(layer, weights), weights):
-                if name in found:
-                    raise FormatError(f"expected each variable once, received {name!r:.80} twice")
-                found[name] = arrays.read(child(group, weight), weight)
-        if not found:
-            raise FormatError("expected variables, received a file without any")
-        return found
+                if name in variables:
+                    raise ContentError("each variable once", f"{name!r:.80} twice")
+                variables[name] = arrays.read(child(group, weight), weight)
+        if not variables:
+            raise ContentError("variables", "a file without any")
+        return variables
 
 
 def _names(layer, weights):
-    """A group's variables by our names: "conv/kernel:0", "conv_1/kernel:0" and "kernel:0" are all `conv/kernel`.
+    """Yield a group's variables by our names: "conv/kernel:0", "conv_1/kernel:0", "kernel:0" are all `conv/kernel`.
 
     A nested model is one group. It shows by variables of several layers, or by its own name before theirs.
     """
@@ -57,10 +57,10 @@ def _names(layer, weights):
 
 
 def _texts(group, attribute):
-    """A list of names; a long one is stored in pieces, `layer_names0`, `layer_names1`, ..."""
+    """Read a list of names; a long one is stored in pieces, `layer_names0`, `layer_names1`, ..."""
     pieces = [texts(group, attribute)] if attribute in group.attrs else []
     while f"{attribute}{len(pieces)}" in group.attrs:
         pieces.append(texts(group, f"{attribute}{len(pieces)}"))
     if not pieces:
-        raise FormatError(f"expected the attribute {attribute!r} of a Keras HDF5 file of weights, received none")
+        raise ContentError(f"the attribute {attribute!r}", "one without it")
     return [name for piece in pieces for name in piece]

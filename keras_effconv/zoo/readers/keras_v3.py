@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from keras_effconv.zoo.readers.archives import StoredZip
-from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
 from keras_effconv.zoo.readers.region import Region
 
@@ -34,10 +34,10 @@ NAMES = {
 
 
 def read(path):
-    """The variables of a Keras 3 file.
+    """Read the variables of a Keras 3 file.
 
     Args:
-        path: of a file that `model.save("x.keras")` or `model.save_weights("x.weights.h5")` wrote.
+        path: str or path of a file that `model.save("x.keras")` or `model.save_weights("x.weights.h5")` wrote.
 
     Returns:
         dict of "layer/variable" -> NumPy array; a variable of a layer whose class is not known here has its number
@@ -65,31 +65,31 @@ def read(path):
 
 def _variables(root, config, size):
     if not any(name in root for name in CONTAINERS):
-        raise FormatError("expected a Keras 3 file of weights, received one without layers")
-    arrays, found, seen = Arrays(size), {}, set()
+        raise ContentError("layers", "one without any")
+    arrays, arrays_by_name, seen = Arrays(size), {}, set()
     for names, group, kind, settings in _layers(root, "", config, (), set()):
         variables = child(group, "vars")
         keys = sorted(variables, key=lambda key: (len(key), key))
         values = [arrays.read(child(variables, key), f"{names[-1]}/{key}") for key in keys]
         layer = names[-1] if names[-1] not in seen else "/".join(names[-2:])
         if layer in seen:
-            raise FormatError(f"expected each layer once, received {layer!r:.80} twice")
+            raise ContentError("each layer once", f"{layer!r:.80} twice")
         seen.add(layer)
         count = sum(key.isdecimal() for key in keys)  # other entries have names: HetConv2D's `form`
         numbered = keys[:count] == [str(number) for number in range(count)]
         known = variable_names(kind, values[:count], settings) if numbered else None
         names_of_all = [*known, *keys[count:]] if known else keys
-        found.update((f"{layer}/{name}", value) for name, value in zip(names_of_all, values, strict=True))
-    if not found:
-        raise FormatError("expected variables, received a file without any")
-    return found
+        arrays_by_name.update((f"{layer}/{name}", value) for name, value in zip(names_of_all, values, strict=True))
+    if not arrays_by_name:
+        raise ContentError("variables", "a file without any")
+    return arrays_by_name
 
 
 def _layers(group, key, config, names, visited):
-    """Every layer below a group that has variables: its names from the outermost on, its group, class and settings."""
+    """Yield every layer below a group that has variables: its names from the outermost on, group, class, settings."""
     address = h5py.h5o.get_info(group.id).addr
     if address in visited:
-        raise FormatError(f"expected a tree of layers, received one that holds {group.name!r:.80} twice")
+        raise ContentError("a tree of layers", f"one that holds {group.name!r:.80} twice")
     visited.add(address)
     kind = re.sub(r"_\d+$", "", key)
     settings = config.get("config") if isinstance(config, dict) else None
@@ -114,18 +114,18 @@ def _layers(group, key, config, names, visited):
 
 
 def _configs(settings):
-    """The layers in a model's configuration by the names of their groups: counted per class, in the model's order."""
-    found, counts = {}, {}
+    """Return the layers of a model's configuration by the names of their groups: counted per class, in its order."""
+    configs, counts = {}, {}
     layers = settings.get("layers")
     for layer in layers if isinstance(layers, list) else ():
         kind = _snake_case(str(layer.get("class_name"))) if isinstance(layer, dict) else ""
         count = counts[kind] = counts.get(kind, -1) + 1
-        found[f"{kind}_{count}" if count else kind] = layer
-    return found
+        configs[f"{kind}_{count}" if count else kind] = layer
+    return configs
 
 
 def _snake_case(name):
-    """As Keras names the group of a class.
+    """Return a class's name as Keras names its group.
 
     >>> _snake_case("DepthwiseConv2D"), _snake_case("BatchNormalization")
     ('depthwise_conv2d', 'batch_normalization')
@@ -136,7 +136,7 @@ def _snake_case(name):
 
 
 def variable_names(kind, values, settings):
-    """The names of a layer's variables, in the order in which Keras numbers them.
+    """Return the names of a layer's variables, in the order in which Keras numbers them.
 
     Args:
         kind: str, the class in snake case.

@@ -11,7 +11,7 @@ import tarfile
 
 import numpy as np
 
-from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.region import Region
 
 HEADER = 0x112
@@ -21,10 +21,10 @@ MAX_DIMENSIONS = 32
 
 
 def read(path):
-    """The arrays of a `.params` file, of Gluon or of Symbol, or of a `.tar` file around one.
+    """Read the arrays of a `.params` file, of Gluon or of Symbol, or of a `.tar` file around one.
 
     Args:
-        path: of the file.
+        path: str or path of the file.
 
     Returns:
         dict of name -> NumPy array; the prefixes `arg:` and `aux:` of Symbol are dropped.
@@ -45,32 +45,32 @@ def read(path):
 
 
 def _member(file):
-    """The one `.params` member of a tar file, where it lies: nothing is unpacked."""
+    """Return the one `.params` member of a tar file, where it lies: nothing is unpacked."""
     file.seek(0)
     try:
         with tarfile.open(fileobj=file, mode="r:") as archive:
             members = archive.getmembers()
     except tarfile.TarError:
-        raise FormatError("expected an MXNet file of parameters, received one that begins otherwise") from None
-    found = [m for m in members if m.name.endswith(".params") and not os.path.basename(m.name).startswith("._")]
-    if len(found) != 1 or not found[0].isreg() or found[0].issparse():
-        raise FormatError(f"expected a tar file with one .params file, received one with {len(found)}")
-    return Region(file, found[0].offset_data, found[0].size)
+        raise ContentError(None, "one that begins otherwise") from None
+    files = [m for m in members if m.name.endswith(".params") and not os.path.basename(m.name).startswith("._")]
+    if len(files) != 1 or not files[0].isreg() or files[0].issparse():
+        raise ContentError("one .params file", f"a tar file with {len(files)}")
+    return Region(file, files[0].offset_data, files[0].size)
 
 
 def _arrays(region):
     header, _, count = _numbers(region, "QQQ")
     if header != HEADER:
-        raise FormatError("expected an MXNet file of parameters, received one that begins otherwise")
+        raise ContentError(None, "one that begins otherwise")
     if count > region.left // 8:
-        raise FormatError(f"expected arrays, received a file cut short or damaged: {count:,} in {region.left:,} bytes")
+        raise ContentError(f"{count:,} arrays", f"{region.left:,} bytes: a file cut short or damaged")
     values = [_array(region) for _ in range(count)]
     names = [region.take(*_numbers(region, "Q")).decode() for _ in range(min(*_numbers(region, "Q"), count + 1))]
     if len(names) != count or not count or region.left:
-        raise FormatError(f"expected {count:,} arrays and their names, received {len(names):,} names or more bytes")
+        raise ContentError(f"{count:,} arrays and their names", f"{len(names):,} names or more bytes")
     names = [name.removeprefix("arg:").removeprefix("aux:") for name in names]
     if len(set(names)) < count:
-        raise FormatError(f"expected {count:,} names, received some of them twice")
+        raise ContentError(f"{count:,} names", "some of them twice")
     return dict(zip(names, values))
 
 
@@ -79,14 +79,14 @@ def _array(region):
     if magic in (V2, V3):
         (storage,) = _numbers(region, "i")
         if storage not in (-1, 0):
-            raise FormatError(f"expected dense arrays, received storage type {storage}")
+            raise ContentError("dense arrays", f"storage type {storage}")
     dimensions, size = (magic, "I") if magic not in (V1, V2, V3) else (*_numbers(region, "i"), "q")
     if not 0 <= dimensions <= MAX_DIMENSIONS or (dimensions == 0 and magic != V3):
-        raise FormatError(f"expected an array with values, received one of {dimensions} dimensions")
+        raise ContentError("an array with values", f"one of {dimensions} dimensions")
     shape = _numbers(region, size * dimensions)
     _, _, kind = _numbers(region, "iii")
     if not 0 <= kind < len(DTYPES):
-        raise FormatError(f"expected a type of 0 to {len(DTYPES) - 1}, received {kind}")
+        raise ContentError(f"a type of 0 to {len(DTYPES) - 1}", str(kind))
     return region.array(np.dtype(DTYPES[kind]), shape)
 
 

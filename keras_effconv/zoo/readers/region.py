@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.errors import ContentError
 
 
 class Region(io.RawIOBase):
@@ -31,7 +31,7 @@ class Region(io.RawIOBase):
         super().__init__()
         available = file.seek(0, os.SEEK_END) - start
         if start < 0 or available < 0 or not 0 <= (available if size is None else size) <= available:
-            raise FormatError(f"expected {size} bytes at {start}, received a file cut short or damaged")
+            raise ContentError(f"{size} bytes at {start}", "a file cut short or damaged")
         self._file, self._start, self._position = file, start, 0
         self.size = available if size is None else size
 
@@ -41,7 +41,7 @@ class Region(io.RawIOBase):
         return max(0, self.size - self._position)
 
     def take(self, count):
-        """Exactly so many bytes.
+        """Read exactly so many bytes.
 
         Raises:
             FormatError: when fewer are left.
@@ -50,7 +50,7 @@ class Region(io.RawIOBase):
         return self.read(count)
 
     def array(self, dtype, shape):
-        """An array of its own from the next bytes.
+        """Read an array of its own from the next bytes.
 
         Args:
             dtype: a NumPy dtype, of fixed size.
@@ -64,7 +64,7 @@ class Region(io.RawIOBase):
         """
         dtype = np.dtype(dtype)
         if min(shape, default=0) < 0:
-            raise FormatError(f"expected sizes of 0 and more, received shape {tuple(shape)}")
+            raise ContentError("sizes of 0 and more", f"shape {tuple(shape)}")
         self._check(math.prod(shape) * dtype.itemsize)
         values = np.empty(shape, dtype)
         buffer = memoryview(values.reshape(-1).view(np.uint8))
@@ -72,15 +72,13 @@ class Region(io.RawIOBase):
         while done < len(buffer):
             count = self.readinto(buffer[done:])
             if not count:
-                raise FormatError("expected the values of an array, received a file cut short")
+                raise ContentError("the values of an array", "a file cut short")
             done += count
         return values
 
     def _check(self, count):
         if not 0 <= count <= self.left:
-            raise FormatError(
-                f"expected {count:,} more bytes, received {self.left:,}: the file is cut short or damaged"
-            )
+            raise ContentError(f"{count:,} more bytes", f"{self.left:,}: a file cut short or damaged")
 
     def readable(self):
         return True
@@ -94,7 +92,7 @@ class Region(io.RawIOBase):
     def seek(self, offset, whence=os.SEEK_SET):
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
         if base + offset < 0:
-            raise ValueError(f"expected a position of 0 or more, received {base + offset}")
+            raise ValueError(f"`offset` must lead to a position of 0 or more. Received: offset={offset}, from {base}")
         self._position = base + offset
         return self._position
 

@@ -1,17 +1,17 @@
 """Reads safetensors files, through the package of that name."""
 
 from keras_effconv.utils.extras import require
-from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.tensors import from_bfloat16
 
 DTYPES = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
 
 
 def read(path):
-    """The tensors of a safetensors file.
+    """Read the tensors of a safetensors file.
 
     Args:
-        path: of the file.
+        path: str or path of the file.
 
     Returns:
         dict of name -> NumPy array; bfloat16 becomes float32.
@@ -31,15 +31,15 @@ def read(path):
         with open(path, "rb"):  # says so where the file is missing
             pass
         with safe_open(path, framework="np") as file:
-            found = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-        if not found:
-            raise FormatError("expected tensors, received a file without any")
-        return found
+            tensors = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+        if not tensors:
+            raise ContentError("tensors", "a file without any")
+        return tensors
 
 
 def _tensor(file, name):
     dtype = file.get_slice(name).get_dtype()
     if dtype not in DTYPES:
-        raise FormatError(f"expected numbers under {name!r:.80}, received {dtype}")
+        raise ContentError(f"numbers under {name!r:.80}", dtype)
     values = file.get_tensor(name)
     return from_bfloat16(values.view("u2")) if dtype == "BF16" else values

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.errors import ContentError
 
 MAX_DIMENSIONS = 32
 STORAGES = {
@@ -52,22 +52,22 @@ class Tensor:
 
     def __init__(self, storage, offset, shape, strides):
         if not isinstance(storage, Storage):
-            raise FormatError(f"expected a tensor over a storage, received one over {type(storage).__name__}")
+            raise ContentError("a tensor over a storage", f"one over {type(storage).__name__}")
         counted = len(shape) == len(strides) <= MAX_DIMENSIONS
         if not counted or not all(type(number) is int for number in (offset, *shape, *strides)):
-            raise FormatError(f"expected as many strides as sizes, received {len(shape)} sizes, {len(strides)} strides")
+            raise ContentError("as many strides as sizes", f"{len(shape)} sizes, {len(strides)} strides")
         self.storage, self.offset, self.shape, self.strides = storage, offset, tuple(shape), tuple(strides)
 
     def check(self):
-        """A view that leaves its storage, or that is larger, is an error."""
+        """Raise a `FormatError` for a view that leaves its storage, or that is larger."""
         if self.offset < 0 or min(self.strides, default=0) < 0 or min(self.shape, default=1) < 0:
-            raise FormatError(f"expected a view with sizes of 0 and more, received shape {self.shape}")
+            raise ContentError("a view with sizes of 0 and more", f"shape {self.shape}")
         last = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides))
         if 0 not in self.shape and (last >= self.storage.size or math.prod(self.shape) > self.storage.size):
-            raise FormatError(f"expected a view inside {self.storage.size} values, received one up to {last}")
+            raise ContentError(f"a view inside {self.storage.size} values", f"one up to {last}")
 
     def read(self):
-        """The tensor as a view of its storage's values, so that nothing is copied; one that others share is locked."""
+        """Return the tensor as a view of its storage's values, without a copy; one that others share is locked."""
         if 0 in self.shape:
             return np.zeros(self.shape, self.storage.dtype)
         strides = [s * self.storage.dtype.itemsize for s in self.strides]
@@ -77,7 +77,7 @@ class Tensor:
 
 
 def from_bfloat16(bits):
-    """bfloat16 is the upper half of a float32.
+    """Return bfloat16 as float32, of which it is the upper half.
 
     >>> from_bfloat16(np.array([0x3FC0, 0xC000], "u2"))
     array([ 1.5, -2. ], dtype=float32)
@@ -88,12 +88,12 @@ def from_bfloat16(bits):
 
 
 def state_dict(content):
-    """The tensors of a state dict, or of a checkpoint that holds one.
+    """Return the tensors of a state dict, or of a checkpoint that holds one.
 
     A checkpoint may hold several: averaged weights go before plain ones, since they are what was evaluated.
 
     Args:
-        content: what `unpickle` gave.
+        content: object that `unpickle` returned.
 
     Returns:
         dict of name -> checked `Tensor`, without the prefix `module.` of data-parallel training.
@@ -107,10 +107,10 @@ def state_dict(content):
             content = content[entry] if entry else content
     if not isinstance(content, dict) or not content:
         received = "an empty one" if content == {} else type(content).__name__
-        raise FormatError(f"expected a dict of tensors, received {received}")
+        raise ContentError("a dict of tensors", received)
     for name, value in content.items():
         if not isinstance(value, Tensor) or not isinstance(name, str):
-            raise FormatError(f"expected tensors only, received something else under {str(name)[:80]!r}")
+            raise ContentError("tensors only", f"something else under {str(name)[:80]!r}")
         value.check()
         value.storage.users += 1
     parallel = all(name.startswith("module.") for name in content)

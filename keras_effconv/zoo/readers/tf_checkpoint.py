@@ -5,7 +5,7 @@ import math
 import os
 import re
 
-from keras_effconv.zoo.readers.errors import FormatError, describe, reading
+from keras_effconv.zoo.readers.errors import ContentError, describe, reading, unreadable
 
 SHADOW = "/ExponentialMovingAverage"
 IGNORED = re.compile(
@@ -16,10 +16,10 @@ IGNORED = re.compile(
 
 
 def read(path):
-    """The variables of a TensorFlow checkpoint.
+    """Read the variables of a TensorFlow checkpoint.
 
     Args:
-        path: the prefix of the checkpoint, the path of one of its files, or of a directory in which a file
+        path: str or path, the prefix of the checkpoint, the path of one of its files, or of a directory in which a file
             `checkpoint` names the latest one.
 
     Returns:
@@ -43,15 +43,15 @@ def read(path):
 
         checkpoint = tf.train.load_checkpoint(prefix)
         types = checkpoint.get_variable_to_dtype_map()
-        wanted = chosen(name for name, dtype in types.items() if _is_number(dtype))
-        if not wanted:
-            raise FormatError("expected variables, received a checkpoint without any")
+        stored_by_name = stored_names(name for name, dtype in types.items() if _is_number(dtype))
+        if not stored_by_name:
+            raise ContentError("variables", "a checkpoint without any")
         _check_sizes(prefix, {name: types[name].size for name in types if types[name].size}, checkpoint)
-        return {name: _values(checkpoint, stored, types[stored]) for name, stored in wanted.items()}
+        return {name: _values(checkpoint, stored, types[stored]) for name, stored in stored_by_name.items()}
 
 
-def chosen(names):
-    """Which stored variable is which: an average goes before what it is the average of.
+def stored_names(names):
+    """Return which stored variable is which: an average goes before what it is the average of.
 
     Args:
         names: iterable of the names in the checkpoint.
@@ -61,7 +61,7 @@ def chosen(names):
 
     Example:
 
-    >>> chosen(["a/kernel", "a/kernel/ExponentialMovingAverage", "a/kernel/RMSProp", "global_step"])
+    >>> stored_names(["a/kernel", "a/kernel/ExponentialMovingAverage", "a/kernel/RMSProp", "global_step"])
     {'a/kernel': 'a/kernel/ExponentialMovingAverage'}
     """
     kept = sorted(name for name in names if not IGNORED.fullmatch(name.removesuffix(SHADOW)))
@@ -70,7 +70,7 @@ def chosen(names):
 
 
 def _prefix(path):
-    """The prefix that a path means; the file `checkpoint` names it as it was on the machine that wrote it."""
+    """Return the prefix that a path means; the file `checkpoint` has it as on the machine that wrote it."""
     if os.path.isdir(path):
         listed = os.path.join(path, "checkpoint")
         text = ""
@@ -79,19 +79,19 @@ def _prefix(path):
                 text = file.read(1 << 16)
         latest = re.search(r'^model_checkpoint_path: *"([^"\n]+)"', text, re.MULTILINE)
         if not latest:
-            raise FormatError(f"{path}: expected a TensorFlow checkpoint, received {describe(path)}")
+            raise unreadable(path, "a TensorFlow checkpoint", describe(path))
         prefix = os.path.join(path, re.split(r"[/\\]", latest[1])[-1])
     else:
         prefix = index_of(path).removesuffix(".index")
     if os.path.isfile(f"{prefix}.index"):
         return prefix
     if prefix == path and not os.path.exists(path):
-        raise FileNotFoundError(f"expected a TensorFlow checkpoint, received no file {prefix}.index")
-    raise FormatError(f"{path}: expected a TensorFlow checkpoint, received no file {prefix}.index")
+        raise FileNotFoundError(f"`path` must be a TensorFlow checkpoint. Received: {path} (no file {prefix}.index)")
+    raise unreadable(path, "a TensorFlow checkpoint", f"no file {prefix}.index")
 
 
 def index_of(path):
-    """The index file of the checkpoint that a path belongs to.
+    """Return the index file of the checkpoint that a path belongs to.
 
     >>> index_of("model.ckpt-7"), index_of("model.ckpt-7.data-00000-of-00001")
     ('model.ckpt-7.index', 'model.ckpt-7.index')
@@ -100,7 +100,7 @@ def index_of(path):
 
 
 def is_table(path):
-    """Whether a file ends as the index of a checkpoint does (LevelDB's magic number)."""
+    """Return whether a file ends as the index of a checkpoint does (LevelDB's magic number)."""
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - 8))
         return file.read() == bytes.fromhex("57fb808b247547db")
@@ -108,7 +108,7 @@ def is_table(path):
 
 def _check_footer(index):
     if not is_table(index):
-        raise FormatError(f"expected the index of a TensorFlow checkpoint, whole, received {describe(index)}")
+        raise ContentError("a whole index", describe(index))
 
 
 def _is_number(dtype):
@@ -116,12 +116,12 @@ def _is_number(dtype):
 
 
 def _check_sizes(prefix, sizes, checkpoint):
-    """What the index states must be in the data files, before memory is taken."""
+    """Check that what the index states is in the data files, before memory is taken."""
     shapes = checkpoint.get_variable_to_shape_map()
     stated = sum(math.prod(shapes[name]) * size for name, size in sizes.items())
     there = sum(map(os.path.getsize, glob.glob(f"{glob.escape(prefix)}.data-*")))
     if stated > there:
-        raise FormatError(f"expected {stated:,} bytes of values, received {there:,}")
+        raise ContentError(f"{stated:,} bytes of values", f"{there:,}")
 
 
 def _values(checkpoint, name, dtype):

@@ -6,7 +6,7 @@ behind eight bytes of length.
 
 import struct
 
-from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.errors import ContentError, FormatError, reading
 from keras_effconv.zoo.readers.region import Region
 from keras_effconv.zoo.readers.tensors import state_dict
 from keras_effconv.zoo.readers.unpickling import unpickle
@@ -18,11 +18,12 @@ PROTOCOL = 1001
 
 
 def read(path):
-    """The tensors of a legacy torch file: a state dict, or a checkpoint that holds one.
+    """Read the tensors of a legacy torch file: a state dict, or a checkpoint that holds one.
 
     Args:
-        path: of the file. A dict with an entry `state_dict_ema`, `model_ema`, `state_dict` or `model` is a checkpoint,
-            and the first of these is taken; a common prefix `module.`, from data-parallel training, is dropped.
+        path: str or path of the file. A dict with an entry `state_dict_ema`, `model_ema`, `state_dict` or `model` is
+            a checkpoint, and the first of these is taken; a common prefix `module.`, from data-parallel training, is
+            dropped.
 
     Returns:
         dict of name -> NumPy array. Tensors that share memory in the file share it here, read-only.
@@ -39,11 +40,11 @@ def read(path):
     with reading(path, "a legacy torch file"), open(path, "rb") as file:
         region = Region(file)
         if unpickle(region)[0] != MAGIC:
-            raise FormatError("expected a legacy torch file, received one without its magic number")
+            raise ContentError(None, "one without its magic number")
         if unpickle(region)[0] != PROTOCOL:
-            raise FormatError(f"expected protocol {PROTOCOL} of the legacy torch format, received another one")
+            raise ContentError(f"protocol {PROTOCOL} of the legacy torch format", "another one")
         if not unpickle(region)[0].get("little_endian", True):
-            raise FormatError("expected a little-endian file, received a big-endian one")
+            raise ContentError("little-endian values", "a big-endian one")
         content, storages = unpickle(region)
         tensors = state_dict(content)
         _fill(region, unpickle(region)[0], storages)
@@ -54,14 +55,14 @@ def _fill(region, keys, storages):
     """Give the storages that tensors use their values; others, as those of an optimizer, are passed over."""
     for key in keys:
         if key not in storages:
-            raise FormatError(f"expected storages that tensors use, received the unknown key {str(key)[:40]!r}")
+            raise ContentError("storages that tensors use", f"the unknown key {str(key)[:40]!r}")
         storage = storages[key]
         (size,) = struct.unpack("<q", region.take(8))
         if size != storage.size or storage.stored_bytes > region.left:
-            raise FormatError(f"expected {storage.size} values, received a file cut short or damaged")
+            raise ContentError(f"{storage.size} values", "a file cut short or damaged")
         if storage.users:
             storage.fill(region)
         else:
             region.seek(region.tell() + storage.stored_bytes)
     if any(storage.users and storage.values is None for storage in storages.values()):
-        raise FormatError("expected the values of every tensor, received a file without some of them")
+        raise ContentError("the values of every tensor", "a file without some of them")

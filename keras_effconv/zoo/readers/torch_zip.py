@@ -6,16 +6,16 @@ The format: `<prefix>/data.pkl` is the object, `<prefix>/data/<key>` a storage, 
 import io
 
 from keras_effconv.zoo.readers.archives import StoredZip
-from keras_effconv.zoo.readers.errors import FormatError, reading
+from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.tensors import state_dict
 from keras_effconv.zoo.readers.unpickling import unpickle
 
 
 def read(path):
-    """The tensors of a torch zip file: a state dict, or a checkpoint that holds one.
+    """Read the tensors of a torch zip file: a state dict, or a checkpoint that holds one.
 
     Args:
-        path: of the file; what it may hold is what `torch_legacy.read` accepts.
+        path: str or path of the file; what it may hold is what `torch_legacy.read` accepts.
 
     Returns:
         dict of name -> NumPy array; bfloat16 becomes float32. Tensors that share memory in the file share it here,
@@ -34,11 +34,11 @@ def read(path):
         archive = StoredZip(file)
         pickles = [name for name in archive.infos if name.endswith("/data.pkl") or name == "data.pkl"]
         if len(pickles) != 1:
-            raise FormatError(f"expected a torch zip file with one data.pkl, received one with {len(pickles)}")
+            raise ContentError("one data.pkl", f"one with {len(pickles)}")
         prefix = pickles[0].removesuffix("data.pkl")
         order = archive.bytes(f"{prefix}byteorder") if f"{prefix}byteorder" in archive.infos else b"little"
         if order != b"little":
-            raise FormatError(f"expected a little-endian file, received byte order {order[:20]!r}")
+            raise ContentError("little-endian values", f"byte order {order[:20]!r}")
         content, storages = unpickle(io.BytesIO(archive.bytes(pickles[0])))
         tensors = state_dict(content)
         for key, storage in storages.items():
@@ -50,5 +50,5 @@ def read(path):
 def _fill(archive, name, storage):
     region = archive.region(name)
     if region.size != storage.stored_bytes:
-        raise FormatError(f"expected {storage.stored_bytes:,} bytes in {name!r:.80}, received {region.size:,}")
+        raise ContentError(f"{storage.stored_bytes:,} bytes in {name!r:.80}", f"{region.size:,}")
     storage.fill(region, lambda values: archive.check(name, values))

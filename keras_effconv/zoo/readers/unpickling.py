@@ -8,7 +8,7 @@ few bytes can claim is bounded.
 
 import pickletools
 
-from keras_effconv.zoo.readers.errors import FormatError
+from keras_effconv.zoo.readers.errors import ContentError
 from keras_effconv.zoo.readers.tensors import STORAGES, Storage, Tensor
 
 MAX_STEPS = 1_000_000  # thirty to a tensor
@@ -43,14 +43,14 @@ class Reference(str):
 def _global(name):
     if name not in KNOWN:
         name = ".".join(str(name)[:200].split())
-        raise FormatError(f"expected tensors only, received a reference to {name} (nothing was executed)")
+        raise ContentError("tensors only", f"a reference to {name}; nothing was executed")
     return Reference(name)
 
 
 def _key(key):
     # Hashing a tuple of tuples of tuples can take forever.
     if not isinstance(key, (str, int, float, bytes, type(None))):
-        raise FormatError(f"expected names as the keys of a dict, received {type(key).__name__}")
+        raise ContentError("names as the keys of a dict", type(key).__name__)
     return key
 
 
@@ -80,14 +80,14 @@ class _Machine:
             elif opcode.name not in IGNORED:
                 step = getattr(self, f"do_{opcode.name.lower()}", None)
                 if step is None:
-                    raise FormatError(f"expected tensors only, received the step {opcode.name} (nothing was executed)")
+                    raise ContentError("tensors only", f"the step {opcode.name}; nothing was executed")
                 step(argument)
         return self.stack.pop()
 
     def spend(self, steps):
         self.steps += steps
         if self.steps > MAX_STEPS:
-            raise FormatError(f"expected a pickle of at most {MAX_STEPS:,} steps, received a longer one")
+            raise ContentError(f"a pickle of at most {MAX_STEPS:,} steps", "a longer one")
 
     def since_mark(self):
         position = self.marks.pop()
@@ -97,14 +97,14 @@ class _Machine:
 
     def last(self, count):
         if len(self.stack) < count:
-            raise FormatError("expected a whole pickle, received a damaged one")
+            raise ContentError("a whole pickle", "a damaged one")
         items = self.stack[-count:]
         del self.stack[-count:]
         return items
 
-    def top(self, wanted):
-        if not isinstance(self.stack[-1], wanted):
-            raise FormatError(f"expected a {wanted.__name__} to fill, received {type(self.stack[-1]).__name__}")
+    def top(self, kind):
+        if not isinstance(self.stack[-1], kind):
+            raise ContentError(f"a {kind.__name__} to fill", type(self.stack[-1]).__name__)
         return self.stack[-1]
 
     def update(self, items):
@@ -175,7 +175,7 @@ class _Machine:
     def do_reduce(self, _):
         name, arguments = self.last(2)
         if not isinstance(name, Reference) or name not in CALLABLE or not isinstance(arguments, tuple):
-            raise FormatError(f"expected tensors only, received a call of {type(name).__name__} (nothing was executed)")
+            raise ContentError("tensors only", f"a call of {type(name).__name__}; nothing was executed")
         self.spend(sum(len(a) for a in arguments if isinstance(a, list | tuple)))  # a list may be given many times
         self.stack.append(CALLABLE[name](*arguments))
 
@@ -185,21 +185,21 @@ class _Machine:
         self.top(dict)
 
     def do_binpersid(self, _):
-        """A storage: ("storage", class, key, device, size), and in legacy files its place in another one, or None."""
+        """Push a storage: ("storage", class, key, device, size), in legacy files also its place in another, or None."""
         (saved,) = self.last(1)
         if not isinstance(saved, tuple) or len(saved) not in (5, 6) or saved[0] != "storage":
-            raise FormatError(f"expected the description of a storage, received {type(saved).__name__}")
+            raise ContentError("the description of a storage", type(saved).__name__)
         _, name, key, _, size, *view = saved
         known = isinstance(name, Reference) and name not in CALLABLE and view in ([], [None])
         if not known or type(size) is not int or size < 0:
-            raise FormatError("expected a storage of numbers with a size, received another one")
+            raise ContentError("a storage of numbers with a size", "another one")
         if not isinstance(key, (str, int)):
-            raise FormatError(f"expected a storage with a key, received {type(key).__name__}")
+            raise ContentError("a storage with a key", type(key).__name__)
         self.stack.append(self.storages.setdefault(key, Storage(STORAGES[name.split()[1]], size)))
 
 
 def unpickle(file):
-    """One pickle as data.
+    """Read one pickle as data.
 
     Args:
         file: a binary file whose reads are bounded, such as a `Region` or a `BytesIO`; left behind the pickle.

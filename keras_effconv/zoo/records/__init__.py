@@ -58,7 +58,7 @@ RECORDS = _read()
 
 
 def tags(model):
-    """The tags of a network's sets, by its name: a tuple.
+    """Return the tags of a network's sets, by its name: a tuple.
 
     >>> tags("ResNet110")
     ('cifar10',)
@@ -67,7 +67,7 @@ def tags(model):
 
 
 def _wanted(design, sets):
-    """The options that a network lacks: those that all sets want, and what one of them wants besides."""
+    """Return the options that a network lacks: those that all sets want, and what one of them wants besides."""
     ways = [design.differences(record.options) for record in sets]
     common = [text for text in ways[0] if all(text in way for way in ways)]
     rest = dict.fromkeys(", ".join(text for text in way if text not in common) for way in ways)
@@ -75,7 +75,7 @@ def _wanted(design, sets):
 
 
 def find(design, tag, include_top=True, size=None):
-    """The record of a weight set for a network.
+    """Return the record of a weight set for a network.
 
     Among the sets of that tag that fit the network's options, those that name the most of them are meant; of these one
     with the top as wanted is taken, then the one for the nearest image size.

@@ -37,7 +37,7 @@ class Record(NamedTuple):
         params: int, trainable parameters of the network with its classifier.
         macs: int, multiply-accumulates of it, at the set's image size.
         licence: str.
-        options: of the constructor, where they are not its defaults.
+        options: dict, of the constructor, where they are not its defaults.
     """
 
     model: str

@@ -40,7 +40,7 @@ def decouple(kernel, groups):
 
 
 def _leading(matrices, rank):
-    """The largest singular values (n, rank) of matrices (n, a, b) and their right vectors (n, rank, b)."""
+    """Return the largest singular values (n, rank) of matrices (n, a, b), and their right vectors (n, rank, b)."""
     if matrices.shape[1] <= matrices.shape[2]:
         _, values, right = np.linalg.svd(matrices, full_matrices=False)
         return values[:, :rank], right[:, :rank]

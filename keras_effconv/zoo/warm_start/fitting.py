@@ -28,7 +28,7 @@ def fit(
 
     Args:
         model: a model of this package with `HetConv2D` layers; changed. Pour the teacher's weights into it before.
-        teacher: the same architecture with `Conv()` and trained weights.
+        teacher: `keras.Model`, the same architecture with `Conv()` and trained weights.
         images: array (n, h, w, c), as both networks read them: preprocessed. A few hundred will do.
         rows: int, the positions of a layer's map that are used, drawn from all images. Default 20,000.
         seed: int, of the draw.
@@ -59,7 +59,7 @@ def fit(
 
 
 def can_fit(model):
-    """Whether a model has layers for `fit`.
+    """Return whether a model has layers for `fit`.
 
     >>> import keras_effconv as ke
     >>> can_fit(ke.ResNet20(weights=None, conv="HetConv()")), can_fit(ke.ResNet20(weights=None))
@@ -69,7 +69,7 @@ def can_fit(model):
 
 
 def _pairs(model, teacher):
-    """The HetConv2D layers of a model, in order, and the teacher's layers of the same names and output shapes."""
+    """Return a model's HetConv2D layers, in order, and the teacher's layers of the same names and output shapes."""
     named = {layer.name: layer for layer in teacher.layers}
     layers = [layer for layer in model.layers if isinstance(layer, HetConv2D)]
     if not layers:
@@ -121,7 +121,7 @@ class _Behind(NamedTuple):
 
 
 def _behind(layer, model, teacher):
-    """The layer's bias, or what the batch normalisation that reads it subtracts less than the teacher's does."""
+    """Return the layer's bias, or what the normalisation that reads it subtracts less than the teacher's does."""
     if layer.use_bias:
         return _Behind(layer.filters, layer.bias)
     for norm in model.layers:
@@ -151,7 +151,7 @@ class Sums(NamedTuple):
 
 
 def _observe(layer, plain, gain, model, teacher, images, rows, rng):
-    """What a layer sees now and `gain` times what the teacher's gives, at positions drawn, summed up."""
+    """Sum up what a layer sees now and `gain` times what the teacher's gives, at positions drawn."""
     read, plain = plain.input, _without_activation(plain)
     student, expected = keras.Model(model.inputs, layer.input), keras.Model(teacher.inputs, read)
     positions = layer.compute_output_shape(student.compute_output_shape(images.shape))[1:3]
@@ -169,7 +169,7 @@ def _observe(layer, plain, gain, model, teacher, images, rows, rng):
 
 
 def _windows(x, layer, drawn):
-    """(n, h, w, c) -> (positions, k * k * c), what a filter sees at each position drawn, rows of the kernel first."""
+    """Turn (n, h, w, c) into (positions, k * k * c): what a filter sees at each position, rows of the kernel first."""
     if layer.padding == "same":
         x = pad_same(x, layer.kernel_size, layer.strides, layer.dilation_rate)
     reach = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation_rate)]
@@ -180,7 +180,7 @@ def _windows(x, layer, drawn):
 
 
 def _without_activation(layer):
-    """A layer of the same weights whose output is what the activation reads."""
+    """Return a layer of the same weights whose output is what the activation reads."""
     linear = type(layer).from_config({**layer.get_config(), "activation": None})
     linear.build(layer.input.shape)
     linear.set_weights(layer.get_weights())
@@ -192,12 +192,12 @@ def _numpy(tensor):
 
 
 def _kernel(layer):
-    """(k * k * c, n): the dense kernel that the layer equals."""
+    """Return the dense kernel that the layer equals: (k * k * c, n)."""
     return _numpy(layer.dense_kernel()).reshape(-1, layer.filters)
 
 
 def support(layer):
-    """Where a HetConv2D layer has weights: bool (k * k * c, n).
+    """Return where a HetConv2D layer has weights: bool (k * k * c, n).
 
     >>> layer = HetConv2D(4, 3, parts=2)
     >>> layer.build((None, 8, 8, 4))
@@ -212,7 +212,7 @@ def support(layer):
 
 
 def _solved(sums, start, held):
-    """The weights of least squared error where they are held, near to where they start."""
+    """Return the weights of least squared error where they are held, near to where they start."""
     gram, cross = sums.gram, sums.cross
     ridge = np.full(len(gram), RIDGE * np.trace(gram) / len(gram))
     ridge[-1] = 0  # the constant is determined
@@ -227,7 +227,7 @@ def _solved(sums, start, held):
 
 
 def _spread_as_expected(weights, sums):
-    """The weights, each filter scaled to the variance of its expected output; the mean of its output stays."""
+    """Scale each filter to the variance of its expected output; the mean of its output stays."""
     mean = sums.gram[-1] @ weights / sums.count
     variance = (weights * (sums.gram @ weights)).sum(0) - np.square(mean) * sums.count
     alive = variance > 1e-6 * sums.spread
@@ -236,6 +236,6 @@ def _spread_as_expected(weights, sums):
 
 
 def _error(weights, sums):
-    """Mean squared error over the variance of the output."""
+    """Return the mean squared error over the variance of the output."""
     left = sums.square - 2 * (weights * sums.cross).sum(0) + (weights * (sums.gram @ weights)).sum(0)
     return float(left.sum() / max(sums.spread.sum(), 1e-12))

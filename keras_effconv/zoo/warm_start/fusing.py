@@ -37,7 +37,7 @@ def fuse(layer, pair, state):
 
 
 def expanded(expansion, depthwise, slope, constant):
-    """A 1 x 1 convolution and a depthwise one behind it, and the line between: (kernel, constant of each filter).
+    """Fuse a 1 x 1 convolution, the line behind it and a depthwise one: (kernel, constant of each filter).
 
     Args:
         expansion: (1, 1, M, N).
@@ -50,7 +50,7 @@ def expanded(expansion, depthwise, slope, constant):
 
 
 def separable(depthwise, pointwise, slope, constant):
-    """A depthwise convolution and a 1 x 1 behind it, and the line between: (kernel, constant of each filter).
+    """Fuse a depthwise convolution, the line behind it and a 1 x 1: (kernel, constant of each filter).
 
     Args:
         depthwise: (k, k, M, m).
@@ -64,7 +64,7 @@ def separable(depthwise, pointwise, slope, constant):
 
 
 def line_through(gamma, beta, mean, variance, epsilon, activation):
-    """Slope and constant, per channel, of normalization and the line that replaces the activation behind it."""
+    """Return slope and constant, per channel, of normalization and the line that replaces the activation behind it."""
     scale = gamma / np.sqrt(variance + epsilon)
     slope, offset = best_line(activation, beta, np.abs(gamma))
     return slope * scale, slope * (beta - mean * scale) + offset
@@ -79,7 +79,7 @@ def _rescale(dense, norm, gain, constant, epsilon):
 
 
 def gain_to_initial(kernel, variance):
-    """The factor per filter (..., N) that gives it the variance of an initializer; for dead filters the median.
+    """Return the factor per filter (..., N) to the variance of an initializer; for dead filters the median.
 
     >>> gain_to_initial(np.array([[1.0, 0.5, 0.0], [1.0, 0.5, 0.0]]), 4.0)
     array([2., 4., 3.])
@@ -91,7 +91,7 @@ def gain_to_initial(kernel, variance):
 
 
 def best_line(activation, mean, deviation, nodes=64):
-    """Slope and offset, per channel, of the line nearest in mean square to an activation of Gaussian inputs.
+    """Return slope and offset, per channel, of the line nearest in mean square to an activation of Gaussian inputs.
 
     >>> slope, offset = best_line(keras.activations.relu, np.array([0.0, 9.0]), np.array([1.0, 1.0]))
     >>> [round(float(s), 1) for s in slope], [round(abs(float(o)), 1) for o in offset]

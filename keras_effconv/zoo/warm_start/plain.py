@@ -27,8 +27,8 @@ def joined_bands(dense):
     parts = {}
     for key in dense:
         layer, _, variable = key.partition("/")
-        if found := BAND.fullmatch(layer):
-            parts.setdefault(f"{found[1]}/{variable}", {})[found[2]] = key
+        if match := BAND.fullmatch(layer):
+            parts.setdefault(f"{match[1]}/{variable}", {})[match[2]] = key
     names = {key: [bands[b] for b in ("high", "low") if b in bands] for key, bands in parts.items()}
     return {key: (np.concatenate([dense[name] for name in each], -1), each) for key, each in names.items()}
 
@@ -43,7 +43,7 @@ def plain_kernel(layer, shape, state):
     """Return the kernel of the plain convolution that the file's layers of a name equal.
 
     Args:
-        layer: of the model.
+        layer: `keras.layers.Layer` of the model.
         shape: tuple, of the plain kernel: (k, k, M, N).
         state: `Pouring`.
 
