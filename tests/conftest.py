@@ -1,5 +1,6 @@
 """Settings of every test: reproducible examples, reproducible weights."""
 
+import collections
 import os
 
 # On JAX nearly all the time of a test goes to compiling operations that run once.
@@ -20,6 +21,20 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
+
+
+EVERY = 8  # cases of a grid, of which `make quick` takes one
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the cases of grids as long, except a sample."""
+    seen = collections.Counter()
+    for item in items:
+        if item.get_closest_marker("grid"):
+            if seen[item.originalname] % EVERY:
+                item.add_marker(pytest.mark.long)
+            seen[item.originalname] += 1
 
 
 @pytest.fixture(autouse=True, scope="session")

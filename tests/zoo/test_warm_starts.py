@@ -45,8 +45,7 @@ def test_plain_weights_pour_into_every_network_of_every_kind(network, kind, plai
     same = {name: value.shape for name, value in variables(model).items()} == {n: v.shape for n, v in dense.items()}
     bands = any("two bands" in rule for _, rule in report.adapted)
     assert report.approximate == (not same or bands)
-    x = np.random.default_rng(1).uniform(0, 255, (1, *network.shape)).astype("float32")
-    assert np.isfinite(numpy(model(x))).all()
+    assert all(np.isfinite(value).all() for value in variables(model).values())
 
 
 def small(name, **options):
