@@ -54,6 +54,7 @@ def check_outputs(name, **options):
     np.testing.assert_allclose(run(ours, images(shape)), expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("name", "options"), QUICK, ids=str)
 @pytest.mark.parametrize("include_top", [True, False])
 def test_equals_keras_applications(name, options, include_top):
@@ -91,6 +92,7 @@ def test_signature_is_keras_and_conv(name):
     assert "conv" in ours
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.name)
 @pytest.mark.parametrize("kind", IDENTITIES, ids=repr)
 def test_identities_equal_the_plain_network(network, kind):
@@ -108,6 +110,7 @@ def covering():
             yield pytest.param(network, kind, id=f"{network.name}-{kind!r}", marks=marks)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("network", "kind"), list(covering()))
 def test_a_network_of_any_kind_trains_and_comes_back(network, kind, tmp_path):
     model = network.build(conv=kind)
@@ -125,6 +128,7 @@ def test_a_network_of_any_kind_trains_and_comes_back(network, kind, tmp_path):
     assert_exportable(model)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_octconv_has_the_weights_of_the_plain_network(network):
     """So that any published set pours into it; only the bands of a normalisation are variables of their own."""
@@ -147,6 +151,7 @@ def every_second(kinds):
     return [pytest.param(kind, id=repr(kind), marks=[pytest.mark.slow] * (i % 2)) for i, kind in enumerate(kinds)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", every_second(KINDS))
 def test_one_graph_for_every_size_and_any_channels(kind):
     shape = (None, None, 5)
@@ -191,6 +196,7 @@ def test_b7_builds_as_fast_as_keras():
     assert seconds <= 1.15
 
 
+@pytest.mark.long
 def test_drop_connect_rate_reaches_the_blocks():
     def rates(**options):
         layers = ke.EfficientNetB0(weights=None, input_shape=(32, 32, 3), **options).layers
@@ -208,6 +214,7 @@ def test_input_tensor_and_name():
     assert model.input_names == ["photo"] if hasattr(model, "input_names") else model.inputs[0] is image
 
 
+@pytest.mark.long
 def test_the_image_may_come_through_a_layer_of_our_name():
     """Keras calls a user's first `Rescaling` as it calls that of EfficientNet."""
     image = keras.Input((40, 40, 3))
@@ -264,6 +271,7 @@ def test_the_name_of_a_model(name):
     assert ke.VGG16CIFAR(weights=None, name=name).name == (name or "vgg16cifar")
 
 
+@pytest.mark.long
 def test_a_second_build_has_the_same_names():
     for name in ("EfficientNetB0", "ResNet50V2", "MobileNet", "VGG11"):
         first, second = (MODELS[name](weights=None, include_top=False, pooling="avg") for _ in range(2))
@@ -297,6 +305,7 @@ def test_symmetric_padding_is_torch_s():
 POOLING = [n for n in NETWORKS if n.name in ("MobileNet", "MobileNetV2", "ResNet50", "ResNet18", "ResNet50V2")]
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("network", POOLING, ids=lambda n: n.name)
 @pytest.mark.parametrize("kind", [ke.HetConv(parts=2), ke.OctConv(alpha=0.5)], ids=repr)
 def test_with_pooling_only_the_stem_strides(network, kind):
@@ -309,6 +318,7 @@ def test_with_pooling_only_the_stem_strides(network, kind):
     assert ends[0] == ends[1]
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.name)
 @pytest.mark.parametrize("kind", [ke.Conv(), ke.OctConv(alpha=0.5)], ids=repr)
 def test_features_of_every_stride(network, kind):
@@ -332,6 +342,7 @@ def test_bands_of_a_sample_are_dropped_together():
     assert 0 < dropped[0].sum() < 64
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_every_network_has_blocks_to_unfreeze(network):
     from keras_effconv.training import blocks

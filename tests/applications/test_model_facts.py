@@ -51,6 +51,7 @@ WRAPS = {
 }
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("conv", ["Conv()", "OctConv(alpha=0.5)"])
 @pytest.mark.parametrize("wrap", WRAPS)
 def test_facts_stay(wrap, conv, tmp_path):
@@ -62,6 +63,7 @@ def test_facts_stay(wrap, conv, tmp_path):
     assert ke.preprocessing_for(model).preprocessing == ke.preprocessing_for(original).preprocessing
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("wrap", [name for name in WRAPS if name not in ("cut", "deployed")])
 def test_features_of_a_wrapped_model_are_those_of_the_network(wrap, tmp_path):
     original = base(conv="OctConv(alpha=0.5)")
@@ -82,6 +84,7 @@ def test_what_a_cut_model_lacks_is_said():
         ke.features(cut, (32,))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrap", ["loaded", "cloned", "sequential", "nested, loaded", "flattened, loaded"])
 def test_weights_load_into_the_network_inside(wrap, tmp_path):
     source = base()
@@ -105,6 +108,7 @@ def test_a_classifier_in_the_file_is_skipped_if_the_model_has_none(tmp_path):
     assert [name for name, _ in report.skipped] == ["predictions/kernel", "predictions/bias"]
 
 
+@pytest.mark.long
 def test_export_and_deploy_work_on_a_loaded_sequential_model(tmp_path):
     model = saved(sequential(base()), tmp_path)
     fast = ke.deploy(model)
@@ -124,6 +128,7 @@ def test_layers_that_may_prepare_the_image_are_named():
         ke.preprocessing_for(model)
 
 
+@pytest.mark.long
 def test_the_facts_follow_the_weights(tmp_path):
     """The preprocessing is the file's, not the constructor's, after loading too."""
     model = ke.EfficientNetLite0(include_top=False, input_shape=(64, 64, 3))

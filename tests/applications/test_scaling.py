@@ -14,6 +14,7 @@ def test_the_papers_bases_are_on_the_default_grid():
     assert len(points) == len(set(points))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["EfficientNetB0", "MobileNet", "MobileNetV2", "ResNet50", "ResNet20", "ResNet50V2"])
 def test_compound_about_doubles_the_work(name):
     """Within what whole blocks, filters divisible by 8 and whole pixels leave of 1.92 = 1.2 * 1.1 ** 2 * 1.15 ** 2."""

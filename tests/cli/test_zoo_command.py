@@ -31,6 +31,7 @@ def source(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_convert_writes_each_format_and_compares(source, tmp_path):
     flags = ("--model=ResNet20", "--conv=OctConv(alpha=0.25)", '--options={"width": 0.25}')
     path = source / "model.weights.h5"

@@ -18,6 +18,7 @@ def test_octaves_keep_the_parameters_and_save_the_papers_share(alpha):
     assert row.macs == 16 * 16 * 9 * 32 * 32 * (1 - 0.75 * alpha * (2 - alpha))
 
 
+@pytest.mark.long
 def test_size_can_be_given_and_must_be_known():
     model = ke.EfficientNetB0(weights=None, include_top=False)
     with pytest.raises(ValueError, match="`input_shape` must be given"):
@@ -26,6 +27,7 @@ def test_size_can_be_given_and_must_be_known():
     assert ke.count(model, input_shape=(224, 224, 3)).macs == top
 
 
+@pytest.mark.long
 def test_an_unknown_layer_is_listed():
     class Odd(keras.layers.Layer):
         def build(self, shape):

@@ -24,6 +24,7 @@ def test_no_row_is_missing():
     assert set(EXPECTED) == {row.id for row in ROWS}
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id, marks=marks(row)) for row in ROWS])
 def test_a_row_of_the_papers(row):
     counts, expected = ke.count(tables.build(row)), EXPECTED[row.id]

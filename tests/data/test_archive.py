@@ -95,6 +95,7 @@ def test_pixels_may_be_mapped_from_a_file(folder, tmp_path):
     np.testing.assert_array_equal(mapped.train.images, memory.train.images)
 
 
+@pytest.mark.long
 def test_pixels_of_the_size_need_no_tensorflow(tmp_path):
     for name in ("train.npz", "test.npz"):
         np.savez(tmp_path / name, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([0, 1]))

@@ -74,6 +74,7 @@ def test_folder_pixels_labels_and_names(tmp_path):
     assert dataset.train.images.shape == (5, 4, 4, 3) and dataset.train.images.dtype == np.uint8
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layout", ["", "train", "Training"])
 def test_folder_without_validation_is_split(tmp_path, layout):
     for name, count in {"a": 10, "b": 5, "one": 1}.items():

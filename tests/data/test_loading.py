@@ -48,6 +48,7 @@ def test_load(tfds, tmp_path):
     assert np.bincount(dataset.train.labels).max() == 1 and dataset.name == "cifar10"
 
 
+@pytest.mark.long
 def test_import_is_light():
     code = (
         "import sys, keras, tensorflow; before = set(sys.modules); import keras_effconv.data; "  # Keras tries sklearn.

@@ -28,6 +28,7 @@ def tfds():
     return pytest.importorskip("tensorflow_datasets")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name, splits, train, validation, counts",
     [

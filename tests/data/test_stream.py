@@ -42,6 +42,7 @@ def pixels(stream):
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_training_is_a_function_of_seed_and_epoch(folder):
     files = scan(data_dir=folder).train
     options = {"batch_size": 4, "resize": 8, "training": True, "seed": 3}
@@ -73,6 +74,7 @@ def test_the_same_order_as_in_memory(folder):
         assert epoch(batches) == epoch(stream)
 
 
+@pytest.mark.long
 def test_goes_on_in_the_middle_of_an_epoch(folder):
     files = scan(data_dir=folder).train
     stream = Stream(files, 4, 8, training=True, seed=3)
@@ -99,6 +101,7 @@ def test_evaluation_sees_what_is_in_memory(folder):
         np.testing.assert_array_equal(labels, right)
 
 
+@pytest.mark.long
 @needs("data", "flowers")
 def test_real_images_as_in_memory():
     root = SHARED / "data" / "flowers"
@@ -111,6 +114,7 @@ def test_real_images_as_in_memory():
     assert data.throughput(listed.train, resize=32, batch_size=8, seconds=0.5) > 1
 
 
+@pytest.mark.long
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="run_eagerly shows the pixels in TensorFlow only")
 def test_fit_sees_the_order_of_each_epoch(folder):
     stream, seen = Stream(scan(data_dir=folder).train, 5, 2, training=True, seed=1), Seen()
@@ -142,6 +146,7 @@ def damaged(tmp_path):
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("training", [True, False])
 def test_unreadable_images_are_counted_and_named(damaged, caplog, training):
     listed = scan(data_dir=damaged / "list.csv")
@@ -237,6 +242,7 @@ def shades(tmp_path_factory):
     return builder
 
 
+@pytest.mark.long
 def test_tfds_split(shades, monkeypatch):
     monkeypatch.setattr(on_disk, "BLOCK", 8)
     source = on_disk.TfdsSplit(shades, "train")
@@ -264,6 +270,7 @@ def test_hidden_labels_are_an_error(shades):
         Stream(on_disk.TfdsSplit(shades, "test"), 2, 4)[0]
 
 
+@pytest.mark.long
 def test_scan_by_name(shades, monkeypatch):
     directory = shades.data_dir.removesuffix("/streamed_shades/1.0.0")
     dataset = on_disk.scan_tfds("streamed_shades", data_dir=directory)
@@ -277,6 +284,7 @@ def test_scan_by_name(shades, monkeypatch):
 # --- what fit reads ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("start", [0, 3])
 @pytest.mark.parametrize("wrap", [lambda batches: batches, lambda batches: ProcessShare(batches, 0, 2)])
 def test_fit_reads_the_same_batches_without_the_tuner_that_sleeps(folder, wrap, start):

@@ -90,6 +90,7 @@ def test_no_files_are_no_rows():
     assert images.shape == (0, SIZE, SIZE, 3) and errors == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: repr(bomb[:4]))
 def test_a_file_that_claims_too_much_is_not_decoded(bomb):
     images, errors = read([GOOD[1], bomb, GOOD[0]])
@@ -97,6 +98,7 @@ def test_a_file_that_claims_too_much_is_not_decoded(bomb):
     assert not images[1].any() and images[0].any() and images[2].any()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bad", [b"", b"\0", b"text", b"RIFF\0\0\0\0WEBP", b"II*\0", bytes(100)])
 def test_what_is_no_image_is_told(bad):
     assert read([bad, GOOD[0]])[1] == [UNKNOWN, ""]

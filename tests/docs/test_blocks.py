@@ -33,6 +33,7 @@ def in_full():
             yield pytest.param(page, True, id=f"{page}-in-full", marks=pytest.mark.slow)
 
 
+@pytest.mark.grid
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="pages are written for the default backend")
 @pytest.mark.parametrize(("page", "full"), list(in_full()))
 def test_the_blocks_of_a_page_run(page, full, folder, monkeypatch):

@@ -38,6 +38,7 @@ def missing(page, name, text):
     return [line for line in text.splitlines() if line not in sections.read_section(page, name).splitlines()]
 
 
+@pytest.mark.long
 def test_small_networks_in_the_table_of_models_are_current(tmp_path):
     text = model_table.markdown(model_table.counts(SMALL))
     assert not missing(ROOT / model_table.PAGE, model_table.NAME, text)
@@ -46,6 +47,7 @@ def test_small_networks_in_the_table_of_models_are_current(tmp_path):
     assert len(missing(stale, model_table.NAME, text)) == 1
 
 
+@pytest.mark.long
 def test_small_rows_of_the_papers_are_current(tmp_path):
     rows = [row for row in ROWS if row.model == "ResNet56"]
     text = paper_tables.text(rows)

@@ -72,6 +72,7 @@ FAST = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row, kind, size, name, precision", FAST, ids=[f"{f[3]}-{f[4]}" for f in FAST])
 def test_an_export_is_the_model(row, kind, size, name, precision, tmp_path):
     folder, run = check(row, kind, size, name, precision, tmp_path / "out")
@@ -82,6 +83,7 @@ def test_an_export_is_the_model(row, kind, size, name, precision, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name, precision", [("onnx", "float32"), ("litert", "int8")])
 def test_weights_that_a_converter_does_not_see(name, precision, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_effconv.exporting.freezing.LARGE", 4096)

@@ -71,12 +71,14 @@ def served(tmp_path_factory):
     return model, written, watch
 
 
+@pytest.mark.long
 def test_a_server_never_sees_half_a_version(served):
     _, written, watch = served
     assert written.name == "1" and watch.seen and not watch.halves
     assert sorted(path.name for path in written.parent.iterdir()) == ["1", "models.config"]
 
 
+@pytest.mark.long
 def test_a_session_without_keras_serves_the_keras_model(served, tmp_path):
     model, written, _ = served
     big = io.BytesIO()

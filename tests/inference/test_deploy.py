@@ -26,6 +26,7 @@ def covering():
             yield pytest.param(network, kind, id=f"{network.name}-{kind!r}", marks=marks)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("network", "kind"), list(covering()))
 def test_a_network_of_any_kind_computes_the_same(network, kind):
     """Logits are compared: a softmax would hide small differences, and make large ones of logits of thousands."""
@@ -45,6 +46,7 @@ def test_a_network_of_any_kind_computes_the_same(network, kind):
     assert not ke.count(fast).uncounted
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("network", "kind"),
     [
@@ -76,6 +78,7 @@ def test_the_given_model_stays_as_it_is():
     assert fast.get_layer("conv1").use_bias and not model.get_layer("conv1").use_bias
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("target", "layout"), [("tensorflow", "shifted"), ("jax", "grouped"), ("dense", "shifted")])
 def test_targets_are_forms_of_one_network(target, layout):
     model = random_statistics(NETWORKS[8].build(conv=ke.HetConv(4, layout), classifier_activation=None))
@@ -85,6 +88,7 @@ def test_targets_are_forms_of_one_network(target, layout):
     assert len(fast.deploy_report.forms) == len(names(model, HetConv2D))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", ["saved_model", "onnx", "openvino", "litert"])
 def test_targets_are_the_formats_of_export(target):
     model = random_statistics(NETWORKS[8].build(conv=ke.OctConv(0.5), classifier_activation=None))
@@ -93,6 +97,7 @@ def test_targets_are_the_formats_of_export(target):
     assert forms == {"auto" if target == "saved_model" else "separate"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "options"), [("EfficientNetLite0", {"depth": 0.3}), ("ResNet18", {"width": 0.25})])
 def test_a_fine_tuned_classifier_with_its_preprocessing(name, options):
     """As `train` builds and nests it; the images' arithmetic merges with the network's, or goes into the stem."""
@@ -109,6 +114,7 @@ def test_a_fine_tuned_classifier_with_its_preprocessing(name, options):
     np.testing.assert_allclose(fast(pixels), model(pixels), rtol=0, atol=1e-5)
 
 
+@pytest.mark.long
 @needs(*FOLDER)
 def test_trained_weights_keep_their_predictions():
     model = ke.EfficientNetLite0(weights="imagenet")

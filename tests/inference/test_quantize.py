@@ -13,6 +13,7 @@ from keras_effconv.inference.compare import difference
 from keras_effconv.layers import HetConv2D, MergeBands, OctConv2D
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["int8", "bfloat16"])
 def test_quantized_models_are_near_and_come_back(dtype, tmp_path):
     image = keras.Input((16, 16, 3))

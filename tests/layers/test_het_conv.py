@@ -63,6 +63,7 @@ def test_outputs(case):
     assert_close(layer(x), expected(layer, x, **config))
 
 
+@pytest.mark.grid
 @every_execution
 @every_layout
 @pytest.mark.parametrize(("channels", "filters", "parts"), WIDTHS[1:])
@@ -73,6 +74,7 @@ def test_executions_agree(channels, filters, parts, layout, execution):
     assert_close(layer(x), expected(dense, x))
 
 
+@pytest.mark.grid
 @every_execution
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("strides", [2, 3])
@@ -108,6 +110,7 @@ def test_oblong(config, execution):
 # What only TensorFlow can get wrong.
 
 
+@pytest.mark.long
 @on_tensorflow
 @every_execution
 @pytest.mark.parametrize("parts", [2, 3])
@@ -137,6 +140,7 @@ for parts in (1, 2, 3, 8, 32):
 """
 
 
+@pytest.mark.long
 @on_tensorflow
 def test_trains_without_onednn():
     """There, TensorFlow has no gradient of a grouped convolution."""

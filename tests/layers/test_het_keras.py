@@ -23,6 +23,7 @@ from reference import (
 from keras_effconv.layers import HetConv2D
 
 
+@pytest.mark.grid
 @every_execution
 @every_layout
 @pytest.mark.parametrize(("channels", "filters", "parts"), [(5, 7, 3), (2, 3, 7)])
@@ -103,6 +104,7 @@ def test_saved(execution, tmp_path):
     check_saved(model, feature_map(2, 7, 6, 3), tmp_path / "model.keras")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jit_compile", [True, pytest.param(False, marks=on_tensorflow)])
 @every_execution
 def test_fit(execution, jit_compile):

@@ -56,6 +56,7 @@ def test_share_of_the_parameters(layout):
     assert layer.count_params() == 3 * 3 * 8 * 16 * (1 / 4 + (1 - 1 / 4) / 9)
 
 
+@pytest.mark.grid
 @every_execution
 @every_layout
 @pytest.mark.parametrize("padding", ["same", "valid"])
@@ -88,6 +89,7 @@ def test_initial_weights(channels, filters, parts, layout):
     np.testing.assert_array_equal(dense != 0, het_support(3, channels, filters, parts, layout))
 
 
+@pytest.mark.grid
 @every_layout
 @pytest.mark.parametrize("kernel_size", [3, (5, 3), 4])
 @pytest.mark.parametrize(("pointwise", "neighbours"), [("center", 0.0), ("sum", 1.0), ("correlated", 0.5)])

@@ -61,6 +61,7 @@ def test_depthwise_outputs(size, split, geometry, depth_multiplier):
     check_depthwise(feature_map(*size, *split), depth_multiplier=depth_multiplier, **geometry)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("size", [(5, 8), (6, 4), (3, 1)])
 @pytest.mark.parametrize("strides", [1, 2, 4])
 @every_alpha

@@ -51,6 +51,7 @@ def test_gradients_of_other_geometries(make, config):
     check_gradients(fill(make(**config), x), x)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("size", [(7, 8), (1, 2)])
 @pytest.mark.parametrize("config", [{}, {"strides": 2}, {"strides": 4}, {"dilation_rate": 2}])
 @every_layer
@@ -119,6 +120,7 @@ def test_saved_with_two_outputs(tmp_path):
     check_saved(randomise(model), feature_map(2, 7, 6, 3, 2), tmp_path / "model.keras")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jit_compile", [True, pytest.param(False, marks=on_tensorflow)])
 def test_fit(jit_compile):
     net = octave_net()

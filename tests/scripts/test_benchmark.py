@@ -51,6 +51,7 @@ def test_a_row_is_of_the_median():
     assert train.gmacs == pytest.approx(3 * 2 * 4)  # forward, and two for each backward
 
 
+@pytest.mark.long
 def test_the_calls_take_turns():
     seen = []
     seconds_of = timing.in_turns({name: lambda x, name=name: seen.append(name) for name in "ab"}, None, 5, "")

@@ -84,6 +84,7 @@ async def too_many_and_too_long(gate, versions, client):
     assert (answer.status_code, answer.json()) == (500, {"error": "RuntimeError"})
 
 
+@pytest.mark.long
 def test_too_many_and_too_long_are_refused_and_what_runs_is_finished(gate):
     versions = serving.Versions(gate.folder, count=1)
     limits = serving.Limits(max_batch=1, max_queue=1, request_timeout=3, max_held=500, poll=60)

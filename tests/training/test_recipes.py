@@ -96,6 +96,7 @@ def test_rmsprop_is_tensorflows_own_kernel():
     np.testing.assert_allclose(descend(again(RMSpropTF1(0.05)), START, GRADIENTS), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_rate_per_block_is_the_optimizer_with_that_rate(name):
     """Every variable moves as under the plain optimizer with its own learning rate, weight decay included."""
@@ -121,6 +122,7 @@ def apply(optimizer, model, gradients):
         optimizer.apply([ops.convert_to_tensor(g) for g in step])
 
 
+@pytest.mark.long
 def test_layer_rates_rise_to_the_head():
     rates = layer_rates(small_network(), 0.5)
     expected = {"conv1_conv": 0.125, "conv2_block1_conv": 0.25, "conv2_block2_conv": 0.5, "conv2_block2_bn": 0.5}
@@ -169,6 +171,7 @@ def test_weight_decay_in_the_loss_is_of_the_kernels_that_are_trained():
 # --- recipes --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_is_of_a_network_that_there_is(name):
     recipe = RECIPES[name]

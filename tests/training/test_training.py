@@ -166,6 +166,7 @@ def test_class_weights_make_rare_classes_count(tmp_path):
     assert plain.curves["loss"][0] != pytest.approx(weighed.curves["loss"][0], rel=1e-3)
 
 
+@pytest.mark.long
 def test_mixed_precision_keeps_probabilities_in_float32(digits, tmp_path):
     recipe = dataclasses.replace(SMALL, epochs=1, dtype="mixed_bfloat16", augmentation="none", mixup=0)
     result = train(recipe, digits, tmp_path, outputs=False)
@@ -174,6 +175,7 @@ def test_mixed_precision_keeps_probabilities_in_float32(digits, tmp_path):
     assert result.model.get_layer("predictions").dtype_policy.name == "float32"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["Conv()", "OctConv(alpha=0.25)", "HetConv(parts=4)"])
 def test_a_network_at_another_size_is_the_same_network(kind):
     model = ke.ResNet20(weights=None, conv=kind)

@@ -240,6 +240,7 @@ def photo(size=48, seed=0):
     return np.asarray(small.resize((size, size), Image.BICUBIC))
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("name", fewer_on_jax(AUGMENTATIONS, ["inception", "randaugment"]))
 def test_augmentation_in_a_traced_step(name):
     """Each image its own way, 0..255, the same again from the same state, and the next step another one."""
@@ -470,6 +471,7 @@ class Trainer(keras.Model):
         return self.entropy(self.mixing.targets(y) if training else y, y_pred) + self.decay()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", fewer_on_jax(["adamw"], ["rmsprop"]))
 def test_the_pieces_train_together(optimizer):
     recipe = Recipe(

@@ -31,6 +31,7 @@ def pair(kind, name="ResNet20", **options):
     return teacher, model
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind", [ke.HetConv(parts=2), ke.HetConv(parts=4, layout="shifted"), ke.HetConv(parts=3)], ids=repr
 )
@@ -97,6 +98,7 @@ def test_a_layer_with_an_activation_and_a_bias_is_fitted_before_it():
     np.testing.assert_allclose(numpy(model.layers[0].bias), 1, atol=0.2)
 
 
+@pytest.mark.long
 def test_a_layer_that_stands_for_two_is_fitted_to_the_second():
     """Between the two is an activation, so the fit is not exact; what normalisation makes of it is the nearest map."""
     options, norm = {"width": 0.25, "depth": 0.2, "input_shape": (32, 32, 3)}, "block2a_bn"
@@ -121,6 +123,7 @@ def test_mistakes_are_one_line():
         fit(model, ke.ResNet20(weights=None), noise())
 
 
+@pytest.mark.long
 @needs(*WEIGHTS)
 @needs("data", "cifar10")
 def test_on_real_weights_it_keeps_what_the_others_lose():

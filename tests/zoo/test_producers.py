@@ -91,6 +91,7 @@ def stored(record, path):
     return str(path)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("path", "name", "options"), list(recorded()))
 def test_a_network_of_torch_computes_here_what_it_did_there(path, name, options, tmp_path):
     record = json.loads(gzip.decompress(path.read_bytes()))
@@ -178,6 +179,7 @@ def write_checkpoint(prefix, found, arrays):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", list(REPEATS))
 def test_a_checkpoint_of_the_tpu_repository_is_its_averages_in_keras_network(name, tmp_path):
     found = tpu_network(f"efficientnet-{name[-2:].lower()}", REPEATS[name], classes=4)
@@ -325,6 +327,7 @@ def check_layers(modules, model):
     assert len(checked) >= 3
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("network", "style", "alpha"), list(FILES.values()), ids=list(FILES))
 def test_a_file_of_an_octave_network_is_that_network(network, style, alpha, tmp_path):
     modules, path = write_modules(network, style, alpha, tmp_path / "model.params")
@@ -344,6 +347,7 @@ COMPUTED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "style", "theirs"), list(COMPUTED.values()), ids=list(COMPUTED))
 def test_a_network_of_the_authors_computes_here_what_their_code_says(network, style, theirs, tmp_path):
     modules, path = write_modules(network, style, 0.25, tmp_path / "model.params")
@@ -353,6 +357,7 @@ def test_a_network_of_the_authors_computes_here_what_their_code_says(network, st
     close(numpy(model(x)), theirs(modules, x), 1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", ["short ResNet-50", "MobileNet", "MobileNetV2"])
 def test_half_precision_files_of_octave_networks(key, tmp_path):
     modules, path = write_modules(GLUON[key], "structured", 0.25, tmp_path / "model.params", "float16")
@@ -365,6 +370,7 @@ OTHER_BANDS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("key", "conv"), OTHER_BANDS)
 def test_a_file_of_other_bands_is_refused(key, conv, tmp_path):
     """Nothing in the shapes tells: an octave kernel is as large as a plain one."""
@@ -373,6 +379,7 @@ def test_a_file_of_other_bands_is_refused(key, conv, tmp_path):
         octave_network(GLUON[key], path, conv)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("conv", "approximate"), [(None, False), ("OctConv(alpha=0.25)", True)])
 @pytest.mark.parametrize("key", ["short ResNet-50", "MobileNet"])
 def test_a_file_of_the_authors_plain_networks_is_a_warm_start_of_an_octave_network(key, conv, approximate, tmp_path):
@@ -390,6 +397,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "style", "option", "wrong"), REFUSED)
 def test_a_file_of_networks_that_compute_otherwise_is_refused(network, style, option, wrong, tmp_path):
     row = GLUON[network]
@@ -414,6 +422,7 @@ def randomise(model):
     set_weights(model, [values(name, shape, gain=1.0).T for name, shape in shapes])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", THEIRS)
 def test_what_keras_saves_loads_by_its_path(name, tmp_path):
     options = {"weights": None, "input_shape": (32, 32, 3), "classes": 4, "classifier_activation": None}

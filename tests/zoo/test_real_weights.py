@@ -14,6 +14,7 @@ from keras_effconv import data
 MOBILENET = ("weights", "mobilenet_2_5_224_tf_no_top.h5")
 
 
+@pytest.mark.long
 @needs(*MOBILENET)
 @needs("data", "flowers")
 @pytest.mark.parametrize(("name", "least"), [("flowers", 0.78), ("cats_vs_dogs", 0.88)])

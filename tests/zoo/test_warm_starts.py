@@ -30,6 +30,7 @@ def plain_weights():
     return {network.name: variables(random_weights(network.build())) for network in NETWORKS}
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_plain_weights_pour_into_every_network_of_every_kind(network, kind, plain_weights):
@@ -64,6 +65,7 @@ def test_plain_weights_pour_into_every_kind_of_every_constructor(name):
         assert pour(small(name, conv=kind), dense).loaded
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_weights_of_a_kind_come_back_into_the_same_kind(network, tmp_path):
     for kind in (ke.HetConv(parts=3, layout="shifted"), ke.GWCPWC(groups=1), ke.OctConv(alpha=0.5)):
@@ -80,6 +82,7 @@ def test_weights_of_a_kind_come_back_into_the_same_kind(network, tmp_path):
 HETS = (ke.HetConv(parts=4), ke.HetConv(parts=5, layout="shifted"), ke.HetConv(parts=3), ke.PC())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", HETS, ids=repr)
 def test_hetconv_weights_into_the_plain_network_are_exact(kind, tmp_path):
     small = {**SMALL, "classifier_activation": None}
@@ -115,6 +118,7 @@ def test_hetconv_weights_into_other_parts_keep_what_both_hold(tmp_path):
     np.testing.assert_allclose(ours[:, :, :2, :2], theirs[:, :, :2, :2], rtol=1e-6)  # wide in both
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "EfficientNetB0"])
 def test_one_hetconv_for_two_convolutions_has_no_way_back(name, tmp_path):
     network = next(n for n in NETWORKS if n.name == name)

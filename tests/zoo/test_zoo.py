@@ -150,6 +150,7 @@ def lite0():
     return ke.EfficientNetLite0()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("record", LITE, ids=lambda r: r.model)
 @needs(*FOLDER)
 def test_all_photos_are_right(record):
@@ -178,6 +179,7 @@ def test_preprocessing_is_that_of_the_set(lite0):
     assert ke.preprocessing_for(lite0).preprocessing.crop == 224 / 256
 
 
+@pytest.mark.long
 def test_classes_and_channels_are_adapted_and_reported(lite0):
     model = ke.EfficientNetLite0(classes=5, input_shape=(64, 64, 1))
     assert {layer for layer, _ in model.load_report.adapted} == {"predictions", "stem_conv", "normalization"}
@@ -188,6 +190,7 @@ def test_classes_and_channels_are_adapted_and_reported(lite0):
     assert ke.EfficientNetLite0(input_shape=(64, 64, 6)).load_report.adapted[0][1].startswith("6 input channels")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [ke.OctConv(alpha=0.25), ke.OctConv(alpha=0.5), ke.HetConv(parts=4)], ids=repr)
 def test_warm_starts_say_that_they_are(kind, lite0):
     model = ke.EfficientNetLite0(conv=kind, input_shape=(64, 64, 3))
@@ -209,6 +212,7 @@ def test_octave_bands_take_their_shares(lite0):
     )
 
 
+@pytest.mark.long
 def test_a_fused_expansion_is_exact_where_the_activation_is_a_line():
     """With ReLU6 far inside 0..6, expansion + depthwise is linear, and one HetConv with parts of all channels is it."""
     plain = ke.EfficientNetLite0(weights=None, include_top=False, input_shape=(32, 32, 3))
@@ -314,6 +318,7 @@ def networks():
         yield pytest.param(record, id=name, marks=[pytest.mark.slow] if slow else [])
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("record", list(networks()))
 def test_the_numbers_of_a_record_are_those_of_its_network(record):
     size = record.preprocessing.size
