@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 finetune: $(READY)
 	$(BIN)/python scripts/finetune.py $(ARGS)
 
-# In minutes, while working: lint, and all that starts no process and fits nothing for long, on TensorFlow.
+# In minutes, while working: lint, and what starts no process and takes not long, of grids a sample, on TensorFlow.
 quick: $(TESTS_READY) lint
 	$(BIN)/python -m pytest -n 2 -m "not slow and not alone and not process and not long"
 

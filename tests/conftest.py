@@ -1,6 +1,7 @@
 """Settings of every test: reproducible examples, reproducible weights."""
 
 import collections
+import gc
 import os
 
 # On JAX nearly all the time of a test goes to compiling operations that run once.
@@ -11,6 +12,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 collect_ignore_glob = ["fixtures/make_*.py"]  # they need torch, and made what lies beside them
+
+# TensorFlow's graphs are many objects that live on, and the collector walks through all of them: a tenth of the time.
+gc.set_threshold(100_000, 50, 100)
 
 settings.register_profile(
     "repeatable",

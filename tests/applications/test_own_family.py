@@ -41,6 +41,7 @@ def test_it_survives_saving(tiny, tmp_path):
     assert ke.preprocessing_for(loaded).preprocessing == UNIT.at(32)
 
 
+@pytest.mark.long
 def test_it_fine_tunes(tiny, tmp_path):
     tiny().save_weights(tmp_path / "tiny.weights.h5")
     recipe = Recipe(model="Tiny", weights=str(tmp_path / "tiny.weights.h5"), epochs=1, unfreeze_blocks=1, image_size=32)

@@ -79,6 +79,7 @@ class BirdsnapTest(BuilderTest):
     }
 
 
+@pytest.mark.long
 def test_prepared_by_hand_and_loaded(tmp_path, caplog):
     (tmp_path / "manual").mkdir()
     write_birds(tmp_path / "manual")

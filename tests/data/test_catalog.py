@@ -34,6 +34,7 @@ def test_table():
     assert catalog.find("cifar10:3.0.2").name == "cifar10" and catalog.find("mnist") is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "entry", [r for r in catalog.ENTRIES if r.name in ("food101", "aircraft")], ids=lambda r: r.name
 )

@@ -12,6 +12,7 @@ from keras_effconv import data
 from keras_effconv.data.images.crop import random_crop, random_window
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [(300, 500, 3), (97, 40, 3)])
 def test_window_has_the_area_and_ratio_of_inception(shape):
     windows = tf.map_fn(lambda i: random_window(shape, (i, 7)), tf.range(400)).numpy()

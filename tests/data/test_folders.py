@@ -122,6 +122,7 @@ def test_folder_keeps_a_training_image_of_every_class(tmp_path, caplog):
     assert len(warnings_of(caplog)) == 10 + 1 and sum("'gone'" in line for line in warnings_of(caplog)) == 1
 
 
+@pytest.mark.long
 def test_folder_limit(tmp_path):
     for part, counts in {"train": (6, 2), "valid": (4, 4)}.items():
         for kind, count in zip("ab", counts, strict=True):

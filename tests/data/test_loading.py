@@ -26,6 +26,7 @@ def tfds():
     return pytest.importorskip("tensorflow_datasets")
 
 
+@pytest.mark.long
 def test_many_data_sets_without_a_retracing_warning(tmp_path, caplog):
     for kind in ("a", "b"):
         fill(tmp_path / kind, 2)

@@ -65,6 +65,7 @@ def test_training_is_a_function_of_seed_and_epoch(folder):
     assert epoch(Stream(files, **{**options, "seed": 4})) != orders[0]
 
 
+@pytest.mark.long
 def test_the_same_order_as_in_memory(folder):
     dataset = data.load(data_dir=folder, resize=8)
     batches, stream = Batches(dataset.train, 4, True, seed=5), Stream(scan(data_dir=folder).train, 4, 8, True, seed=5)
@@ -168,6 +169,7 @@ def test_unreadable_images_are_counted_and_named(damaged, caplog, training):
     assert len(lines) == 5
 
 
+@pytest.mark.long
 def test_an_epoch_that_is_left_early_reports_too(damaged, caplog):
     stream = Stream(scan(data_dir=damaged / "list.csv").validation, 2, 8)
     assert len(stream[0][1]) == 1
@@ -176,6 +178,7 @@ def test_an_epoch_that_is_left_early_reports_too(damaged, caplog):
     assert len(warnings_of(caplog)) == 2
 
 
+@pytest.mark.long
 def test_strict_and_empty_batches(damaged):
     files = scan(data_dir=damaged / "list.csv").validation
     with pytest.raises(

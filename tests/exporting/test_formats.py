@@ -193,6 +193,7 @@ def test_every_kind_and_family_as_a_saved_model(index, tmp_path):
     assert not xla_functions(folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", [NETWORKS[i] for i in (2, 5, 9)], ids=lambda row: row.name)
 def test_features_are_what_the_classifier_reads(row):
     model = network(row, ke.Conv())

@@ -75,6 +75,7 @@ def test_a_kind_that_needs_arguments_does_not_hide_the_error_of_another():
         del kinds.KINDS["TestOnlyConv"]
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("size", [8, 9])

@@ -87,6 +87,7 @@ def test_unknown_sizes(strides, padding, execution):
         assert_close(model.predict_on_batch(x), expected(layer, x, strides=strides, padding=padding))
 
 
+@pytest.mark.grid
 @every_execution
 @pytest.mark.parametrize(
     "config",

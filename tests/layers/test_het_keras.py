@@ -32,6 +32,7 @@ def test_gradients(channels, filters, parts, layout, execution):
     check_gradients(fill(HetConv2D(filters, 3, parts=parts, layout=layout, execution=execution), x), x)
 
 
+@pytest.mark.grid
 @every_execution
 @pytest.mark.parametrize("config", [{"strides": 2}, {"dilation_rate": 2}, {"padding": "valid"}, {"use_bias": False}])
 def test_gradients_of_other_geometries(config, execution):

@@ -192,6 +192,7 @@ def test_without_a_low_band_is_a_plain_convolution(octave, plain, widths, config
 # What only TensorFlow can get wrong.
 
 
+@pytest.mark.long
 @on_tensorflow
 @every_layer
 def test_export(make, tmp_path):

@@ -25,6 +25,7 @@ from keras_effconv.layers import OctConv2D, OctDepthwiseConv2D
 from keras_effconv.layers.oct_conv import EXECUTIONS
 
 
+@pytest.mark.grid
 @every_layer
 @every_split
 def test_gradients(split, make):
@@ -44,6 +45,7 @@ def test_executions(execution, size):
     assert_close(model.predict_on_batch(x), wanted)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("config", [{"strides": 2}, {"dilation_rate": 2}, {"use_bias": False}])
 @every_layer
 def test_gradients_of_other_geometries(make, config):

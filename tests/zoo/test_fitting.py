@@ -49,6 +49,7 @@ def test_what_a_hetconv_can_be_it_becomes(kind):
     np.testing.assert_allclose(numpy(model(noise(2, 1))), numpy(teacher(noise(2, 1))), atol=1e-2)
 
 
+@pytest.mark.long
 def test_the_error_is_the_least_and_only_kernels_and_the_means_behind_them_change():
     teacher, model = pair(ke.HetConv(parts=4))
     fitted = {layer.name for layer in model.layers if isinstance(layer, ke.layers.HetConv2D)}

@@ -422,6 +422,7 @@ def test_a_file_cut_short_is_an_error_or_the_same(samples, files, tmp_path):
                 readers.read(folder)
 
 
+@pytest.mark.long
 @given(data=st.data())
 @settings(max_examples=300)
 def test_a_damaged_file_is_one_clear_error_or_arrays(samples, tmp_path_factory, data):

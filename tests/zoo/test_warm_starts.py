@@ -163,6 +163,7 @@ def test_depthwise_and_pointwise_as_one_are_exact_where_the_activation_is_a_line
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2"])
 def test_a_fused_network_keeps_the_size_of_what_each_block_writes(name):
     """The statistics behind a fused layer are those of the plain network, scaled with it."""
@@ -191,6 +192,7 @@ def test_decoupling_is_the_nearest_pair(groups):
     np.testing.assert_allclose(np.square(kernel - near).sum(), least, atol=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("kind", [ke.GWCPWC(groups=2), ke.DWCPWC()], ids=repr)
 def test_a_kernel_that_is_a_pair_is_poured_exactly(kind, batch_norm):
@@ -239,6 +241,7 @@ def test_measuring_statistics_again_leaves_the_added_normalisations_without_effe
     np.testing.assert_allclose(numpy(norm(y)), y, atol=1e-4)
 
 
+@pytest.mark.long
 def test_octave_weights_into_the_plain_network_say_that_they_are_approximate(tmp_path):
     small = SMALL
     random_weights(ke.ResNet20(conv="OctConv(alpha=0.25)", **small)).save_weights(tmp_path / "oct.weights.h5")
