@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 TESTS_READY := $(VENV)/.ready-for-tests
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
+# Two workers share two cores: with a thread each they take a seventh less time.
+TWO_WORKERS := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
 .PHONY: finetune quick test test-all lint tables clean
 
 finetune: $(READY)
@@ -13,11 +16,11 @@ finetune: $(READY)
 
 # In minutes, while working: lint, and what starts no process and takes not long, of grids a sample, on TensorFlow.
 quick: $(TESTS_READY) lint
-	$(BIN)/python -m pytest -n 2 -m "not slow and not alone and not process and not long"
+	$(TWO_WORKERS) -m "not slow and not alone and not process and not long"
 
 test: $(TESTS_READY) lint
 	$(BIN)/python -m pytest -m alone tests
-	$(BIN)/python -m pytest -n 2 -m "not slow and not alone"
+	$(TWO_WORKERS) -m "not slow and not alone"
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/layers tests/kinds
 
 # What `make test` leaves out: every constructor beside keras.applications, at three sizes, with and without the top.
