@@ -54,7 +54,8 @@ def small(name, **options):
     constructor = ke.applications.get(name)
     known = {field.name for field in dataclasses.fields(constructor.options)}
     reduced = {key: value for key, value in {"width": 0.25, "depth": 0.3}.items() if key in known}
-    reduced.update({"groups": 4} if name.startswith("ResNeXt") else {})  # 32 do not divide bands so narrow
+    if name.startswith("ResNeXt"):
+        reduced = {"groups": 4, "depth": 0.1}  # groups must divide both bands
     head = {"include_top": not name.startswith("VGG"), "classes": 7}  # see LARGER_MAP
     return constructor(weights=None, input_shape=(32, 32, 3), **head, **reduced, **options)
 
