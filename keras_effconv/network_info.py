@@ -188,6 +188,4 @@ def preprocessing_for(model: keras.Model) -> ImagePreprocessing:
 
 def _is_transparent(layer):
     """Return whether an image is the same behind a layer: random changes, which act in training only."""
-    return isinstance(layer, (keras.layers.Identity, keras.layers.Pipeline)) or type(layer).__name__.startswith(
-        "Random"
-    )
+    return isinstance(layer, keras.layers.Identity) or type(layer).__name__.startswith("Random")

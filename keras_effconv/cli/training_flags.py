@@ -1,14 +1,13 @@
 """What commands that train share: the data and the fields of a recipe as flags."""
 
 import dataclasses
-import inspect
-import re
 import typing
 
 from absl import logging
 
 from keras_effconv.cli.flags import Flags, json_object
 from keras_effconv.training.recipe import Recipe
+from keras_effconv.utils.docstrings import arguments_of
 
 SMOKE = {"epochs": 1, "image_size": 64}
 SMOKE_LIMIT = 8
@@ -38,21 +37,14 @@ def define_data(flags, dataset):
 def define_recipe(flags, recipe, without=()):
     """Define --recipe, and a flag for each field of a recipe but those `without`."""
     flags.string("recipe", recipe, "Name of a record of keras_effconv.training.RECIPES; other flags change it.")
-    hints, documented = typing.get_type_hints(Recipe), descriptions()
+    hints, documented = typing.get_type_hints(Recipe), arguments_of(Recipe)
     for field in dataclasses.fields(Recipe):
         if field.name in ("source", *without):
             continue
         types = [hint for hint in (hints[field.name], *typing.get_args(hints[field.name])) if hint in DEFINE]
         several = typing.get_origin(hints[field.name]) is tuple
         define = Flags.list if several else DEFINE[types[0]] if types else Flags.string
-        define(flags, field.name, None, documented[field.name])
-
-
-def descriptions():
-    """Return what the documentation of a recipe says of each field, on one line."""
-    text = inspect.getdoc(Recipe)
-    entries = re.findall(r"^    (\w+): (.*?)(?=^    \w+: |^\w|\Z)", text, re.MULTILINE | re.DOTALL)
-    return {name: " ".join(words.split()).replace("`", "") for name, words in entries}
+        define(flags, field.name, None, documented[field.name].replace("`", ""))
 
 
 def recipe_from(flags):

@@ -78,10 +78,8 @@ def blocks(model):
     ['block1', 'block2', 'block3', 'block4', 'block5']
     """
     info = info_of(model)
-    layers_in = {
-        part.name: [layer for layer in owner_of(model, info).layers if part.holds(layer.name)]
-        for part in info.architecture.parts()
-    }
+    every = owner_of(model, info).layers
+    layers_in = {part.name: [layer for layer in every if part.holds(layer.name)] for part in info.architecture.parts()}
     return {name: part for name, part in layers_in.items() if part}
 
 

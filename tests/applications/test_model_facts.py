@@ -129,6 +129,14 @@ def test_layers_that_may_prepare_the_image_are_named():
 
 
 @pytest.mark.long
+def test_a_pipeline_of_layers_is_not_taken_for_random_changes():
+    image = keras.Input((32, 32, 3))
+    x = keras.layers.Pipeline([keras.layers.Rescaling(1 / 127.5, offset=-1)], name="mine")(image)
+    model = keras.Model(image, ke.MobileNet(**{**SMALL, "pooling": "avg"})(x))
+    with pytest.raises(ValueError, match=r"that may prepare the image already .* with mine"):
+        ke.preprocessing_for(model)
+
+
 def test_the_facts_follow_the_weights(tmp_path):
     """The preprocessing is the file's, not the constructor's, after loading too."""
     model = ke.EfficientNetLite0(include_top=False, input_shape=(64, 64, 3))

@@ -250,3 +250,20 @@ def test_octave_weights_into_the_plain_network_say_that_they_are_approximate(tmp
     random_weights(ke.ResNet20(conv="OctConv(alpha=0.25)", **small)).save_weights(tmp_path / "oct.weights.h5")
     for kind in ("Conv()", "OctConv(alpha=0.5)", "HetConv()"):
         assert ke.load_weights(ke.ResNet20(conv=kind, **small), tmp_path / "oct.weights.h5").approximate
+
+
+@pytest.mark.parametrize("form", [[4, 2], [0, 0], [-1, 1], [10**9, 0], [4], [4, 0, 0]], ids=str)
+def test_a_form_that_is_none_is_one_clear_error(form):
+    model = random_weights(ke.ResNet20(conv="HetConv(parts=4)", **SMALL))
+    dense = {**variables(model), "conv2_block1_1_conv/form": np.array(form)}
+    with pytest.raises(ValueError, match="`conv2_block1_1_conv/form` must be the parts and the number of a layout"):
+        pour(ke.ResNet20(**SMALL), dense)
+
+
+def test_a_hetconv_layer_may_be_skipped():
+    model = random_weights(ke.ResNet20(conv="HetConv(parts=4)", **SMALL))
+    plain = ke.ResNet20(**SMALL)
+    before = numpy(plain.get_layer("conv2_block1_1_conv").kernel)
+    report = pour(plain, variables(model), skip=["conv2_block1_1_conv/.*"])
+    np.testing.assert_array_equal(numpy(plain.get_layer("conv2_block1_1_conv").kernel), before)
+    assert {name for name, _ in report.skipped} >= {"conv2_block1_1_conv/pointwise_kernel"}

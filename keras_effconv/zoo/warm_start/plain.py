@@ -4,10 +4,10 @@ import re
 
 import numpy as np
 
-from keras_effconv.layers.het_parts import dense_from, parts_of
+from keras_effconv.layers.het_parts import LAYOUTS, dense_from, parts_of
 
 BAND = re.compile(r"(.*)_(high|low)")
-LAYOUTS = ("grouped", "shifted")
+MOST_PARTS = 2**16  # of a file, which may say anything: each part takes time
 
 
 def joined_bands(dense):
@@ -36,7 +36,12 @@ def joined_bands(dense):
 def form_of(name, state):
     """Return the (parts, layout) that a file states of a layer, or `None`."""
     form = state.dense.get(f"{name}/form")
-    return None if form is None else (int(form[0]), LAYOUTS[int(form[1])])
+    if form is None:
+        return None
+    numbers = [int(number) for number in np.ravel(form)[:3]]
+    if len(numbers) != 2 or not 1 <= numbers[0] <= MOST_PARTS or numbers[1] not in range(len(LAYOUTS)):
+        raise ValueError(f"`{name}/form` must be the parts and the number of a layout. Received: {numbers}")
+    return numbers[0], LAYOUTS[numbers[1]]
 
 
 def plain_kernel(layer, shape, state):
@@ -55,20 +60,21 @@ def plain_kernel(layer, shape, state):
         return state.take(f"{layer.name}/kernel")
     kernel, pointwise = (state.take(f"{layer.name}/{name}") for name in ("kernel", "pointwise_kernel"))
     form, source = form_of(layer.name, state), "as the file states"
+    state.used.add(f"{layer.name}/form")
+    if kernel is None or pointwise is None:
+        return None
     if form is None:
         possible = parts_of(np.shape(kernel), np.shape(pointwise), *shape[2:])
         form, source = (possible[0], "grouped") if possible else None, "by the shapes; its layout is taken as 'grouped'"
-    state.used.add(f"{layer.name}/form")
-    if form is None or not parts_match(kernel, pointwise, form[0], shape):
+    try:
+        dense = form and dense_from(kernel, pointwise, *form, *shape[2:])
+    except ValueError:  # of the shapes
+        dense = None
+    if dense is None:
         state.wrong.append(f"{layer.name}/kernel is no HetConv of {shape[2]} channels and {shape[3]} filters")
         return None
     state.note(layer, f"from HetConv(parts={form[0]}, layout={form[1]!r}), {source}")
-    return dense_from(kernel, pointwise, *form, *shape[2:])
-
-
-def parts_match(kernel, pointwise, parts, shape):
-    """Return whether packed kernels are those of so many parts of a kernel of a shape."""
-    return parts in parts_of(np.shape(kernel), np.shape(pointwise), *shape[2:])
+    return dense
 
 
 def refuse_fused(state, source):
