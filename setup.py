@@ -16,6 +16,9 @@ EXPORT = [
     "ai-edge-litert>=1.3",
     "tensorflow-serving-api>=2.19",
 ]
+IMAGES = ["pillow>=11.3", "pillow-heif>=0.22"]  # AVIF, TIFF and JPEG 2000 are in Pillow; HEIC needs the plug-in
+HUB = ["huggingface_hub>=0.30", "safetensors>=0.4"]
+CLOUD = ["fsspec>=2024.2"]
 SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
 TEST = [
     "pytest>=8",
@@ -56,8 +59,11 @@ setup(
         "weights": WEIGHTS,
         "export": EXPORT,
         "serve": SERVE,
+        "images": IMAGES,
+        "hub": HUB,
+        "cloud": CLOUD,
         "tables": ["pandas>=2.2"],
-        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + SERVE,
+        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + SERVE + IMAGES + HUB + CLOUD,
         "docs": [],
     },
     classifiers=[

@@ -65,6 +65,7 @@ class Dataset:
         class_names: tuple of str, the name of each label, in label order.
         flip: bool, whether a horizontally mirrored image keeps its class; `False` for digits and letters.
         unreadable: tuple of str, the paths of the files that were skipped since they could not be read.
+        test: likewise, to measure once, when training has ended; `None` if the data has no such split.
     """
 
     name: str
@@ -73,3 +74,4 @@ class Dataset:
     class_names: tuple[str, ...]
     flip: bool = True
     unreadable: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    test: Split | None = None
