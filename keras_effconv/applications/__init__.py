@@ -29,7 +29,16 @@ from keras_effconv.applications.efficientnet import (
 )
 from keras_effconv.applications.mobilenet import MobileNet
 from keras_effconv.applications.mobilenet_v2 import MobileNetV2
-from keras_effconv.applications.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNeXt50, ResNeXt101
+from keras_effconv.applications.resnet import (
+    ResNet18,
+    ResNet26V1,
+    ResNet34,
+    ResNet50,
+    ResNet101,
+    ResNet152,
+    ResNeXt50,
+    ResNeXt101,
+)
 from keras_effconv.applications.resnet_cifar import ResNet20, ResNet32, ResNet44, ResNet56, ResNet110
 from keras_effconv.applications.resnet_v2 import ResNet26, ResNet50V2, ResNet101V2, ResNet152V2, ResNet200
 from keras_effconv.applications.vgg import VGG11, VGG13, VGG16, VGG16CIFAR, VGG19
@@ -62,6 +71,7 @@ __all__ = [
     "ResNet18",
     "ResNet20",
     "ResNet26",
+    "ResNet26V1",
     "ResNet32",
     "ResNet34",
     "ResNet44",

@@ -174,6 +174,7 @@ V1_5 = {"stride_position": "middle", "use_bias": False}
 X32X4D = {**V1_5, "groups": 32, "group_width": 4}
 VARIANTS = (
     Variant("ResNet18", (2, 2, 2, 2), basic, V1_5),
+    Variant("ResNet26V1", (2, 2, 2, 2), bottleneck, V1_5),
     Variant("ResNet34", (3, 4, 6, 3), basic, V1_5),
     Variant("ResNet50", (3, 4, 6, 3), bottleneck),
     Variant("ResNet101", (3, 4, 23, 3), bottleneck),
@@ -188,6 +189,6 @@ def _publish(variant):
     return publish(variant.name, architecture, Options, summary, variant, defaults=variant.defaults)
 
 
-ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNeXt50, ResNeXt101 = map(_publish, VARIANTS)
+ResNet18, ResNet26V1, ResNet34, ResNet50, ResNet101, ResNet152, ResNeXt50, ResNeXt101 = map(_publish, VARIANTS)
 
 __all__ = ["decode_predictions", "preprocess_input", *(variant.name for variant in VARIANTS)]

@@ -74,6 +74,74 @@ def ResNet18(
         ValueError: for an argument that is not as above; the message names it.
     """
 
+def ResNet26V1(
+    include_top: bool = True,
+    weights: str | None = 'imagenet',
+    input_tensor: Any = None,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    pooling: Literal['avg', 'max'] | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = 'softmax',
+    name: str | None = 'resnet26v1',
+    *,
+    conv: Conv | str | None = None,
+    width: float = 1.0,
+    depth: float = 1.0,
+    resolution: float = 1.0,
+    padding: Literal['symmetric', 'same'] = 'symmetric',
+    use_bias: bool = False,
+    se: bool = False,
+    groups: int = 1,
+    group_width: int = 64,
+    more_norms: bool = False,
+    downsampling: Literal['stride', 'pool'] = 'stride',
+    stride_position: Literal['first', 'middle', 'last'] = 'middle',
+    stem: Literal['7x7', 'deep', 'bL', 'deep bL'] = '7x7',
+) -> keras.Model:
+    """ResNet26V1; images as `keras_effconv.applications.resnet.preprocess_input` leaves them.
+
+    Args:
+        include_top: bool; whether the network ends in its classifier. Default `True`.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
+            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            Default `'imagenet'`.
+        input_tensor: Keras tensor to use as the image. Default `None`.
+        input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
+            the top, `(None, None, 3)` without.
+        pooling: without the top: `None` for the last feature map (n, h, w, c), `"avg"` or `"max"` for (n, c). Default
+            `None`.
+        classes: int. Default 1000.
+        classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
+        name: str, of the model. Default `'resnet26v1'`.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
+            the plain one.
+        width: float, multiplies the filters. Default `1.0`.
+        depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
+        resolution: float, multiplies the default size of the image. Default `1.0`.
+        padding: `"symmetric"` or `"same"`, the padding of strided convolutions: as Keras' ResNets and torch pad, or as
+            TensorFlow does. Default `'symmetric'`.
+        use_bias: bool; whether convolutions have biases (of pre-activated networks: those that no normalization follows).
+            Default `False`.
+        se: bool; squeeze-and-excite with reduction 16 in each block. Default `False`.
+        groups: int, of the 3 x 3 of bottleneck blocks; 32 with a `group_width` of 4 is ResNeXt's. Default `1`.
+        group_width: int, filters of a group in the first stage. Default `64`.
+        more_norms: bool; the normalizations that the OctConv authors' networks have besides: of what a block's branch and
+            its projection read, without scale and offset (SE-ResNet-152); after the first convolution, and for the
+            projection by itself (pre-activated networks). Default `False`.
+        downsampling: `"stride"`, or `"pool"` for 2 x 2 average pooling ahead of each convolution of a block that would
+            stride, as the OctConv authors have it also in layers of one band. Default `'stride'`.
+        stride_position: the convolution of a bottleneck block that strides: `"first"`, as Keras has it, `"middle"`, the 3 x
+            3 ("v1.5", as torch and most papers have it), or `"last"`. Default `'middle'`.
+        stem: `"7x7"`; `"deep"` for three 3 x 3; `"bL"` and `"deep bL"` with a bottleneck block in place of the max pooling,
+            as in Oct-ResNet-152. Default `'7x7'`.
+
+    Returns:
+        A `keras.Model`: images (n, height, width, channels) -> predictions (n, classes) with the top.
+
+    Raises:
+        ValueError: for an argument that is not as above; the message names it.
+    """
+
 def ResNet34(
     include_top: bool = True,
     weights: str | None = 'imagenet',

@@ -11,13 +11,12 @@ import keras
 from keras_effconv.graph import owner_of
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
-from keras_effconv.zoo import readers
+from keras_effconv.zoo import readers, records
 from keras_effconv.zoo.dense import set_normalization, to_dense
 from keras_effconv.zoo.fetching.sources import locate
 from keras_effconv.zoo.load_report import LoadReport
-from keras_effconv.zoo.names import Producer, in_bands, recognise
+from keras_effconv.zoo.names import Producer, find, in_bands, recognise
 from keras_effconv.zoo.pour import pour
-from keras_effconv.zoo.records import find
 
 
 class Source(NamedTuple):
@@ -54,7 +53,7 @@ def resolve(weights, design, include_top=True, size=None):
     """
     if readers.exists(weights):
         return Source(os.fspath(weights), os.fspath(weights))
-    record = find(design, weights, include_top, size)
+    record = records.find(design, weights, include_top, size)
     producer = next(p for p in design.architecture.producers if p.name == record.producer)
     return Source(locate(record), f"{record.model} {record.tag!r}", producer, record.preprocessing)
 
@@ -84,6 +83,7 @@ def load_weights(
     skip: Sequence[str] = (),
     classes: Sequence[int] | None = None,
     pointwise: str = "correlated",
+    entry: str | None = None,
 ) -> LoadReport:
     """Load a weights file of any known format into a model of this package, or into the one inside a model.
 
@@ -100,13 +100,16 @@ def load_weights(
             them, and a new head if their number is another.
         pointwise: str, what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
             `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
+        entry: str, the entry of a checkpoint that holds several sets of weights, such as `"state_dict_ema"`, or the
+            beginning of the names, such as `"ema_model"`. Default `None`: the one that is this network's.
 
     Returns:
         A `LoadReport`, also left as `model.load_report`.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged or does not fit the model; the model is as it was.
+        ValueError: if the file is damaged, holds several sets of weights and `entry` does not say which, or does not
+            fit the model; the model is as it was.
 
     Example:
 
@@ -118,7 +121,7 @@ def load_weights(
     head = info.architecture.head
     headless = not {layer.name for layer in owner_of(model, info).layers} & set(head)
     skip = (*skip, *(_head(info.architecture) if headless else ()))
-    return _load(model, Source(os.fspath(path), os.fspath(path)), skip, classes, pointwise)
+    return _load(model, Source(os.fspath(path), os.fspath(path)), skip, classes, pointwise, entry)
 
 
 def _head(architecture):
@@ -126,10 +129,10 @@ def _head(architecture):
     return tuple(f"{re.escape(name)}/.*" for name in architecture.head)
 
 
-def _load(model, source, skip, classes=None, pointwise="correlated"):
+def _load(model, source, skip, classes=None, pointwise="correlated", entry=None):
     info = info_of(model)
     network, architecture = owner_of(model, info), info.architecture
-    form, variables = readers.read(source.path)
+    form, variables, found = _read(source.path, network, info.design, entry)
     producer = source.producer or recognise(network, info.design, variables)
     octaves = in_bands(variables)
     dense, notes = to_dense(variables, producer.layout or form.layout, producer, network, info)
@@ -140,6 +143,27 @@ def _load(model, source, skip, classes=None, pointwise="correlated"):
     if architecture.normalization:
         set_normalization(dense, architecture.normalization, preprocessing)
     report = pour(model, dense, f"{source.label} ({producer.name})", skip, classes, pointwise, octaves)
-    model.load_report = dataclasses.replace(report, adapted=(*notes, *report.adapted))
+    model.load_report = dataclasses.replace(
+        report,
+        adapted=(*notes, *report.adapted),
+        entry=found.entry,
+        prefix=found.prefix,
+        beside=tuple(found.beside.items()),
+    )
     info.preprocessing = preprocessing
     return model.load_report
+
+
+def _read(path, network, design, entry):
+    """Return the format of a file, the network's variables in it, and where they are: a `names.Found`."""
+    found = []
+
+    def choose(names_by_entry):
+        found.append(find(names_by_entry, network, design, entry))
+        return found[0].names
+
+    form, variables = readers.read(path, choose)
+    if not found:
+        choose({"": tuple(variables)})
+    (where,) = found
+    return form, {ours: variables.pop(theirs) for theirs, ours in where.names.items()}, where

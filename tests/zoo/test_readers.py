@@ -290,14 +290,14 @@ BAD_PICKLES = {
     "a list many times": (DICT + b"q\x00" + PAIRS + b"h\x00h\x01R" * 120 + b".", r"\(a longer one"),
     "a slow key": (
         b"\x80\x02)q\x00" + b"h\x00h\x00\x86q\x00" * 60 + b"}h\x00K\x01s.",
-        r"keys of a dict\. .*\(tuple",
+        r"\(dict without any",
     ),
     "a call of a dict": (b"\x80\x02})R.", r"\(a call of dict"),
     "a call of a class": (b"\x80\x02ctorch\nFloatStorage\n)R.", r"\(a call of"),
     "an extension": (b"\x80\x02\x82\x01.", r"\(the step EXT1"),
-    "a new object": (DICT + b")\x81.", r"\(the step NEWOBJ"),
+    "an object of a number": (b"\x80\x02K\x01)\x81.", r"\(an object of int"),
     "state of an object": (b"\x80\x02ctorch\nFloatStorage\n}b.", "a dict to fill"),
-    "no tensors": (pickle.dumps({"state_dict": {"a": 1}}, 2), r"\(something else under 'a'"),
+    "no tensors": (pickle.dumps({"state_dict": {"a": 1}}, 2), r"\(dict without any"),
     "a list": (pickle.dumps([1], 2), r"a dict of tensors\. .*\(list"),
 }
 

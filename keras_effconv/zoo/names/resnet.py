@@ -1,4 +1,4 @@
-"""How ResNets are named: Keras, torchvision and timm (the same), and a CIFAR-10 repository."""
+"""How ResNets are named: Keras, torchvision and timm (the same), transformers, and a CIFAR-10 repository."""
 
 from keras_effconv.preprocessing import CIFAR
 from keras_effconv.preprocessing import TORCH as TORCH_IMAGES
@@ -34,10 +34,35 @@ def torch(architecture):
     )
 
 
+def transformers(architecture):
+    """Return the rows of Hugging Face's `ResNetForImageClassification`."""
+    del architecture
+    return (
+        (r"^resnet\.", ""),
+        (r"^encoder\.stages\.(\d+)\.layers\.(\d+)\.", lambda m: f"conv{int(m[1]) + 2}_block{int(m[2]) + 1}_"),
+        (r"^(conv\d_block\d+_)layer\.(\d)\.", lambda m: f"{m[1]}{int(m[2]) + 1}_"),
+        (r"^(conv\d_block\d+_)shortcut\.", r"\g<1>0_"),
+        (r"^embedder\.embedder\.", "conv1_"),
+        (r"_convolution\.", "_conv."),
+        (r"_normalization\.", "_bn."),
+        (r"^classifier\.1\.", "predictions."),
+        *TORCH,
+    )
+
+
 V1_5 = {"padding": "symmetric", "stride_position": "middle"}
 V1 = (
     Producer("keras", r"^conv1_conv/kernel$", keras, layout="HWIO"),
     Producer("torch", r"^layer1\.0\.conv1\.weight$", torch, TORCH_IMAGES, 1e-5, V1_5, bias=False),
+    Producer(
+        "transformers",
+        r"^(resnet\.)?embedder\.embedder\.convolution\.weight$",
+        transformers,
+        TORCH_IMAGES,
+        1e-5,
+        V1_5,
+        bias=False,
+    ),
 )
 V2 = (Producer("keras", r"^conv1_conv/kernel$", keras, layout="HWIO"),)
 CIFAR10 = (

@@ -33,18 +33,20 @@ class Format(NamedTuple):
         name: str.
         layout: str, the order of a convolution's kernel: `"HWIO"` or `"OIHW"`.
         read: function of a path that gives a dict of name -> NumPy array.
+        entries: bool; whether a file may hold several dicts of tensors, so that `read` takes `choose`.
     """
 
     name: str
     layout: str
     read: Callable
+    entries: bool = False
 
 
 FORMATS = {
     row.name: row
     for row in (
-        Format("torch_legacy", "OIHW", torch_legacy.read),
-        Format("torch_zip", "OIHW", torch_zip.read),
+        Format("torch_legacy", "OIHW", torch_legacy.read, entries=True),
+        Format("torch_zip", "OIHW", torch_zip.read, entries=True),
         Format("safetensors", "OIHW", safetensors.read),
         Format("mxnet", "OIHW", mxnet.read),
         Format("keras_h5", "HWIO", keras_h5.read),
@@ -88,11 +90,12 @@ def detect(path):
     return FORMATS[name]
 
 
-def read(path):
+def read(path, choose=None):
     """Read a weights file of any format.
 
     Args:
         path: str or path, as for `detect`.
+        choose: `entries.Choose`, which tensors to read of a checkpoint that may hold several dicts of them.
 
     Returns:
         A pair: the `Format`, and a dict of name -> NumPy array.
@@ -108,7 +111,7 @@ def read(path):
     ('OIHW', (32, 3, 3, 3))
     """
     form = detect(path)
-    return form, form.read(path)
+    return form, form.read(path, choose) if form.entries else form.read(path)
 
 
 def _name(path):

@@ -1,4 +1,4 @@
-"""What the pickle of a torch file describes: storages, tensors that are views of them, a state dict of tensors."""
+"""What the pickle of a torch file describes: storages, and tensors that are views of them."""
 
 import math
 
@@ -18,25 +18,33 @@ STORAGES = {
     "CharStorage": "i1",
     "ByteStorage": "u1",
     "BoolStorage": "?",
+    "ComplexFloatStorage": "<c8",
+    "ComplexDoubleStorage": "<c16",
+    "QInt8Storage": "i1",
+    "QUInt8Storage": "u1",
+    "QInt32Storage": "<i4",
+    "UntypedStorage": "u1",
 }
-CHECKPOINT_ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
 
 
 class Storage:
     """A run of numbers in the file: known by key while unpickling, filled afterwards.
 
     Args:
-        kind: str, a NumPy dtype, or `"bfloat16"`, which NumPy has not: its values become float32.
+        kind: str, a NumPy dtype, or `"bfloat16"`, which NumPy has not: its values become float32; `None` if the file
+            names a type that is not known, whose values cannot be read.
         size: int, how many values.
     """
 
     def __init__(self, kind, size):
         self.kind, self.size, self.values, self.users = kind, size, None, 0
-        self.dtype = np.dtype("<f4" if kind == "bfloat16" else kind)
-        self.stored_dtype = np.dtype("<u2" if kind == "bfloat16" else kind)
+        self.dtype = np.dtype("<f4" if kind in ("bfloat16", None) else kind)
+        self.stored_dtype = np.dtype("<u2" if kind == "bfloat16" else kind or "V")
 
     @property
     def stored_bytes(self):
+        if self.kind is None:
+            raise ContentError("storages of known types", "another one")
         return self.size * self.stored_dtype.itemsize
 
     def fill(self, region, check=None):
@@ -85,33 +93,3 @@ def from_bfloat16(bits):
     wide = bits.astype("<u4")
     wide <<= 16
     return wide.view("<f4")
-
-
-def state_dict(content):
-    """Return the tensors of a state dict, or of a checkpoint that holds one.
-
-    A checkpoint may hold several: averaged weights go before plain ones, since they are what was evaluated.
-
-    Args:
-        content: object that `unpickle` returned.
-
-    Returns:
-        dict of name -> checked `Tensor`, without the prefix `module.` of data-parallel training.
-
-    Raises:
-        FormatError: when it holds something else.
-    """
-    for _ in range(2):
-        if isinstance(content, dict):
-            entry = next((e for e in CHECKPOINT_ENTRIES if isinstance(content.get(e), dict)), None)
-            content = content[entry] if entry else content
-    if not isinstance(content, dict) or not content:
-        received = "an empty one" if content == {} else type(content).__name__
-        raise ContentError("a dict of tensors", received)
-    for name, value in content.items():
-        if not isinstance(value, Tensor) or not isinstance(name, str):
-            raise ContentError("tensors only", f"something else under {str(name)[:80]!r}")
-        value.check()
-        value.storage.users += 1
-    parallel = all(name.startswith("module.") for name in content)
-    return {name.removeprefix("module.") if parallel else name: tensor for name, tensor in content.items()}

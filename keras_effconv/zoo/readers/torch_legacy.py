@@ -6,9 +6,10 @@ behind eight bytes of length.
 
 import struct
 
+from keras_effconv.zoo.readers.entries import entries, select
 from keras_effconv.zoo.readers.errors import ContentError, FormatError, reading
+from keras_effconv.zoo.readers.foreign import Foreign
 from keras_effconv.zoo.readers.region import Region
-from keras_effconv.zoo.readers.tensors import state_dict
 from keras_effconv.zoo.readers.unpickling import unpickle
 
 __all__ = ["MAGIC", "PROTOCOL", "FormatError", "read"]
@@ -17,13 +18,12 @@ MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 
 
-def read(path):
+def read(path, choose=None):
     """Read the tensors of a legacy torch file: a state dict, or a checkpoint that holds one.
 
     Args:
-        path: str or path of the file. A dict with an entry `state_dict_ema`, `model_ema`, `state_dict` or `model` is
-            a checkpoint, and the first of these is taken; a common prefix `module.`, from data-parallel training, is
-            dropped.
+        path: str or path of the file. What stands beside the tensors is passed over: counters, arguments, optimizers.
+        choose: `entries.Choose`, which tensors to read. Default: all of the one dict that has some.
 
     Returns:
         dict of name -> NumPy array. Tensors that share memory in the file share it here, read-only.
@@ -39,16 +39,24 @@ def read(path):
     """
     with reading(path, "a legacy torch file"), open(path, "rb") as file:
         region = Region(file)
-        if unpickle(region)[0] != MAGIC:
+        if _plain(region) != MAGIC:
             raise ContentError(None, "one without its magic number")
-        if unpickle(region)[0] != PROTOCOL:
+        if _plain(region) != PROTOCOL:
             raise ContentError(f"protocol {PROTOCOL} of the legacy torch format", "another one")
-        if not unpickle(region)[0].get("little_endian", True):
+        if not _plain(region).get("little_endian", True):
             raise ContentError("little-endian values", "a big-endian one")
         content, storages = unpickle(region)
-        tensors = state_dict(content)
-        _fill(region, unpickle(region)[0], storages)
+        tensors = select(entries(content), choose)
+        _fill(region, _plain(region), storages)
         return {name: tensor.read() for name, tensor in tensors.items()}
+
+
+def _plain(region):
+    """Read a pickle of the format itself, which holds no objects."""
+    content, _ = unpickle(region)
+    if isinstance(content, Foreign):
+        raise ContentError("plain pickles ahead of the tensors", content.reference())
+    return content
 
 
 def _fill(region, keys, storages):

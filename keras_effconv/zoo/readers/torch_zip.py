@@ -6,16 +6,17 @@ The format: `<prefix>/data.pkl` is the object, `<prefix>/data/<key>` a storage, 
 import io
 
 from keras_effconv.zoo.readers.archives import StoredZip
+from keras_effconv.zoo.readers.entries import entries, select
 from keras_effconv.zoo.readers.errors import ContentError, reading
-from keras_effconv.zoo.readers.tensors import state_dict
 from keras_effconv.zoo.readers.unpickling import unpickle
 
 
-def read(path):
+def read(path, choose=None):
     """Read the tensors of a torch zip file: a state dict, or a checkpoint that holds one.
 
     Args:
         path: str or path of the file; what it may hold is what `torch_legacy.read` accepts.
+        choose: `entries.Choose`, which tensors to read. Default: all of the one dict that has some.
 
     Returns:
         dict of name -> NumPy array; bfloat16 becomes float32. Tensors that share memory in the file share it here,
@@ -40,7 +41,7 @@ def read(path):
         if order != b"little":
             raise ContentError("little-endian values", f"byte order {order[:20]!r}")
         content, storages = unpickle(io.BytesIO(archive.bytes(pickles[0])))
-        tensors = state_dict(content)
+        tensors = select(entries(content), choose)
         for key, storage in storages.items():
             if storage.users:
                 _fill(archive, f"{prefix}data/{key}", storage)

@@ -1,64 +1,24 @@
-"""Reads the pickle of a torch file as data: what a state dict is made of, and nothing else.
+"""Reads the pickle of a torch file as data: tensors, plain containers, and placeholders.
 
 A pickle is a program for a small stack machine. `pickle` runs such a program, imports what it names and calls what it
-says. The machine here is another one. It knows the opcodes that tensors and plain containers need, the handful of
-names in `KNOWN`, and refuses every other one; so a file can neither import nor call anything, and the memory that a
-few bytes can claim is bounded.
+says. The machine here is another one. It knows the opcodes that containers and objects need. A name that it does not
+know becomes a placeholder, and so does whatever is called by that name (`foreign.py`). So a file can neither import nor
+call anything, and the memory that a few bytes can claim is bounded.
 """
 
 import pickletools
 
 from keras_effconv.zoo.readers.errors import ContentError
+from keras_effconv.zoo.readers.foreign import CALLABLE, DICTS, MAX_INTEGER, Foreign, Reference, as_key, call, named
 from keras_effconv.zoo.readers.tensors import STORAGES, Storage, Tensor
 
 MAX_STEPS = 1_000_000  # thirty to a tensor
 
-
-def _ordered_dict(pairs=()):
-    return {_key(name): value for name, value in pairs}
-
-
-def _tensor(storage, offset, shape, strides, *_):
-    return Tensor(storage, offset, shape, strides)
-
-
-def _parameter(tensor, *_):
-    return tensor
-
-
-# What a program may name. A storage's class stands for itself; the others may be called.
-CALLABLE = {
-    "collections OrderedDict": _ordered_dict,
-    "torch._utils _rebuild_tensor_v2": _tensor,
-    "torch._utils _rebuild_tensor": _tensor,
-    "torch._utils _rebuild_parameter": _parameter,
-}
-KNOWN = {*CALLABLE, *(f"torch {name}" for name in STORAGES)}
-
-
-class Reference(str):
-    """A name that the program may use: "module name"."""
-
-
-def _global(name):
-    if name not in KNOWN:
-        name = ".".join(str(name)[:200].split())
-        raise ContentError("tensors only", f"a reference to {name}; nothing was executed")
-    return Reference(name)
-
-
-def _key(key):
-    # Hashing a tuple of tuples of tuples can take forever.
-    if not isinstance(key, (str, int, float, bytes, type(None))):
-        raise ContentError("names as the keys of a dict", type(key).__name__)
-    return key
-
-
 # Opcodes that push what stands behind them, that push a constant, that say nothing about the content.
 ARGUMENTS = {
     *("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "FLOAT", "BINFLOAT"),
-    *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"),
-    *("BINBYTES", "SHORT_BINBYTES"),
+    *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
 }
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 IGNORED = {"PROTO", "FRAME", "STOP"}
@@ -104,11 +64,14 @@ class _Machine:
 
     def top(self, kind):
         if not isinstance(self.stack[-1], kind):
-            raise ContentError(f"a {kind.__name__} to fill", type(self.stack[-1]).__name__)
+            name = getattr(kind, "__args__", (kind,))[0].__name__
+            raise ContentError(f"a {name} to fill", type(self.stack[-1]).__name__)
         return self.stack[-1]
 
     def update(self, items):
-        self.top(dict).update((_key(name), value) for name, value in zip(items[::2], items[1::2], strict=True))
+        top = self.top(dict | Foreign)
+        content = top.items if isinstance(top, Foreign) else top
+        content.update((as_key(name), value) for name, value in zip(items[::2], items[1::2], strict=True))
 
     def do_mark(self, _):
         self.marks.append(len(self.stack))
@@ -140,12 +103,17 @@ class _Machine:
         self.update(items)
 
     def do_append(self, _):
-        (item,) = self.last(1)
-        self.top(list).append(item)
+        self.extend(self.last(1))
 
     def do_appends(self, _):
-        items = self.since_mark()
-        self.top(list).extend(items)
+        self.extend(self.since_mark())
+
+    do_additems = do_appends
+
+    def extend(self, items):
+        top = self.top(list | Foreign)
+        if isinstance(top, list):
+            top.extend(items)
 
     def do_setitem(self, _):
         self.update(self.last(2))
@@ -167,35 +135,87 @@ class _Machine:
     do_binget = do_long_binget = do_get
 
     def do_global(self, name):
-        self.stack.append(_global(name))
+        self.stack.append(named(name))
 
     def do_stack_global(self, _):
-        self.stack.append(_global(" ".join(self.last(2))))
+        self.stack.append(named(" ".join(self.last(2))))
 
     def do_reduce(self, _):
-        name, arguments = self.last(2)
-        if not isinstance(name, Reference) or name not in CALLABLE or not isinstance(arguments, tuple):
-            raise ContentError("tensors only", f"a call of {type(name).__name__}; nothing was executed")
-        self.spend(sum(len(a) for a in arguments if isinstance(a, list | tuple)))  # a list may be given many times
-        self.stack.append(CALLABLE[name](*arguments))
+        self.call(*self.last(2))
+
+    def do_newobj(self, _):
+        self.object(self.last(2)[0])
+
+    def do_newobj_ex(self, _):
+        self.object(self.last(3)[0])
+
+    def do_inst(self, name):
+        self.since_mark()
+        self.object(named(name))
+
+    def do_obj(self, _):
+        kind, *_ = self.since_mark()
+        self.object(kind)
+
+    def call(self, function, arguments):
+        if isinstance(arguments, tuple):  # a list may be given many times
+            self.spend(sum(len(a) for a in arguments if isinstance(a, list | tuple)))
+        self.stack.append(call(function, arguments))
+
+    def object(self, kind):
+        """Push a new object: a dict of a known class of dicts, else a placeholder."""
+        if not isinstance(kind, Foreign | Reference):
+            raise ContentError("tensors only", f"an object of {type(kind).__name__}; nothing was executed")
+        self.stack.append({} if kind in DICTS else Foreign(str(kind)))
 
     def do_build(self, _):
-        # A state dict carries `_metadata` as an attribute: dropped.
+        # A state dict carries `_metadata` as an attribute, and a tensor may carry others: dropped.
+        (state,) = self.last(1)
+        top = self.top(dict | list | Tensor | Foreign)
+        if isinstance(top, Foreign):
+            top.state = state
+
+    def do_pop(self, _):
         self.last(1)
-        self.top(dict)
+
+    def do_pop_mark(self, _):
+        self.since_mark()
+
+    def do_dup(self, _):
+        self.stack.append(self.stack[-1])
+
+    def do_empty_set(self, _):
+        self.stack.append([])  # nothing here reads a set
+
+    def do_frozenset(self, _):
+        self.stack.append(tuple(self.since_mark()))
+
+    def do_bytearray8(self, content):
+        self.stack.append(bytes(content))
+
+    def do_long4(self, number):
+        self.stack.append(number if number.bit_length() <= MAX_INTEGER else Foreign("int"))
+
+    def do_persid(self, name):
+        self.stack.append(Foreign(f"persistent {name}"[:200]))
 
     def do_binpersid(self, _):
         """Push a storage: ("storage", class, key, device, size), in legacy files also its place in another, or None."""
         (saved,) = self.last(1)
+        if isinstance(saved, tuple) and len(saved) > 1 and saved[0] == "module":  # a class, and its source
+            self.stack.append(saved[1])
+            return
         if not isinstance(saved, tuple) or len(saved) not in (5, 6) or saved[0] != "storage":
             raise ContentError("the description of a storage", type(saved).__name__)
         _, name, key, _, size, *view = saved
-        known = isinstance(name, Reference) and name not in CALLABLE and view in ([], [None])
-        if not known or type(size) is not int or size < 0:
+        known = isinstance(name, Foreign) or (isinstance(name, Reference) and name not in CALLABLE)
+        if not known or view not in ([], [None]) or type(size) is not int or size < 0:
             raise ContentError("a storage of numbers with a size", "another one")
         if not isinstance(key, (str, int)):
             raise ContentError("a storage with a key", type(key).__name__)
-        self.stack.append(self.storages.setdefault(key, Storage(STORAGES[name.split()[1]], size)))
+        kind = None if isinstance(name, Foreign) else STORAGES[name.split()[1]]
+        storage = self.storages.setdefault(key, Storage(kind, size))
+        self.stack.append(storage if storage.kind else Foreign("storage"))
 
 
 def unpickle(file):
@@ -205,10 +225,10 @@ def unpickle(file):
         file: a binary file whose reads are bounded, such as a `Region` or a `BytesIO`; left behind the pickle.
 
     Returns:
-        The object, of `Tensor`s and plain Python, and a dict of storage key -> `Storage`.
+        The object, of `Tensor`s, plain Python and placeholders, and a dict of storage key -> `Storage`.
 
     Raises:
-        FormatError: when the pickle is more than that. A damaged one can end in another exception, too.
+        FormatError: when the pickle is no data. A damaged one can end in another exception, too.
 
     Example:
 
