@@ -63,6 +63,7 @@ class Architecture(NamedTuple):
         settings: tuple of str, the options that change what weights mean but not their shapes.
         producers: tuple of `zoo.names.Producer`, whose weight files the network reads, besides its own.
         pool_names: pair of str, the layers of average and maximum pooling without the top.
+        classes: int, of the network's usual weights.
         model_name: str, of the model; `{name}` is the name in small letters, `{rows}` the rows of the image.
     """
 
@@ -81,6 +82,7 @@ class Architecture(NamedTuple):
     settings: tuple[str, ...] = ()
     producers: tuple[Any, ...] = ()
     pool_names: tuple[str, str] = ("avg_pool", "max_pool")
+    classes: int = 1000
     model_name: str = "{name}"
 
     def owns(self, layer_name):

@@ -2,15 +2,19 @@
 
 import dataclasses
 import functools
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_effconv.architecture import ARCHITECTURES
 from keras_effconv.graph import ahead_of, functional_of, layers_of
 from keras_effconv.preprocessing import ImagePreprocessing, Preprocessing
 from keras_effconv.utils.suggestions import did_you_mean
+
+FACTS = "facts"  # the entry of weights files, next to the variables of layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,19 +105,47 @@ class NetworkInfo(keras.layers.Layer):
     def compute_output_spec(self, image):
         return keras.KerasTensor(image.shape, image.dtype)
 
-    def get_config(self):
-        own = {
+    def facts(self):
+        """Return what a weights file says of the network: its design and what its weights want of an image."""
+        return {
             "design": {
                 "name": self.design.name,
                 "options": dict(self.design.options),
                 "defaults": dict(self.design.defaults),
             },
             "preprocessing": dataclasses.asdict(self.preprocessing),
+        }
+
+    def save_own_variables(self, store):
+        """Save the facts, as the bytes of a JSON text: shapes do not tell them."""
+        store[FACTS] = np.frombuffer(json.dumps(self.facts()).encode(), "uint8")
+
+    def load_own_variables(self, store):
+        """Take the preprocessing that weights of the same network want; files of others have none."""
+        if FACTS not in store.keys():  # noqa: SIM118 (Keras' stores are no iterables)
+            return
+        facts = json.loads(np.asarray(store[FACTS]).tobytes())
+        if facts["design"]["name"] == self.design.name:
+            _, preprocessing = facts_from(facts)
+            self.preprocessing = preprocessing.at(self.preprocessing.size)
+
+    def get_config(self):
+        own = {
+            **self.facts(),
             "ends": {
                 str(stride): {band: list(end) for band, end in bands.items()} for stride, bands in self.ends.items()
             },
         }
         return {**super().get_config(), **own}
+
+
+def facts_from(facts: Mapping[str, Any]) -> tuple[str, Preprocessing]:
+    """Return the kind of convolution, as its repr, and the `Preprocessing` of `NetworkInfo.facts()` as read from JSON.
+
+    Raises:
+        ValueError, KeyError, TypeError: for something else.
+    """
+    return str(facts["design"]["options"]["conv"]), Preprocessing(**_tuples(facts["preprocessing"]))
 
 
 def _tuples(config):

@@ -39,6 +39,7 @@ Args:
     include_top: bool; whether the network ends in its classifier. Default `True`.
     weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
         If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
         Default {weights}.
     input_tensor: Keras tensor to use as the image. Default `None`.
     input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: {size} x {size} x 3 with
@@ -167,8 +168,9 @@ def application(
 ):
     """Build a network with the arguments of `keras.applications`. The graph depends on all of them but `weights`."""
     positive("classes", classes)
-    _check_choices(weights, pooling, include_top, classifier_activation)
     architecture = design.architecture
+    published = weights is not None and classes == architecture.classes
+    _check_choices(published, pooling, include_top, classes, classifier_activation)
     shape = _image_shape(input_shape, architecture.size, include_top)
     image = _image(input_tensor, shape)
     size = image.shape[1] or architecture.size
@@ -198,15 +200,21 @@ def _pooled(x, pooling, names):
     return layer(name=name)(x)
 
 
-def _check_choices(weights, pooling, include_top, classifier_activation):
+def _check_choices(published, pooling, include_top, classes, classifier_activation):
+    """Check what does not depend on the family; `published` weights are of as many classes as published files have."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("keras_effconv works with `channels_last` maps only: keras.config.set_image_data_format()")
     if pooling not in (None, "avg", "max"):
         raise ValueError(f'`pooling` must be `None`, "avg" or "max". Received: pooling={pooling!r}')
-    plain = {keras.activations.get(None), keras.activations.get("softmax")}
-    if weights is not None and include_top and keras.activations.get(classifier_activation) not in plain:
+    activation, softmax = keras.activations.get(classifier_activation), keras.activations.softmax
+    if include_top and classes == 1 and activation is softmax:
         raise ValueError(
-            "`classifier_activation` must be `None` or 'softmax' with pretrained weights and `include_top=True`. "
+            "`classifier_activation` must be 'sigmoid' or `None` with one class, of which the softmax is always 1. "
+            f"Received: classes=1, classifier_activation={classifier_activation!r}"
+        )
+    if published and include_top and activation not in (keras.activations.linear, softmax):
+        raise ValueError(
+            "`classifier_activation` must be `None` or 'softmax' with pretrained weights of as many classes. "
             f"Received: classifier_activation={classifier_activation!r}"
         )
 

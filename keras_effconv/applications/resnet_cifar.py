@@ -116,6 +116,7 @@ def architecture(variant, options):
         stem=("conv1",),
         settings=("padding",),
         producers=producers.CIFAR10,
+        classes=10,
     )
 
 

@@ -142,7 +142,9 @@ def cifar_architecture(variant, options):
     """Return the `Architecture` of a row for small images."""
     block = conv_bn_relu_se if options.se else conv_bn_relu
     head = functools.partial(cifar_top, dropout=options.dropout_rate)
-    return _architecture(variant, options, block, 32, CIFAR, head, ("fc1", "fc1_bn", "predictions"))
+    return _architecture(variant, options, block, 32, CIFAR, head, ("fc1", "fc1_bn", "predictions"))._replace(
+        classes=10
+    )
 
 
 def _architecture(variant, options, block, size, preprocessing, head, head_names):

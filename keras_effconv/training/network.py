@@ -20,7 +20,7 @@ def check(recipe):
     kinds.get(recipe.conv)
     if recipe.teacher is not None and not os.path.isfile(recipe.teacher):
         raise ValueError(f"`teacher` must be the path of a .keras file. Received: teacher={recipe.teacher!r}")
-    if recipe.weights is not None and recipe.weights not in tags and not os.path.exists(recipe.weights):
+    if recipe.weights is not None and recipe.weights not in tags and zoo.path_and_tag(recipe.weights)[0] is None:
         known = ", ".join(map(repr, tags)) or "none for this network"
         raise ValueError(
             f'`weights` must be "none", the path of a file, or a tag ({known}). Received: weights={recipe.weights!r}'

@@ -4,7 +4,7 @@ from keras_effconv.zoo.classes import decode_predictions, imagenet_classes
 from keras_effconv.zoo.fetching.download import WeightsUnavailable
 from keras_effconv.zoo.fetching.sources import locate, verify
 from keras_effconv.zoo.load_report import LoadReport
-from keras_effconv.zoo.loading import Source, load, load_weights, resolve
+from keras_effconv.zoo.loading import Source, load, load_weights, path_and_tag, resolve
 from keras_effconv.zoo.pour import pour
 from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.records import RECORDS, Record, find, tags
@@ -27,6 +27,7 @@ __all__ = [
     "load",
     "load_weights",
     "locate",
+    "path_and_tag",
     "pour",
     "resolve",
     "tags",

@@ -1,11 +1,12 @@
 """From the variables of a file to those of the plain network, in the names and layouts of Keras."""
 
+import dataclasses
 import re
 
 import keras
 import numpy as np
 
-from keras_effconv.zoo.names import check_bands, join, rename
+from keras_effconv.zoo.names import check_bands, join, ours_of
 
 # The OctConv authors write the scale of 1 and the offset of 0 of normalisation that has neither.
 IGNORED = re.compile(
@@ -26,9 +27,9 @@ def to_dense(variables, layout, producer, model, info):
     Returns:
         A pair: dict of "layer/variable" -> array, and a list of (layers, rule).
     """
-    rows, dense, notes = producer.rows(info.architecture), {}, []
-    for name in tuple(variables):
-        value, ours = variables.pop(name), rename(name, rows)
+    dense, notes = {}, []
+    for name, ours in ours_of(tuple(variables), producer, model, info.architecture).items():
+        value = variables.pop(name)
         if not IGNORED.fullmatch(ours):
             depthwise = ours.partition("/")[0] in info.architecture.depthwise
             dense[ours] = np.asarray(value) if layout == "HWIO" else transposed(np.asarray(value), depthwise)
@@ -38,8 +39,6 @@ def to_dense(variables, layout, producer, model, info):
         dense = {name: producer.convert(name, value, model) for name, value in dense.items()}
     if not producer.bias:
         _fill_biases(dense, model, notes)
-    if producer.epsilon:
-        _change_epsilon(dense, model, producer.epsilon, notes)
     return dense, notes
 
 
@@ -67,16 +66,22 @@ def _fill_biases(dense, model, notes):
     notes += [(name, "bias 0: the file's convolutions have none") for name in filled]
 
 
-def _change_epsilon(dense, model, epsilon, notes):
+def epsilons(model):
+    """Return a callable from the name of a batch normalization to its epsilon; without such a layer, the usual one."""
+    own = {x.name: x.epsilon for x in model.layers if isinstance(x, keras.layers.BatchNormalization)}
+    usual = next(iter(own.values()), 0.0)
+    return lambda name: next((own[n] for n in (name, f"{name}_high", f"{name}_low") if n in own), usual)
+
+
+def change_epsilon(dense, model, epsilon, notes):
     """Move the difference of epsilons into the variance, exactly: normalisation divides by sqrt(variance + epsilon)."""
-    ours = next((x.epsilon for x in model.layers if isinstance(x, keras.layers.BatchNormalization)), epsilon)
-    if abs(ours - epsilon) < 1e-7:
-        return
-    names = [name for name in dense if name.endswith("/moving_variance")]
-    for name in names:
-        dense[name] = dense[name].astype("float32") + np.float32(epsilon - ours)
-    rule = f"epsilon {epsilon:g}, here {ours:g}: the difference is in the moving variance"
-    notes += [(name.split("/")[0], rule) for name in names]
+    epsilon_of = epsilons(model)
+    for name in dense:
+        layer, _, variable = name.rpartition("/")
+        ours = epsilon_of(layer)
+        if variable == "moving_variance" and ours not in (epsilon, 0.0):
+            dense[name] = (dense[name].astype("float64") + (epsilon - ours)).astype("float32")
+            notes.append((layer, f"epsilon {epsilon:g}, here {ours:g}: the difference is in the moving variance"))
 
 
 def set_normalization(dense, layer, preprocessing):
@@ -95,3 +100,19 @@ def set_normalization(dense, layer, preprocessing):
     dense.setdefault(f"{layer}/mean", np.array(preprocessing.mean, "float32") / 255)
     if variance is None or (variance.shape == std.shape and np.allclose(variance, std, rtol=1e-3)):
         dense[f"{layer}/variance"] = np.square(std)
+
+
+def as_normalized(preprocessing, mean, variance):
+    """Return a preprocessing with the constants of a network's own normalization, on the scale 0..1.
+
+    Args:
+        preprocessing: `Preprocessing`.
+        mean: array (3,).
+        variance: array (3,).
+    """
+    if np.shape(mean) != (3,) or np.shape(variance) != (3,):
+        return preprocessing
+    new = 255 * np.asarray(mean, "float64"), 255 * np.sqrt(np.maximum(np.asarray(variance, "float64"), 0))
+    if np.allclose(new, (preprocessing.mean, preprocessing.std), rtol=1e-4, atol=1e-3):
+        return preprocessing
+    return dataclasses.replace(preprocessing, mean=tuple(new[0].tolist()), std=tuple(new[1].tolist()))

@@ -1,6 +1,7 @@
 """From a tag or a path to a model with weights."""
 
 import dataclasses
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -12,11 +13,14 @@ from keras_effconv.graph import owner_of
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.zoo import readers, records
-from keras_effconv.zoo.dense import set_normalization, to_dense
+from keras_effconv.zoo.checks import check_variances
+from keras_effconv.zoo.dense import as_normalized, change_epsilon, epsilons, set_normalization, to_dense
 from keras_effconv.zoo.fetching.sources import locate
 from keras_effconv.zoo.load_report import LoadReport
-from keras_effconv.zoo.names import Producer, find, in_bands, recognise
+from keras_effconv.zoo.names import Producer, find, in_bands, marked_as, ours_of, recognise, theirs_of, tracked
+from keras_effconv.zoo.origin import preprocessing_of, stated
 from keras_effconv.zoo.pour import pour
+from keras_effconv.zoo.told import Told, take_facts
 
 
 class Source(NamedTuple):
@@ -26,20 +30,22 @@ class Source(NamedTuple):
         path: str.
         label: str, for messages and reports.
         producer: `Producer` whose names it has; `None` if it is to be found out.
-        preprocessing: `Preprocessing` that it wants; `None` for the producer's or the network's own.
+        preprocessing: `Preprocessing` that it wants, or the tag of a set like which it is; `None` if it is to be found
+            out.
     """
 
     path: str
     label: str
     producer: Producer | None = None
-    preprocessing: Preprocessing | None = None
+    preprocessing: Preprocessing | str | None = None
 
 
 def resolve(weights, design, include_top=True, size=None):
     """Find the file of a tag or a path, before a network is built.
 
     Args:
-        weights: str, a tag like `"imagenet"`, or the path of a file.
+        weights: str, a tag like `"imagenet"`, or the path of a file; `"path@tag"` for a file that wants of an image
+            what the set of that tag wants.
         design: `Design` of the network.
         include_top: bool; whether the network has its classifier.
         size: int, pixels of the image; or `None`.
@@ -51,11 +57,33 @@ def resolve(weights, design, include_top=True, size=None):
         ValueError: if there is no such set for the network; the message says which there are.
         WeightsUnavailable: (an OSError) if the set is not on this machine and cannot be fetched.
     """
-    if readers.exists(weights):
-        return Source(os.fspath(weights), os.fspath(weights))
+    path, tag = path_and_tag(weights)
+    if path is not None:
+        return Source(path, path, preprocessing=tag and stated(tag, design))
     record = records.find(design, weights, include_top, size)
     producer = next(p for p in design.architecture.producers if p.name == record.producer)
     return Source(locate(record), f"{record.model} {record.tag!r}", producer, record.preprocessing)
+
+
+def path_and_tag(weights):
+    """Return the path of a weights file, `~` expanded, and the tag behind it: "path@tag".
+
+    Args:
+        weights: str or path.
+
+    Returns:
+        A pair of str; the path is `None` if there is no such file, the tag if there is none.
+
+    Example:
+
+    >>> path_and_tag("no-file.pth@advprop"), path_and_tag(os.devnull)
+    ((None, None), ('/dev/null', None))
+    """
+    path = os.path.expanduser(os.fspath(weights))
+    if readers.exists(path):
+        return path, None
+    before, _, tag = path.rpartition("@")
+    return (before, tag) if before and tag and readers.exists(before) else (None, None)
 
 
 def load(model, weights, include_top=True):
@@ -84,6 +112,7 @@ def load_weights(
     classes: Sequence[int] | None = None,
     pointwise: str = "correlated",
     entry: str | None = None,
+    preprocessing: Preprocessing | str | None = None,
 ) -> LoadReport:
     """Load a weights file of any known format into a model of this package, or into the one inside a model.
 
@@ -93,7 +122,7 @@ def load_weights(
 
     Args:
         model: a model as a constructor of this package gave it, of any kind; loaded, cloned, or inside another model.
-        path: str or path of the file, or of a TensorFlow checkpoint.
+        path: str or path of the file, or of a TensorFlow checkpoint; `~` is the home directory.
         skip: sequence of regular expressions of "layer/variable", in the plain network's names: what is left as it is,
             and may be missing in the file or be unknown to the model. Default: none.
         classes: sequence of ints, the file's classes that the model's classes are, in order. Default `None`: all of
@@ -102,14 +131,17 @@ def load_weights(
             `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
         entry: str, the entry of a checkpoint that holds several sets of weights, such as `"state_dict_ema"`, or the
             beginning of the names, such as `"ema_model"`. Default `None`: the one that is this network's.
+        preprocessing: `Preprocessing` that the weights want of an image, or the tag of a published set like which the
+            file is. Default `None`: what the file says, or the published sets that have its names agree on.
 
     Returns:
         A `LoadReport`, also left as `model.load_report`.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged, holds several sets of weights and `entry` does not say which, or does not
-            fit the model; the model is as it was.
+        ValueError: if the file is damaged, holds several sets of weights and `entry` does not say which, does not fit
+            the model, has values that are not finite, or does not tell what it wants of an image; the model is as it
+            was.
 
     Example:
 
@@ -121,7 +153,9 @@ def load_weights(
     head = info.architecture.head
     headless = not {layer.name for layer in owner_of(model, info).layers} & set(head)
     skip = (*skip, *(_head(info.architecture) if headless else ()))
-    return _load(model, Source(os.fspath(path), os.fspath(path)), skip, classes, pointwise, entry)
+    preprocessing = None if preprocessing is None else stated(preprocessing, info.design)
+    path = os.path.expanduser(os.fspath(path))
+    return _load(model, Source(path, path, preprocessing=preprocessing), skip, classes, pointwise, entry)
 
 
 def _head(architecture):
@@ -132,17 +166,18 @@ def _head(architecture):
 def _load(model, source, skip, classes=None, pointwise="correlated", entry=None):
     info = info_of(model)
     network, architecture = owner_of(model, info), info.architecture
-    form, variables, found = _read(source.path, network, info.design, entry)
+    form, variables, found, (conv, preprocessing) = _read(source.path, network, info.design, entry)
     producer = source.producer or recognise(network, info.design, variables)
-    octaves = in_bands(variables)
+    ours = {our.partition("@")[0]: name for name, our in ours_of(variables, producer, network, architecture).items()}
+    infer = functools.partial(theirs_of, names=tuple(variables), producer=producer, architecture=architecture)
+    told = Told(conv, in_bands(variables), preprocessing, ours, infer)
+    label = f"{source.label} ({producer.name})"
     dense, notes = to_dense(variables, producer.layout or form.layout, producer, network, info)
-    preprocessing = source.preprocessing or producer.preprocessing or info.preprocessing
-    preprocessing = dataclasses.replace(
-        preprocessing, size=info.preprocessing.size, inside=architecture.normalization is not None
-    )
-    if architecture.normalization:
-        set_normalization(dense, architecture.normalization, preprocessing)
-    report = pour(model, dense, f"{source.label} ({producer.name})", skip, classes, pointwise, octaves)
+    check_variances(dense, label, ours, epsilons(network) if producer.epsilon is None else lambda _: 0.0)
+    if producer.epsilon:
+        change_epsilon(dense, network, producer.epsilon, notes)
+    preprocessing = _preprocessing(source, told, producer, info, dense)
+    report = pour(model, dense, label, skip, classes, pointwise, told)
     model.load_report = dataclasses.replace(
         report,
         adapted=(*notes, *report.adapted),
@@ -154,8 +189,32 @@ def _load(model, source, skip, classes=None, pointwise="correlated", entry=None)
     return model.load_report
 
 
+def _preprocessing(source, told, producer, info, dense):
+    """Return what a file's weights want of an image, and put it into the network's normalization if it has one."""
+    norm = info.architecture.normalization
+    own = f"{norm}/mean" in dense and source.preprocessing is None
+    wanted = source.preprocessing if isinstance(source.preprocessing, Preprocessing) else told.preprocessing
+    if wanted is None and not own:
+        names = told.theirs.values()
+        marked_by = [producer] if source.producer else marked_as(info.design, names) or [producer]
+        wanted = preprocessing_of(source.path, info.design, marked_by, source.preprocessing)
+    wanted = wanted or producer.preprocessing or info.preprocessing
+    wanted = dataclasses.replace(wanted, size=info.preprocessing.size, inside=norm is not None)
+    if norm is None:
+        return wanted
+    if not own:
+        dense.pop(f"{norm}/variance", None)
+        dense.pop(f"{norm}/mean", None)
+    set_normalization(dense, norm, wanted)
+    return as_normalized(wanted, dense[f"{norm}/mean"], dense[f"{norm}/variance"])
+
+
 def _read(path, network, design, entry):
-    """Return the format of a file, the network's variables in it, and where they are: a `names.Found`."""
+    """Read the variables of a network.
+
+    Returns:
+        The format, a dict of name -> array, where they are (a `names.Found`), and the file's facts.
+    """
     found = []
 
     def choose(names_by_entry):
@@ -163,7 +222,9 @@ def _read(path, network, design, entry):
         return found[0].names
 
     form, variables = readers.read(path, choose)
+    facts = take_facts(variables, path)
     if not found:
+        variables = tracked(variables, network)
         choose({"": tuple(variables)})
     (where,) = found
-    return form, {ours: variables.pop(theirs) for theirs, ours in where.names.items()}, where
+    return form, {ours: variables.pop(theirs) for theirs, ours in where.names.items()}, where, facts

@@ -10,23 +10,31 @@ import keras
 import numpy as np
 
 from keras_effconv.graph import owner_of
+from keras_effconv.kinds import OctConv
 from keras_effconv.network_info import info_of
+from keras_effconv.zoo.checks import check_values
+from keras_effconv.zoo.heads import settle_head
 from keras_effconv.zoo.load_report import LoadReport
 from keras_effconv.zoo.rules import apply_rule
+from keras_effconv.zoo.told import NOTHING, kind_of
+from keras_effconv.zoo.warm_start.composed import compose
 from keras_effconv.zoo.warm_start.plain import joined_bands, refuse_fused
 
 
 class Pouring:
     """The state of one pour: what is left of the file, what was planned, and why."""
 
-    def __init__(self, model, dense, skip=(), classes=None, pointwise="correlated", octaves=False):
+    def __init__(self, model, dense, skip=(), classes=None, pointwise="correlated", told=NOTHING):
         info = info_of(model)
         self.model, self.architecture, self.dense = owner_of(model, info), info.architecture, dict(dense)
         self.layers = {layer.name: layer for layer in self.model.layers}
         self.pairs = {pair.second.conv: pair for pair in self.architecture.pairs}
         self.joined = joined_bands(dense)
         self.skip, self.classes, self.pointwise = tuple(map(re.compile, skip)), classes, pointwise
-        self.octaves = octaves or bool(self.joined)
+        self.told, ours, theirs = told, kind_of(info.conv), kind_of(told.conv)
+        self.same_bands = ours == theirs if theirs else told.octaves or bool(self.joined)
+        self.from_octaves = isinstance(theirs, OctConv) and ours != theirs
+        self.left, self.fresh = {}, set()
         self.used, self.missing, self.wrong, self.done, self.neutral = set(), [], [], set(), []
         self.values, self.adapted, self.approximate, self.fused = [], [], False, False
 
@@ -48,6 +56,12 @@ class Pouring:
             self.missing.append(key)
         return self.dense.get(key)
 
+    def join(self, key):
+        """Make one variable of those of two bands, where the file has bands; return whether it has the variable."""
+        if key not in self.dense and key in self.joined:
+            self.dense[key] = self.take(key)
+        return key in self.dense
+
     def has(self, layer, variable="kernel"):
         """Return whether the file has a variable."""
         return f"{layer}/{variable}" in self.dense
@@ -68,15 +82,24 @@ class Pouring:
         self.approximate |= approximate
 
     def problems(self):
-        """Return what does not fit, as a dict of lists of names, and the names that are skipped."""
+        """Return what does not fit, as a dict of lists of the file's names, and what is left out: (name, reason)."""
+        reasons = {True: "left as it was", False: "the model has no such layer"}
         unused = [name for name in self.dense if name not in self.used]
-        skipped = [name for name in unused if self.skips(name)]
-        unknown = [name for name in unused if name not in skipped]
-        lists = {"missing in the file": self.missing, "unknown to the model": unknown, "of another shape": self.wrong}
+        skipped = [(n, reasons[n.split("/")[0] in self.layers]) for n in unused if self.skips(n)]
+        skipped += [(n, self.left[n]) for n in unused if n in self.left and not self.skips(n)]
+        unknown = [name for name in unused if not self.skips(name) and name not in self.left]
+        # Where a kernel is missing, so is the bias that convolutions of other producers do not have.
+        absent = {name.rpartition("/")[0] for name in self.missing if name.endswith("/kernel")}
+        missing = [n for n in self.missing if not (n.endswith("/bias") and n.rpartition("/")[0] in absent)]
+        lists = {
+            "missing in the file": self.told.names(missing),
+            "unknown to the model": self.told.names(unknown),
+            "of another shape": self.wrong,
+        }
         return {what: names for what, names in lists.items() if names}, skipped
 
 
-def pour(model, dense, source="weights", skip=(), classes=None, pointwise="correlated", octaves=False):
+def pour(model, dense, source="weights", skip=(), classes=None, pointwise="correlated", told=NOTHING):
     """Set a model's variables from the weights of the plain network; nothing is set unless everything fits.
 
     Args:
@@ -87,17 +110,21 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
         classes: indices of the file's classes that the model's are, in order. Default `None`, all of them.
         pointwise: str, what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
             `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
-        octaves: bool; whether the weights were trained in two bands. Default: whether a name says so.
+        told: `Told`, what the file says of itself. Default: nothing.
 
     Returns:
         A `LoadReport`.
 
     Raises:
         ValueError: with the names that are missing in the file, unknown to the model, or of another shape; or with the
-            reason if there is no warm start from the file's kind of convolution to the model's.
+            reason if there is no warm start from the file's kind of convolution to the model's; or for values that are
+            not those of a trained network: not finite, or integers.
     """
-    state = Pouring(model, dense, skip, classes, pointwise, octaves)
+    state = Pouring(model, dense, skip, classes, pointwise, told)
+    check_values(state.dense, source, told.theirs, state.skips)
+    settle_head(state)
     refuse_fused(state, source)
+    compose(state)
     for layer in state.model.layers:
         if layer.weights and layer.name not in state.done:
             apply_rule(layer, state)
@@ -111,9 +138,7 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
     loaded = tuple(f"{layer.name}/{variable.name}" for layer, variable, _ in state.values)
-    reason = {True: "left as it was", False: "the model has no such layer"}
-    reasons = tuple((name, reason[name.split("/")[0] in state.layers]) for name in skipped)
-    report = source, loaded, tuple(state.adapted), reasons, state.approximate, state.fused, tuple(state.neutral)
+    report = source, loaded, tuple(state.adapted), tuple(skipped), state.approximate, state.fused, tuple(state.neutral)
     return LoadReport(*report)
 
 

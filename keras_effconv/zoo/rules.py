@@ -5,10 +5,13 @@ import functools
 import keras
 import numpy as np
 
+from keras_effconv.architecture import GATE
 from keras_effconv.layers import HetConv2D, OctConv2D, OctDepthwiseConv2D
 from keras_effconv.zoo.warm_start.decoupled import fill_decoupled, is_spatial
 from keras_effconv.zoo.warm_start.fusing import fuse
 from keras_effconv.zoo.warm_start.plain import BAND, form_of, plain_kernel
+
+CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 
 
 def apply_rule(layer, state):
@@ -23,11 +26,18 @@ def apply_rule(layer, state):
     elif not _as_saved(layer, state):
         rule = fill_decoupled if is_spatial(layer, state) else rule_for
         rule(layer, state)
+    if state.from_octaves and isinstance(layer, CONVOLUTIONS) and _in_blocks(layer, state):
+        state.note(layer, f"the kernel of {state.told.conv} over other bands", approximate=True)
+
+
+def _in_blocks(layer, state):
+    """Return whether a layer may be an octave convolution in another kind: those of gates are not."""
+    return GATE not in layer.name and any(block.holds(layer.name) for block in state.architecture.blocks)
 
 
 def _as_saved(layer, state):
     """Take the variables of a layer of the very same kind and size, by name, or by number if a file has no names."""
-    if isinstance(layer, OctConv2D | OctDepthwiseConv2D) and not state.octaves:
+    if isinstance(layer, OctConv2D | OctDepthwiseConv2D) and not state.same_bands:
         return False
     form = form_of(layer.name, state)
     if isinstance(layer, HetConv2D) and form not in (None, (layer.parts, layer.layout)):
@@ -73,8 +83,8 @@ def _adapted(layer, variable, value, state):
         value = _of_classes(value, state, layer)
     if value is None or np.shape(value) == tuple(variable.shape):
         return value
-    rows, columns = np.shape(value)[:-1], np.shape(value)[-1]
-    if head and rows == tuple(variable.shape[:-1]):
+    columns = np.shape(value)[-1]
+    if head and columns != variable.shape[-1]:
         state.note(layer, f"new head: {variable.shape[-1]} classes, the file has {columns}")
         return None
     count, axis = state.model.input_shape[-1], 2 if np.ndim(value) == 4 else 0
@@ -140,7 +150,7 @@ def _(layer: OctDepthwiseConv2D, state):
 
 
 def _note_bands(layer, state):
-    if not state.octaves:
+    if not state.same_bands:
         state.note(layer, "the same kernel over two bands", approximate=True)
 
 

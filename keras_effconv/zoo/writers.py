@@ -1,10 +1,12 @@
 """A model's weights in other formats."""
 
+import json
 import os
 
 import numpy as np
 from keras import ops
 
+from keras_effconv.network_info import FACTS, info_of
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing
 
@@ -31,6 +33,7 @@ def write(model, path):
         ValueError: for another suffix.
         ImportError: for `.safetensors` without its package.
     """
+    path = os.path.expanduser(os.fspath(path))
     check(path)
     with replacing(path) as temporary:
         if temporary.name.endswith(".weights.h5"):
@@ -42,4 +45,10 @@ def write(model, path):
                 f"{layer.name}/{v.name}": ops.convert_to_numpy(v) for layer in model.layers for v in layer.weights
             }
             arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
-            require("safetensors.numpy", "weights").save_file(arrays, temporary, {"format": "keras"})
+            require("safetensors.numpy", "weights").save_file(arrays, temporary, _told(model))
+
+
+def _told(model):
+    """Return the texts of a safetensors file: its layout, and which network it is of."""
+    info = info_of(model, required=False)
+    return {"format": "keras", **({FACTS: json.dumps(info.facts())} if info else {})}

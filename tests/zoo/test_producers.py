@@ -75,6 +75,14 @@ TORCH = {
     "akamaster-resnet20": ("ResNet20", {}),
 }
 
+# Sets of these names disagree in what they want of an image, and a file alone does not tell.
+LIKE = {
+    "timm-efficientnet_b0": "timm/ra_in1k",
+    "timm-efficientnet_b1": "timm/ft_in1k",
+    "timm-tf_efficientnet_b0": "timm/tf_in1k",
+    "timm-tf_efficientnet_lite0": "imagenet",
+}
+
 
 def recorded():
     """One parameter set a record; what is large, or named like another that is here, is in `make test-all`."""
@@ -98,6 +106,8 @@ def test_a_network_of_torch_computes_here_what_it_did_there(path, name, options,
     size, features = record["size"], record["features"]
     head = {"include_top": False, "pooling": "avg"} if features else {"classifier_activation": None, "classes": 10}
     weights = stored(record, tmp_path / "model.safetensors")
+    like = LIKE.get(path.name.removesuffix(".json.gz").rsplit("-", 1)[0])
+    weights += f"@{like}" if like else ""
     model = ke.applications.get(name)(weights=weights, input_shape=(size, size, 3), **head, **options)
     x = images(size)
     if not ke.preprocessing_for(model).preprocessing.inside:
@@ -190,7 +200,7 @@ def test_a_checkpoint_of_the_tpu_repository_is_its_averages_in_keras_network(nam
     theirs = getattr(keras.applications, name)(weights=None, **options)
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     set_weights(theirs, [mean, std**2, np.array(0), *arrays])
-    ours = ke.applications.get(name)(weights=prefix, **options)
+    ours = ke.applications.get(name)(weights=f"{prefix}@tpu", **options)
     for a, b in zip(ours.weights[3:], theirs.weights[3:], strict=True):
         np.testing.assert_array_equal(numpy(a), numpy(b), err_msg=a.path)
     close(numpy(ours(images(64))), numpy(theirs(images(64))), 1e-5)

@@ -42,7 +42,7 @@ def marked(model, design, names):
     """
     names, producers = list(names), design.architecture.producers
     refused = explained(design.name, names)
-    found = [p for p in producers if any(re.search(p.mark, name) for name in names)]
+    found = marked_as(design, names)
     if not found and not refused:
         found, share = likely(names, model, design)
         found = found if share >= 0.5 else []
@@ -56,6 +56,11 @@ def marked(model, design, names):
             f"`weights` must be of {design.name}, as {known} name them.{reason} Received: {shown:.200}, ..."
         )
     return found
+
+
+def marked_as(design, names):
+    """Return the producers by whose marks names are known: a list, which may be empty."""
+    return [p for p in design.architecture.producers if any(re.search(p.mark, name) for name in names)]
 
 
 def likely(names, model, design):

@@ -59,6 +59,7 @@ TORCH_MAGIC = pickle.dumps(torch_legacy.MAGIC, protocol=2)[2:-1]  # behind the p
 
 def exists(path):
     """Return whether there is something to read: the prefix of a TensorFlow checkpoint is no file itself."""
+    path = os.path.expanduser(path)
     return os.path.exists(path) or os.path.isfile(f"{path}.index")
 
 
@@ -80,7 +81,7 @@ def detect(path):
     >>> detect("mobilenetv2_100.pth").name  # doctest: +SKIP
     'torch_zip'
     """
-    path = os.fspath(path)
+    path = os.path.expanduser(os.fspath(path))
     if os.path.isdir(path) or os.path.isfile(f"{path}.index"):
         return FORMATS["tf_checkpoint"]
     name = _name(path)
@@ -110,6 +111,7 @@ def read(path, choose=None):
     >>> form.layout, arrays["conv_stem.weight"].shape  # doctest: +SKIP
     ('OIHW', (32, 3, 3, 3))
     """
+    path = os.path.expanduser(os.fspath(path))
     form = detect(path)
     return form, form.read(path, choose) if form.entries else form.read(path)
 

@@ -1,10 +1,16 @@
 """Reads the weights of a Keras HDF5 file of the old layout: groups named by layer, `layer_names`, `weight_names`."""
 
+import json
 import os
 
+import numpy as np
+
+from keras_effconv.network_info import FACTS
 from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
 from keras_effconv.zoo.readers.region import Region
+
+CLASS = "keras_effconv>NetworkInfo"
 
 
 def read(path):
@@ -36,6 +42,9 @@ def read(path):
                 if name in variables:
                     raise ContentError("each variable once", f"{name!r:.80} twice")
                 variables[name] = arrays.read(child(group, weight), weight)
+        facts = _facts(file)
+        if facts and variables:
+            variables[f"network/{FACTS}"] = facts
         if not variables:
             raise ContentError("variables", "a file without any")
         return variables
@@ -54,6 +63,20 @@ def _names(layer, weights):
             yield name
         else:
             yield f"{parent[-1] if nested and parent else layer}/{name}"
+
+
+def _facts(file):
+    """Return what the configuration of a model says of our network, as its bytes in other formats; else `None`."""
+    config = (texts(file, "model_config") or [""])[0] if "model_config" in file.attrs else ""
+    todo = [json.loads(config)] if CLASS in config else []
+    while todo:
+        node = todo.pop()
+        if isinstance(node, dict) and node.get("registered_name") == CLASS:
+            own = {key: node["config"][key] for key in ("design", "preprocessing")}
+            return np.frombuffer(json.dumps(own).encode(), "uint8")
+        if isinstance(node, dict | list):
+            todo += node.values() if isinstance(node, dict) else node
+    return None
 
 
 def _texts(group, attribute):

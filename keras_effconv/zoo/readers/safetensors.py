@@ -1,5 +1,8 @@
 """Reads safetensors files, through the package of that name."""
 
+import numpy as np
+
+from keras_effconv.network_info import FACTS
 from keras_effconv.utils.extras import require
 from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.tensors import from_bfloat16
@@ -32,8 +35,11 @@ def read(path):
             pass
         with safe_open(path, framework="np") as file:
             tensors = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            texts = file.metadata() or {}
         if not tensors:
             raise ContentError("tensors", "a file without any")
+        if FACTS in texts:  # of a file that this package wrote
+            tensors[FACTS] = np.frombuffer(texts[FACTS].encode(), "uint8")
         return tensors
 
 

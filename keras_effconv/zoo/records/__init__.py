@@ -11,7 +11,7 @@ from keras_effconv.preprocessing import CAFFE, GLUON, SYMBOL, TORCH, UNIT, Prepr
 from keras_effconv.utils.suggestions import did_you_mean
 from keras_effconv.zoo.records.record import Download, Package, Record
 
-__all__ = ["RECORDS", "Download", "Package", "Record", "find", "tags"]
+__all__ = ["RECORDS", "Download", "Package", "Record", "find", "tags", "wanted"]
 
 IMAGES = {
     "imagenet": TORCH,
@@ -66,7 +66,7 @@ def tags(model):
     return tuple(dict.fromkeys(record.tag for record in RECORDS if record.model == model))
 
 
-def _wanted(design, sets):
+def wanted(design, sets):
     """Return the options that a network lacks: those that all sets want, and what one of them wants besides."""
     ways = [design.differences(record.options) for record in sets]
     common = [text for text in ways[0] if all(text in way for way in ways)]
@@ -101,7 +101,7 @@ def find(design, tag, include_top=True, size=None):
         )
     fitting = [r for r in named if not design.differences(r.options)]
     if not fitting:
-        raise ValueError(f"`weights={tag!r}` of {design.name} are for {_wanted(design, named)}")
+        raise ValueError(f"`weights={tag!r}` of {design.name} are for {wanted(design, named)}")
 
     def rank(record):
         return -len(record.options), record.include_top != include_top, abs(record.preprocessing.size - (size or 0))

@@ -48,7 +48,7 @@ def _place_bias(layer, pointwise, state):
     bias = state.take(f"{layer.name}/bias")
     norms = (each for each in state.model.layers if isinstance(each, keras.layers.BatchNormalization))
     norm = next((each for each in norms if each.input is layer.output), None)
-    if norm is not None and state.has(norm.name, "moving_mean"):
+    if norm is not None and state.join(f"{norm.name}/moving_mean"):
         mean = f"{norm.name}/moving_mean"
         state.dense[mean] = state.dense[mean] - bias
         return np.zeros(len(pointwise))

@@ -31,6 +31,8 @@ def fuse(layer, pair, state):
     line = line_through(*statistics, norm.epsilon, state.model.get_layer(pair.second.activation))
     depthwise_first = np.shape(first)[:2] != (1, 1)
     kernel, constant = (separable if depthwise_first else expanded)(first, second, *line)
+    if not all(state.join(f"{pair.second.norm}/{name}") for name in ("moving_mean", "moving_variance")):
+        return None  # the rule of that normalization says so
     gain = gain_to_initial(kernel, 2 * layer.filters / layer.weights_per_position)
     _rescale(state.dense, pair.second.norm, gain, constant, norm.epsilon)
     return gain * kernel

@@ -1,0 +1,68 @@
+"""What no trained network has: values that are not finite, negative variances, integers."""
+
+import numpy as np
+
+LARGEST = np.finfo("float32").max
+COUNTERS = ("/form", "/count", "/seed_generator_state")
+MOST = 6  # variables in a message
+
+
+def check_values(dense, source, theirs, skips=lambda name: False):
+    """Raise a `ValueError` if variables are not numbers of a trained network.
+
+    Args:
+        dense: dict of "layer/variable" -> array.
+        source: str, for the message.
+        theirs: dict of "layer/variable" -> name in the file, for the message.
+        skips: callable name -> bool; whether a variable is left out.
+    """
+    wrong, quantised = [], []
+    for name, value in dense.items():
+        if skips(name) or name.endswith(COUNTERS):
+            continue
+        shown = theirs.get(name, name)
+        if value.dtype.kind in "iub":
+            quantised.append(f"{shown} ({value.dtype})")
+        elif value.dtype.kind != "f" or not np.isfinite(value).all():
+            wrong.append(f"{shown} ({_described(value)} of {value.size:,})")
+        elif value.dtype.itemsize > 4 and np.abs(value).max(initial=0) > LARGEST:
+            wrong.append(f"{shown} (beyond float32)")
+    if wrong:
+        raise ValueError(f"{source} must hold finite real numbers (nothing was loaded). Received: {_listed(wrong)}")
+    if quantised:
+        raise ValueError(
+            f"{source} must hold floating-point weights, not those of a quantised network (nothing was loaded). "
+            f"Received: {_listed(quantised)}"
+        )
+
+
+def check_variances(dense, source, theirs, epsilon):
+    """Raise a `ValueError` if a variance is negative.
+
+    Args:
+        dense: dict of "layer/variable" -> array.
+        source: str, for the message.
+        theirs: dict of "layer/variable" -> name in the file, for the message.
+        epsilon: callable layer -> how far below 0 a variance may be, because an epsilon is added to it.
+    """
+    wrong = []
+    for name, value in dense.items():
+        layer, _, variable = name.rpartition("/")
+        if variable in ("moving_variance", "variance") and value.dtype.kind == "f":
+            count = int((value < -epsilon(layer)).sum())
+            if count:
+                wrong.append(f"{theirs.get(name, name)} ({count} of {value.size:,})")
+    if wrong:
+        raise ValueError(f"{source} must hold variances of 0 and more (nothing was loaded). Received: {_listed(wrong)}")
+
+
+def _described(value):
+    if value.dtype.kind != "f":
+        return f"{value.dtype}"
+    nan = int(np.isnan(value).sum())
+    counts = {"NaN": nan, "infinite": value.size - int(np.isfinite(value).sum()) - nan}
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def _listed(names):
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
