@@ -8,7 +8,6 @@ from keras_effconv.zoo.readers.errors import FormatError
 NUMBERED = re.compile(
     r"(?P<ahead>.*?)(_operations/|layer_with_weights-)(?P<number>\d+)/_?(?P<name>\w+)/\.ATTRIBUTES/VARIABLE_VALUE"
 )
-OTHERS = {"depthwise_kernel": "kernel"}
 
 
 def tracked(variables, model):
@@ -19,7 +18,7 @@ def tracked(variables, model):
         model: `keras.Model` that they are for.
 
     Returns:
-        dict of "layer/variable" -> array; other files as they are.
+        dict of "layer/variable" -> array, without counters and the optimizer; other files as they are.
 
     Raises:
         FormatError: (a ValueError) if it has another number of layers with weights than the model.
@@ -36,6 +35,7 @@ def tracked(variables, model):
         )
     names = {number: layer.name for number, layer in zip(numbers, layers)}
     return {
-        f"{names[match['ahead'], int(match['number'])]}/{match['name']}" if match else name: variables[name]
+        f"{names[match['ahead'], int(match['number'])]}/{match['name']}": variables[name]
         for name, match in matches.items()
+        if match
     }
