@@ -154,7 +154,9 @@ def test_labels_that_are_numbers(images, written, right):
 def test_labels_that_are_missing_numbers(images, caplog):
     labels = iter(["1.0", "nan", "1.0", "2.0", "2.0", "NaN"])
     assert len(understood(images, ["path,label", *rows(label=lambda name: next(labels))])) == 4
-    assert any("skipped 2 files or rows: no value for label: table.csv:3, table.csv:7" in line for line in warnings_of(caplog))
+    assert any(
+        "skipped 2 files or rows: no value for label: table.csv:3, table.csv:7" in line for line in warnings_of(caplog)
+    )
 
 
 MULTI = "Each image must have one label"

@@ -59,8 +59,8 @@ def hint_at_names(names, source):
         logging.warning("%s: class names that differ by case only: %s", source, some(alike))
     numbers = [name for name in names if re.fullmatch(r"\d+", name)]
     if len(numbers) == len(names) and [*names] != sorted(names, key=int):
-        shown = ", ".join(names[:5])
-        logging.warning("%s: class names are numbers, and their order is that of text: %s, ...", source, shown)
+        shown = some(names, 5)
+        logging.warning("%s: class names are numbers, and their order is that of text: %s", source, shown)
 
 
 def _key(name):

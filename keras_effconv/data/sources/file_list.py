@@ -102,6 +102,7 @@ def _say(file_list, parts, split, validation_split):
 
 def decode_files(file_list, resize, strict=False, cache_dir=None, memory_limit=MEMORY_LIMIT):
     """Read the files of a `FileList`; the arguments, the result and the errors are those of `from_directory`."""
+    check_classes(file_list.parts[TRAIN], file_list)
     check_files(file_list, strict)
     files = [file for part in SPLITS for file in file_list.parts.get(part, ())]
     paths = [path for _, path in files]
@@ -136,13 +137,8 @@ def class_of(files):
 
 def names_of_classes(train, file_list):
     """Return the sorted names of the classes that have training images."""
-    names, listed = sorted(set(class_of(train))), file_list.classes
-    source = file_list.sources[TRAIN]
-    if len(names) < 2:
-        raise ValueError(
-            f"A data set must have at least 2 {file_list.unit} with readable images. Received: {len(names)} of "
-            f"{len(listed)} {file_list.unit} in {source!r}: {listed[:5]}"
-        )
+    check_classes(train, file_list)
+    names, listed, source = sorted(set(class_of(train))), file_list.classes, file_list.sources[TRAIN]
     if empty := sorted(set(listed) - set(names)):
         classes = counted(len(empty), "class")
         logging.warning(
@@ -150,6 +146,16 @@ def names_of_classes(train, file_list):
         )
     hint_at_names(names, printable(source))
     return tuple(names)
+
+
+def check_classes(train, file_list):
+    """Raise a ValueError if training images are of fewer than two classes."""
+    count, listed, unit = len(set(class_of(train))), file_list.classes, file_list.unit
+    if count < 2:
+        raise ValueError(
+            f"A data set must have at least 2 {unit} with readable images. Received: {count} of {len(listed)} {unit} "
+            f"in {file_list.sources[TRAIN]!r}: {listed[:5]}"
+        )
 
 
 def check_validation(validation, file_list):

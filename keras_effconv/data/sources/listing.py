@@ -20,7 +20,8 @@ JUNK_FOLDERS = frozenset(
     {"__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 )
 JUNK_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
-RUN_FILES = frozenset({"run.json", "report.json", "checkpoint.npz", "evaluation.json"})  # what a run of ours writes
+# What commands of this package write, one of them each.
+RUN_FILES = frozenset({"run.json", "report.json", "checkpoint.npz", "evaluation.json", "runs.csv", "report.md"})
 
 
 @dataclasses.dataclass
