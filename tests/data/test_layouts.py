@@ -40,6 +40,8 @@ WHOLE = {part: {"cats": 2, "dogs": 2} for part in ("train", "validation", "test"
         ("archive/animals/trainset", "archive/animals/valset", "archive/animals/holdout"),
         ("animals-train", "animals-val", "animals-test"),
         ("train-20200101T101010Z-001/train", "val-20200101T101010Z-001/val", "test-20200101T101010Z-001/test"),
+        ("part1/train", "part1/val", "part2/test"),
+        ("training", "validation", "evaluation"),
     ],
 )
 def test_splits_by_their_names_and_inside_wrappers(tmp_path, capsys, caplog, train, validation, test):
@@ -109,12 +111,20 @@ def test_a_flat_unlabelled_test_is_left_out(tmp_path, capsys, caplog, flat):
 def test_splits_inside_classes(tmp_path, capsys, caplog):
     lay(tmp_path, *(f"{name}/{part}" for name in ("cats", "dogs") for part in ("train", "val", "test")))
     assert found(tmp_path, capsys)[0] == WHOLE
-    assert "each class folder of" in warnings_of(caplog)[0]
+    assert warnings_of(caplog)[0].endswith("each class folder has its own splits")
     lay(tmp_path, "birds")
     with pytest.raises(
         ValueError, match=r"splits of classes, or classes of splits. Received: splits in cats, dogs, and"
     ):
         scan(data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("form", ["{name}_{part}", "{part}-{name}"])
+def test_splits_in_the_names_of_classes(tmp_path, capsys, caplog, form):
+    names, parts = ("cats", "dogs"), ("train", "val", "test")
+    lay(tmp_path, *(form.format(name=name, part=part) for name in names for part in parts))
+    assert found(tmp_path, capsys)[0] == WHOLE
+    assert warnings_of(caplog)[0].endswith("the names of its folders are class and split")
 
 
 @pytest.mark.parametrize("order", ["{part}/{name}", "{name}/{part}"])
@@ -142,9 +152,23 @@ def test_classes_that_are_called_like_splits(tmp_path, capsys, caplog):
         scan(data_dir=tmp_path)
 
 
-def test_classes_called_test_and_validation_without_train(tmp_path, capsys):
+def test_classes_called_test_without_train(tmp_path, capsys, caplog):
     lay(tmp_path, "test", "exam")
     assert set(found(tmp_path, capsys)[0]["train"]) == {"test", "exam"}
+    assert warnings_of(caplog)[0].endswith("classes, not splits, since nothing is for training: test")
+
+
+def test_a_class_of_folders_next_to_one_of_images_is_said(tmp_path, capsys, caplog):
+    lay(tmp_path, "images/a", "images/b", "annotations")
+    assert set(found(tmp_path, capsys)[0]["train"]) == {"images", "annotations"}
+    assert warnings_of(caplog)[0].endswith("one class each, though with folders inside: images")
+
+
+def test_a_copy_of_the_splits_next_to_them(tmp_path, capsys, caplog):
+    lay(tmp_path, *(f"chest_xray/{part}/{name}" for part in ("train", "val", "test") for name in ("cats", "dogs")))
+    lay(tmp_path, "chest_xray/chest_xray/train/cats", "chest_xray/chest_xray/test/cats")
+    assert found(tmp_path, capsys)[0] == WHOLE
+    assert "left out chest_xray of" in warnings_of(caplog)[0]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +178,7 @@ def test_classes_called_test_and_validation_without_train(tmp_path, capsys):
             ["train", "test"],
             r"must have a sub-directory per class, or be a CSV file .* Received: '.*train' without any",
         ),
+        (["x/train/a", "x/train/b", "y/train/a"], r"one folder per split. Received: 'train' in each of x, y, in"),
         (["val/a", "val/b", "test/a", "test/b"], r"must have a split for training. Received: \['test', 'val'\]"),
         (
             ["train/a", "train/b", "training/a", "training/b"],

@@ -82,20 +82,21 @@ def same_content(paths):
     Returns:
         List of lists of paths, two or more of one content, in the order of `paths`.
     """
-    bar = require("tqdm").tqdm(total=len(paths), desc="looking for duplicates", leave=False, unit="file")
-    bar.disable = bar.disable or len(paths) < SHOW_FROM
+    tqdm = require("tqdm").tqdm
+    hidden = None if len(paths) >= SHOW_FROM else True
     groups = [list(dict.fromkeys(paths))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for mark in (_size, _end, _digest):
-            groups = [same for group in groups for same in _grouped(group, pool.map(mark, group))]
-            bar.update(0)
-    bar.close()
+            total = sum(map(len, groups))
+            with tqdm(total=total, desc="looking for duplicates", unit="file", leave=False, disable=hidden) as bar:
+                groups = [same for group in groups for same in _grouped(group, pool.map(mark, group), bar)]
     return groups
 
 
-def _grouped(paths, marks):
+def _grouped(paths, marks, bar):
     groups = collections.defaultdict(list)
     for path, mark in zip(paths, marks):
+        bar.update()
         if mark is not None:
             groups[mark].append(path)
     return [same for same in groups.values() if len(same) > 1]

@@ -4,9 +4,30 @@ import dataclasses
 import os
 import pathlib
 
-from keras_effconv.data.sources.listing import LeftOut, holds_images, images_in, list_images, sub_directories
+from keras_effconv.data.sources.inner_splits import take_inner_splits
+from keras_effconv.data.sources.listing import (
+    LeftOut,
+    classes_in,
+    has_classes,
+    has_own_images,
+    holds_images,
+    images_in,
+    list_images,
+    names_of,
+    refuse,
+    sub_directories,
+)
 from keras_effconv.data.sources.messages import counted
-from keras_effconv.data.sources.split_names import SPLITS, TRAIN, UNLABELLED, group_by_split, split_of
+from keras_effconv.data.sources.split_names import (
+    SPLITS,
+    TEST,
+    TRAIN,
+    UNLABELLED,
+    VALIDATION,
+    group_by_split,
+    split_of,
+    words_of,
+)
 
 
 @dataclasses.dataclass
@@ -26,11 +47,6 @@ class Layout:
     left_out: LeftOut = dataclasses.field(default_factory=LeftOut)
     notes: list = dataclasses.field(default_factory=list)
     split: bool = False
-
-
-def refuse(what, received):
-    """Raise the error of a folder that cannot be understood."""
-    raise ValueError(f"`data_dir` must {what}. Received: {received}")
 
 
 def find_layout(data_dir):
@@ -56,9 +72,13 @@ def find_layout(data_dir):
     layout = Layout()
     while True:
         folders = sub_directories(root, layout.left_out)
-        if groups := _splits_among(root, folders, layout):
+        if groups := _splits_in_several(root, folders, layout):
             _take_splits(groups, layout)
-        elif not _take_classes_of_splits(root, folders, layout):
+        elif take_inner_splits(root, folders, layout):
+            pass
+        elif groups := _splits_among(root, folders, layout):
+            _take_splits(groups, layout)
+        else:
             wrapped = _wrapped(root, folders)
             if wrapped is not None:
                 root = wrapped
@@ -69,11 +89,36 @@ def find_layout(data_dir):
         return layout
 
 
+def _splits_in_several(root, folders, layout):
+    """Return `{split: folder}` of splits that lie in wrapper folders next to each other; nothing if there are none.
+
+    Raises:
+        ValueError: a split is in two of them.
+    """
+    inner = {}
+    for folder in folders:
+        children = {child.name: child for child in sub_directories(folder) if has_classes(child)}
+        groups = group_by_split(children)
+        if groups and split_of(folder.name) is None:
+            inner[folder] = {split: children[name] for split, names in groups.items() for name in names}
+    here = group_by_split(folder.name for folder in folders)
+    if len(folders) < 2 or TRAIN in here or not any(TRAIN in groups for groups in inner.values()):
+        return {}
+    splits = {}
+    for groups in inner.values():
+        if twice := sorted(set(splits) & set(groups)):
+            refuse("have one folder per split", f"{twice[0]!r} in each of {names_of(inner)}, in {str(root)!r}")
+        splits |= groups
+    if others := [folder for folder in folders if folder not in inner and holds_images(folder)]:
+        layout.notes.append(f"left out {names_of(others)} of {str(root)!r}, next to the splits")
+    return splits
+
+
 def _wrapped(root, folders):
     """Return the folder inside `root` that holds all classes or splits, or `None`; others hold files, but no images."""
     full = [folder for folder in folders if holds_images(folder)]
     rest = [folder for folder in folders if folder not in full]
-    if len(full) != 1 or images_in(root) or not any(map(holds_images, sub_directories(full[0]))):
+    if len(full) != 1 or has_own_images(root) or not has_classes(full[0]):
         return None
     return full[0] if all(any(files for *_, files in os.walk(folder)) for folder in rest) else None
 
@@ -99,16 +144,19 @@ def _splits_among(root, folders, layout):
         if len(groups) > 1 and not others and not groups.get(UNLABELLED) and any(map(sub_directories, named)):
             refuse("have a split for training", f"{sorted(by_name)} in {str(root)!r}")
         return {}
+    graded = [folder for folder in groups.get(VALIDATION, ()) if words_of(folder.name)[0].startswith("eval")]
+    if TEST not in groups and len(groups.get(VALIDATION, ())) == 2 and len(graded) == 1:  # next to "validation"
+        groups |= {TEST: graded, VALIDATION: [folder for folder in groups[VALIDATION] if folder not in graded]}
     splits = {split: _one_of(split, members) for split, members in groups.items()}
-    if not any(map(holds_images, sub_directories(splits[TRAIN]))):
+    if not has_classes(splits[TRAIN]):
         return _classes_called_train(root, splits, others, layout)
     if others and len(splits) == 1:
         refuse(
             "have splits, or classes, next to each other (rename or move the others)",
-            f"{splits[TRAIN].name!r} with class folders next to {_names(others)} in {str(root)!r}",
+            f"{splits[TRAIN].name!r} with class folders next to {names_of(others)} in {str(root)!r}",
         )
     if others:
-        layout.notes.append(f"left out {_names(others)} of {str(root)!r}, next to the splits")
+        layout.notes.append(f"left out {names_of(others)} of {str(root)!r}, next to the splits")
     return splits
 
 
@@ -116,21 +164,21 @@ def _classes_called_train(root, splits, others, layout):
     """No split, where a folder "train" without class folders is a class among others."""
     train = splits[TRAIN]
     if others and len(splits) == 1:
-        layout.notes.append(f"{train.name!r} is a class, not a split: it has no class folders, like {_names(others)}")
+        layout.notes.append(f"{train.name!r} is a class, not a split: it has no class folders, like {names_of(others)}")
         return {}
     if holds_images(train) or len(splits) > 1:
         refuse(
             "have a sub-directory per class, or be a CSV file of paths and labels",
-            f"{str(train)!r} without any",
+            f"{str(train)!r} without any{_tables(root)}",
         )
     return {}
 
 
 def _one_of(split, folders):
     """Return the folder of a split; of several the only one that has classes."""
-    full = [folder for folder in folders if any(map(holds_images, sub_directories(folder)))]
+    full = [folder for folder in folders if has_classes(folder)]
     if len(full) > 1:
-        refuse(f"have one folder per split. {split} may be any of {_names(full)}", str(full[0].parent))
+        refuse(f"have one folder per split. {split} may be any of {names_of(full)}", str(full[0].parent))
     return (full or folders)[0]
 
 
@@ -142,36 +190,12 @@ def _take_splits(groups, layout):
         classes = {child.name: child for child in sub_directories(folder, layout.left_out)}
         if split in SPLITS and any(map(holds_images, classes.values())):
             _check_nesting(folder, classes.values())
+            _note_nested(classes.values(), layout)
             layout.parts[split], layout.sources[split] = classes, str(folder)
         elif count := len(list_images(outer, LeftOut())):
             layout.notes.append(
                 f"left out {counted(count, 'image')} of {str(outer)!r} without labels, since it has no class folders"
             )
-
-
-def _take_classes_of_splits(root, folders, layout):
-    """Fill a layout from CLASS/SPLIT/... in place of SPLIT/CLASS/...; return whether it is one."""
-    inner = {}
-    for folder in folders:
-        children = {child.name: child for child in sub_directories(folder) if holds_images(child)}
-        groups = group_by_split(children)
-        splits = {split_of(name) for name in children}
-        if TRAIN in splits and len(splits) > 1 and splits <= set(SPLITS) and not images_in(folder):
-            inner[folder.name] = {split: children[names[0]] for split, names in groups.items()}
-    others = [folder for folder in folders if folder.name not in inner and holds_images(folder)]
-    if not inner or len(folders) == 1:
-        return False
-    if others:
-        refuse(
-            "have splits of classes, or classes of splits",
-            f"splits in {_names(inner)}, and none in {_names(others)}, of {str(root)!r}",
-        )
-    for split in SPLITS:
-        if part := {name: splits[split] for name, splits in inner.items() if split in splits}:
-            layout.parts[split], layout.sources[split] = part, str(root)
-    layout.split = True
-    layout.notes.append(f"each class folder of {str(root)!r} has its own splits")
-    return True
 
 
 def _take_classes(root, folders, layout):
@@ -183,9 +207,13 @@ def _take_classes(root, folders, layout):
         if len(names) > 2 and names - {folder.name} == {child.name for child in sub_directories(folder)}
     ]
     if copies:
-        layout.notes.append(f"left out {_names(copies)} of {str(root)!r}, a copy of the folders next to it")
+        layout.notes.append(f"left out {names_of(copies)} of {str(root)!r}, a copy of the folders next to it")
     folders = [folder for folder in folders if folder not in copies]
     _check_nesting(root, folders)
+    like_splits = [folder.name for folder in folders if split_of(folder.name) in SPLITS[1:]]
+    if like_splits and TRAIN not in map(split_of, names):
+        layout.notes.append(f"classes, not splits, since nothing is for training: {names_of(like_splits)}")
+    _note_nested(folders, layout)
     layout.parts[TRAIN] = {folder.name: folder for folder in folders}
     layout.sources = {TRAIN: str(root)}
 
@@ -198,14 +226,22 @@ def _check_nesting(root, folders):
         if holds_images(folder)
     ]
     common = set.intersection(*inner) if len(inner) > 1 else set()
-    if len(common) > 1 and 2 * len(common) >= len(set.union(*inner)) and not any(map(images_in, folders)):
+    if len(common) > 1 and 2 * len(common) >= len(set.union(*inner)) and not any(map(has_own_images, folders)):
         refuse(
             "have classes at one level (of two levels, move one away, or write a CSV file of paths and labels)",
-            f"the folders {_names(common)} in each of {_names(folders)}, in {str(root)!r}",
+            f"the folders {names_of(common)} in each of {names_of(folders)}, in {str(root)!r}",
         )
 
 
-def _names(folders):
-    """Return up to four sorted names, and how many more there are."""
-    names = sorted(getattr(folder, "name", folder) for folder in folders)
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+def _note_nested(folders, layout):
+    """Note classes that have only folders inside, next to classes that have images: perhaps another level."""
+    flat = [folder for folder in folders if has_own_images(folder)]
+    nested = [folder for folder in folders if folder not in flat and len(classes_in(folder)) > 1]
+    if flat and nested:
+        layout.notes.append(f"one class each, though with folders inside: {names_of(nested)}")
+
+
+def _tables(root):
+    """Return the end of a line that names the CSV files of a folder, if it has some."""
+    names = sorted(path.name for path in root.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
+    return f" (next to {names_of(names)})" if names else ""

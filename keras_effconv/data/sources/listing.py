@@ -7,6 +7,7 @@ import pathlib
 
 from keras_effconv.data.images.header import FORMATS, LENGTH
 from keras_effconv.data.images.reading import not_a_file
+from keras_effconv.data.sources.messages import some
 
 IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp"})
 PILLOW_EXTENSIONS = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".j2k", ".webp", ".jfif"})
@@ -108,25 +109,61 @@ def sub_directories(root, left_out=None):
         )
 
     try:
-        children = sorted(pathlib.Path(root).iterdir())
+        with os.scandir(root) as entries:
+            names = sorted(entry.name for entry in entries if not is_junk(entry.name) and _is_folder(entry))
     except OSError as error:
         left_out.unlisted[str(root)] = error.strerror
         return []
-    folders = [child for child in children if not is_junk(child.name) and child.is_dir() and not contains_root(child)]
+    folders = [pathlib.Path(root, name) for name in names]
+    folders = [folder for folder in folders if not contains_root(folder)]
     outputs = [folder for folder in folders if is_output(folder)]
     left_out.outputs += [path for path in map(str, outputs) if path not in left_out.outputs]
     return [folder for folder in folders if folder not in outputs]
 
 
+def _is_folder(entry):
+    """Whether an entry is a folder or leads to one; a link to itself does not."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
+
+
+def has_own_images(folder):
+    """Whether an image lies in a folder itself; `False` if it cannot be listed."""
+    return next(_own_images(folder), None) is not None
+
+
 def images_in(folder):
     """Return the number of images that lie in a folder itself, not below it; 0 if it cannot be listed."""
+    return sum(1 for _ in _own_images(folder))
+
+
+def _own_images(folder):
     try:
         with os.scandir(folder) as entries:
-            return sum(
-                1 for entry in entries if not is_junk(entry.name) and not entry.is_dir() and is_image(entry.path)
-            )
+            for entry in entries:
+                if not is_junk(entry.name) and not _is_folder(entry) and is_image(entry.path):
+                    yield entry.path
     except OSError:
-        return 0
+        return
+
+
+def classes_in(folder):
+    """Return the folders in a folder that hold images."""
+    return [child for child in sub_directories(folder) if holds_images(child)]
+
+
+def has_classes(folder):
+    """Whether a folder has folders that hold images."""
+    return any(map(holds_images, sub_directories(folder)))
+
+
+def names_of(folders):
+    """Return up to four sorted names, and how many more there are."""
+    return some(sorted(getattr(folder, "name", folder) for folder in folders), 4)
+
+
+def refuse(what, received):
+    """Raise the error of a folder that cannot be understood."""
+    raise ValueError(f"`data_dir` must {what}. Received: {received}")
 
 
 def holds_images(folder):
