@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import functools
 import hashlib
 import itertools
 import os
@@ -14,6 +15,7 @@ from keras_effconv.utils.extras import require
 
 LIMIT = 200_000  # files that are compared; more would take minutes to open
 SHOW_FROM = 10_000  # files from which a progress bar shows
+CHUNK = 64  # files that a thread takes at a time
 PROBE = 4096  # octets at the end of a file, compared before the whole
 
 
@@ -87,18 +89,24 @@ def same_content(paths):
     groups = [list(dict.fromkeys(paths))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for mark in (_size, _end, _digest):
-            total = sum(map(len, groups))
-            with tqdm(total=total, desc="looking for duplicates", unit="file", leave=False, disable=hidden) as bar:
-                groups = [same for group in groups for same in _grouped(group, pool.map(mark, group), bar)]
+            flat = [path for group in groups for path in group]
+            chunks = [flat[i : i + CHUNK] for i in range(0, len(flat), CHUNK)]
+            marks = pool.map(functools.partial(_marked, mark), chunks)
+            progress = tqdm(marks, "looking for duplicates", len(chunks), leave=False, disable=hidden)
+            mark_of = dict(zip(flat, itertools.chain.from_iterable(progress)))
+            groups = [same for group in groups for same in _grouped(group, mark_of)]
     return groups
 
 
-def _grouped(paths, marks, bar):
+def _marked(mark, paths):
+    return [mark(path) for path in paths]
+
+
+def _grouped(paths, mark_of):
     groups = collections.defaultdict(list)
-    for path, mark in zip(paths, marks):
-        bar.update()
-        if mark is not None:
-            groups[mark].append(path)
+    for path in paths:
+        if mark_of[path] is not None:
+            groups[mark_of[path]].append(path)
     return [same for same in groups.values() if len(same) > 1]
 
 
