@@ -21,7 +21,7 @@ def define(flags):
     """Define the flags."""
     flags.string("tfds_dir", None, "prepare: where TFDS keeps data; default TFDS_DATA_DIR or ~/tensorflow_datasets.")
     flags.string("manual_dir", None, "prepare: folder of files that were downloaded by hand.")
-    flags.string("data_dir", None, "throughput: folder or CSV file; else the NAME of a prepared data set.")
+    flags.string("data_dir", None, "throughput: folder, CSV file or address; else the NAME of a prepared data set.")
     flags.integer("image_size", 224, "throughput: pixels.", 1)
     flags.integer("batch_size", 32, "throughput: images in a batch.", 1)
     flags.integer("workers", 0, "throughput: images decoded at a time; 0: TensorFlow finds out.", 0)

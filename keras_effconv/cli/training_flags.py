@@ -20,8 +20,11 @@ def define_data(flags, dataset):
     flags.string(
         "data_dir",
         None,
-        "Folder with a folder per class, with train/ and validation/ of such, or with .npz files; or a CSV file.",
+        "Folder with a folder per class, with train/, validation/ and test/ of such, or with .npz files; a CSV file; "
+        "or an address of one, such as s3://bucket/photos.",
     )
+    flags.string("csv_path_column", None, "Of a CSV file: name of the column of paths, or its number from 1.")
+    flags.string("csv_label_column", None, "Of a CSV file: name of the column of labels, or its number from 1.")
     flags.string(
         "dataset",
         dataset,
@@ -30,7 +33,7 @@ def define_data(flags, dataset):
     flags.float("validation_split", 0.2, "Share of images to validate on if the data has no split.", 0.0, 1.0)
     flags.integer("limit", None, "Most images per class and split.", 1)
     flags.boolean("stream", False, "Read images while training: for data that memory and disk cannot hold decoded.")
-    flags.boolean("strict", False, "Stop at files that cannot be read.")
+    flags.boolean("strict", False, "Stop at files that cannot be read, and at images that are in two splits.")
     flags.boolean("smoke", False, "A run of less than a minute, to see that all works.")
 
 
@@ -98,6 +101,7 @@ def load(flags, recipe, preprocessing, cache_dir):
 
     limit = flags.limit or (SMOKE_LIMIT if flags.smoke else None)
     split = {"validation_split": flags.validation_split, "seed": recipe.seed, "limit": limit, "strict": flags.strict}
+    split |= {"csv_path_column": flags.csv_path_column, "csv_label_column": flags.csv_label_column}
     try:
         if not flags.stream:
             return data.load(flags.dataset, flags.data_dir, preprocessing, cache_dir=cache_dir, **split)

@@ -9,6 +9,7 @@ from keras_effconv.data.sources.digits import digits
 from keras_effconv.data.sources.encoded import scan_files, scan_tfds
 from keras_effconv.data.sources.folder import from_directory, list_directory
 from keras_effconv.data.sources.npz import archives_in, from_archives
+from keras_effconv.data.sources.remote import is_url, localized
 from keras_effconv.data.sources.split import check_choices
 from keras_effconv.data.sources.tfds import from_tfds
 from keras_effconv.preprocessing import Resize, as_resize
@@ -24,25 +25,30 @@ def load(
     strict: bool = False,
     cache_dir: str | os.PathLike | None = None,
     memory_limit: int = MEMORY_LIMIT,
+    csv_path_column: str | int | None = None,
+    csv_label_column: str | int | None = None,
 ) -> Dataset:
     """Load a folder of images or of archives, a CSV file, the digits, or a data set by name.
 
     Args:
         dataset: str, "digits", a name or alias of `data.list()`, or any other name for `from_tfds`; not used with
             `data_dir`. Default "digits".
-        data_dir: str or path, a folder for `from_directory`, a folder of archives for `from_archives`, or a file `.csv`
-            for `from_csv`. Default: a data set by name. (TFDS itself looks in `TFDS_DATA_DIR`.)
+        data_dir: str or path, a folder for `from_directory`, a folder of archives for `from_archives`, or a file
+            `.csv`, `.tsv` or `.txt` for `from_csv`; or an address of one, such as "s3://bucket/photos", which is copied
+            first. Default: a data set by name. (TFDS itself looks in `TFDS_DATA_DIR`.)
         resize: `Resize` (or `Preprocessing`), or int, pixels, for a `Resize` with the defaults; of the digits only the
             size counts. Default 224.
         validation_split: float, the share of each class for validation, in (0, 1), if the data has no split.
             Default 0.2.
         seed: int, of the split, and of the choice that `limit` makes. Default 0.
         limit: int, the most images per class and split, for a quick run. Default: all.
-        strict: bool, whether a file that cannot be read, or a bad row, is an error; for files and archives.
-            Default `False`.
+        strict: bool, whether a file that cannot be read, a bad row, or the same image in two splits is an error; for
+            files and archives. Default `False`.
         cache_dir: str or path, where the pixels go if they exceed `memory_limit`; not for the digits. Default: a
             temporary directory.
         memory_limit: int, bytes of pixels held in memory; not for the digits. Default 4 GiB.
+        csv_path_column: str, of a CSV file: the name of the column of paths, or its number from 1. Default: found.
+        csv_label_column: str, likewise of the labels. Default: found.
 
     Returns:
         `Dataset`.
@@ -57,9 +63,12 @@ def load(
     """
     resize = as_resize(resize)
     storage = {"cache_dir": cache_dir, "memory_limit": memory_limit}
-    if data_dir is not None and any(archives_in(data_dir)):
-        return from_archives(data_dir, resize, seed, limit, strict, **storage)
     if data_dir is not None:
+        data_dir = _local(data_dir)
+        if archives_in(data_dir):
+            return from_archives(data_dir, resize, seed, limit, strict, **storage)
+        if is_csv(data_dir):
+            storage |= {"path_column": csv_path_column, "label_column": csv_label_column}
         from_files = from_csv if is_csv(data_dir) else from_directory
         return from_files(data_dir, resize, validation_split, seed, strict, limit, **storage)
     if dataset == "digits":
@@ -74,21 +83,26 @@ def scan(
     seed: int = 0,
     limit: int | None = None,
     strict: bool = False,
+    csv_path_column: str | int | None = None,
+    csv_label_column: str | int | None = None,
 ) -> Dataset:
     """List the images of a folder, a CSV file or a TFDS data set, and decode none: for `Stream`.
 
     Args:
         dataset: str, a name for `from_tfds`; not used with `data_dir`.
-        data_dir: str or path, a folder for `from_directory`, or a file `.csv` for `from_csv`. Default: a data set by
-            name.
+        data_dir: str or path, a folder for `from_directory`, or a file for `from_csv`; or an address, as in `load`.
+            Default: a data set by name.
         validation_split: float, the share for validation, in (0, 1), if the data has no split: of each class of files;
             of TFDS records, whose order is random, the last ones. Default 0.2.
         seed: int, of the split of files, and of the choice that `limit` makes. Default 0.
         limit: int, the most images per class and split of files. Default: all.
-        strict: bool, whether a bad row, or a path without a file, is an error. Default `False`.
+        strict: bool, whether a bad row, a path without a file, or the same image in two splits is an error. Default
+            `False`.
+        csv_path_column: str, of a CSV file: the name of the column of paths, or its number from 1. Default: found.
+        csv_label_column: str, likewise of the labels. Default: found.
 
     Returns:
-        `Dataset` whose `train` and `validation` are `Files` or `TfdsSplit`.
+        `Dataset` whose `train`, `validation` and perhaps `test` are `Files` or `TfdsSplit`.
 
     Raises:
         ValueError, OSError, RuntimeError, ImportError: as `from_directory`, `from_csv` and `from_tfds` do.
@@ -106,10 +120,19 @@ def scan(
                 f"Received: dataset={dataset!r}"
             )
         return scan_tfds(dataset, validation_split)
-    if any(archives_in(data_dir)):
+    data_dir = _local(data_dir)
+    if archives_in(data_dir):
         raise ValueError(
             "`data_dir` must have image files, or be a CSV file. "
             f"Received: data_dir={str(data_dir)!r} with archives, which data.load reads"
         )
-    list_files = list_csv if is_csv(data_dir) else list_directory
-    return scan_files(list_files(data_dir, validation_split, seed, limit), strict)
+    if is_csv(data_dir):
+        file_list = list_csv(data_dir, validation_split, seed, limit, csv_path_column, csv_label_column)
+    else:
+        file_list = list_directory(data_dir, validation_split, seed, limit)
+    return scan_files(file_list, strict)
+
+
+def _local(data_dir):
+    """Return `data_dir`; of an address, the path of a copy."""
+    return localized(os.fspath(data_dir)) if is_url(data_dir) else data_dir

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from sample_images import write_metadata
 
-from keras_effconv.data import Dataset, Resize, digits, from_tfds
+from keras_effconv.data import Dataset, Resize, digits, from_tfds, scan
 
 
 def test_digits():
@@ -52,6 +52,19 @@ def test_tfds_splits(tfds, tmp_path, name, splits, train, validation, counts):
     assert isinstance(again.train.images, np.memmap)
     np.testing.assert_array_equal(again.train.images, dataset.train.images)
     np.testing.assert_array_equal(again.validation.labels, dataset.validation.labels)
+
+
+@pytest.mark.parametrize(
+    ("splits", "measured"),
+    [(["train", "validation", "test"], ("validation", "test")), (["train", "test"], ("test", None))],
+)
+def test_tfds_test_is_for_the_end_if_there_is_a_validation(tfds, tmp_path, splits, measured):
+    write_metadata(tfds, tmp_path, "beans", splits)
+    with tfds.testing.mock_data(num_examples=6, data_dir=str(tmp_path)):
+        dataset, listed = from_tfds("beans", resize=8), scan("beans")
+    assert dataset.validation.names[0] == f"beans/{measured[0]}/0" and listed.validation.split == measured[0]
+    assert (dataset.test and dataset.test.names[0]) == (measured[1] and f"beans/{measured[1]}/0")
+    assert (listed.test and listed.test.split) == measured[1] and len(dataset.train) == 6
 
 
 def test_tfds_images_labels_limit(tfds, tmp_path):

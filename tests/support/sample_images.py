@@ -8,6 +8,7 @@ import zlib
 import keras
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 
 def gradient(height=40, width=48):
@@ -33,10 +34,18 @@ def png(width, height, depth, colour, rows):
 
 
 def fill(folder, count, colour=(200, 100, 50), size=(12, 10)):
-    """Writes `count` plain images into a new folder."""
+    """Writes `count` plain images into a new folder, no two of the same bytes."""
     folder.mkdir(parents=True)
     for i in range(count):
-        Image.new("RGB", size, colour).save(folder / f"{i:02d}.png")
+        save(Image.new("RGB", size, colour), folder / f"{i:02d}.png")
+
+
+def save(image, path):
+    """Writes a PNG that holds its own path as text, so that it is no other one's duplicate."""
+    info = PngInfo()
+    info.add_text("path", str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, "PNG", pnginfo=info)
 
 
 def warnings_of(caplog):

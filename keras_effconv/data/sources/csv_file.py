@@ -1,19 +1,27 @@
 """A data set from a CSV file of paths and labels."""
 
+import collections
 import csv
+import functools
 import os
 import pathlib
 
-from absl import logging
-
 from keras_effconv.data.dataset import Dataset
 from keras_effconv.data.images.storage import MEMORY_LIMIT
-from keras_effconv.data.sources.file_list import FileList, class_of, decode_files, divide
-from keras_effconv.data.sources.listing import TRAIN_NAMES, VALIDATION_NAMES
+from keras_effconv.data.sources.csv_columns import choose_columns, is_header
+from keras_effconv.data.sources.csv_labels import MULTI, clean_labels, from_one_hot
+from keras_effconv.data.sources.file_list import FileList, class_of, decode_files, divided
+from keras_effconv.data.sources.image_paths import ImagePaths
+from keras_effconv.data.sources.messages import printable
+from keras_effconv.data.sources.remote import fetch_file
 from keras_effconv.data.sources.split import check_choices
+from keras_effconv.data.sources.split_names import SPLITS, TRAIN, split_of_value
+from keras_effconv.data.sources.table import read_table
 from keras_effconv.preprocessing import Resize, as_resize
 
-NEEDED, OPTIONAL = ("path", "label"), ("split",)
+EXTENSIONS = (".csv", ".tsv", ".txt")
+SAME_PATH, OTHER_LABEL = "the same path as in an earlier row", "the same path as in an earlier row, with another label"
+SEVERAL = 0.1  # the share of rows with the path of an earlier row and another label that makes them several labels
 
 
 def from_csv(
@@ -25,35 +33,43 @@ def from_csv(
     limit: int | None = None,
     cache_dir: str | os.PathLike | None = None,
     memory_limit: int = MEMORY_LIMIT,
+    path_column: str | int | None = None,
+    label_column: str | int | None = None,
 ) -> Dataset:
     """Load the images that a CSV file names, each decoded once.
 
-    The first line names the columns: `path`, `label` and perhaps `split`, in any order, among others. Paths count from
-    the CSV's folder. Labels are class names, in sorted order. `split` is `train` (or `training`), or `validation` (or
-    `val`, `valid`, `test`, `testing`): of several of the latter the first of this list validates, and the others are
-    skipped, with a warning. Without the column a part of each class validates.
+    The file may have commas, semicolons, tabs, bars or a space between path and label, and be UTF-8, UTF-16 or Latin-1.
+    The first line names the columns, such as `path` or `image_id`, `label` or `class`, and perhaps `split`, in any
+    order, among others; without such names, columns are told by their values. What was understood is printed.
 
-    Each row that is not like this, and each unreadable file, is skipped with a warning.
+    Paths count from the CSV's folder. A path that is not there is looked for by its end, with an extension or without,
+    among the images below that folder; one with a scheme, such as "https://", is copied first. Labels are class names,
+    in sorted order; columns of 0 and 1 with one 1 per row are labels, too. `split` is train, validation or test, by any
+    of their names; without validation, a part of each class validates.
+
+    Rows that are not like this, and unreadable files, are skipped with one warning for each cause.
 
     Args:
-        path: str or path of the CSV file, UTF-8.
+        path: str or path of the CSV file.
         resize: `Resize` (or `Preprocessing`), or int, pixels, for a `Resize` with the defaults.
         validation_split: float, the share of each class for validation, in (0, 1), if the CSV has no split.
             Default 0.2.
         seed: int, of the split, and of the choice that `limit` makes. Default 0.
         strict: bool, whether a bad row, or a file that cannot be read, is an error. Default `False`.
         limit: int, the most images per class and split, for a quick run. Default: all.
-        cache_dir: str or path, where the pixels go if they exceed `memory_limit`. Default: a temporary directory,
-            removed at exit.
+        cache_dir: str or path, where the pixels go if they exceed `memory_limit`; used again while the files are the
+            same. Default: a temporary directory, removed at exit.
         memory_limit: int, bytes of pixels held in memory; more are mapped from a file. Default 4 GiB.
+        path_column: str, the name of the column of paths, or its number from 1. Default: found.
+        label_column: str, likewise of the labels. Default: found.
 
     Returns:
         `Dataset` with `flip=True`; image names are their paths, bad rows are named "FILE.csv:LINE" in `unreadable`.
 
     Raises:
         FileNotFoundError: nothing is at `path`.
-        ValueError: it is no such table, fewer than two classes, no validation image, an argument out of range, or,
-            with `strict`, bad rows or unreadable files.
+        ValueError: it is no such table, several labels per image, fewer than two classes, no validation image, an
+            argument out of range, or, with `strict`, bad rows or unreadable files.
         OSError: the disk of `cache_dir` is too small.
         ImportError: tqdm is not installed.
 
@@ -63,76 +79,98 @@ def from_csv(
     """
     resize = as_resize(resize)
     check_choices(validation_split, limit)
-    file_list = list_csv(path, validation_split, seed, limit)
+    file_list = list_csv(path, validation_split, seed, limit, path_column, label_column)
     return decode_files(file_list, resize, strict, cache_dir, memory_limit)
 
 
 def is_csv(path):
-    """Whether `path` is named as a CSV file."""
-    return path is not None and pathlib.Path(path).suffix.lower() == ".csv"
+    """Whether `path` is named as a CSV file, or as another table of text."""
+    return path is not None and str(path).lower().endswith(EXTENSIONS) and not os.path.isdir(path)
 
 
-def list_csv(path, validation_split=0.2, seed=0, limit=None):
+def list_csv(path, validation_split=0.2, seed=0, limit=None, path_column=None, label_column=None):
     """Return the `FileList` of a CSV file; arguments and errors are those of `from_csv`."""
     path = pathlib.Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be a CSV file of path and label. Received: path={str(path)!r}, no file")
-    rows, skipped = _rows(path)
-    parts = {part: [(label, file) for label, file, p in rows if p == part] for part in {p for *_, p in rows}}
-    train = parts.get(TRAIN_NAMES[0], [])
-    classes = sorted(set(class_of(train)))
-    validating, *others = [part for part in VALIDATION_NAMES if part in parts] or [None]
-    for part in others:
-        logging.warning("%s: %d rows of split %s skipped: %s validates", path, len(parts[part]), part, validating)
-    train, validation = divide(train, parts.get(validating), validation_split, seed, limit)
-    return FileList(
-        name=path.stem,
-        train=train,
-        validation=validation,
-        classes=classes,
-        train_source=str(path),
-        validation_source=str(path) if validating else None,
-        skipped=skipped,
-    )
-
-
-def _rows(path):
-    """[(label, path of the image, split)], and {"FILE:LINE": cause} of the bad rows."""
-    rows, skipped, line_of = [], {}, {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            columns = table.fieldnames = [name.strip() for name in table.fieldnames or ()]
-            if missing := [name for name in NEEDED if name not in columns]:
-                raise ValueError(f"no {' nor '.join(missing)} among the columns {columns[:5]}")
-            for row in table:
-                extra, line = row.get(None, []), f"{path.name}:{table.line_num}"
-                row = {name: (row[name] or "").strip() for name in NEEDED + OPTIONAL if name in columns}
-                if cause := _fault(row, extra, line_of):
-                    skipped[line] = cause
-                    continue
-                line_of[row["path"]] = line
-                split = row.get("split", TRAIN_NAMES[0]).lower()
-                split = TRAIN_NAMES[0] if split in TRAIN_NAMES else split
-                rows.append((row["label"], str(path.parent / row["path"]), split))
-    except (csv.Error, UnicodeDecodeError, ValueError) as error:
+        rows, skipped, split = _read(path, path_column, label_column)
+    except (csv.Error, UnicodeError, ValueError) as error:
         raise ValueError(
             f"`path` must be a CSV file of path and label. Received: path={str(path)!r}: {error}"
         ) from None
-    return rows, skipped
+    parts = {part: [(label, file) for label, file, p in rows if p == part] for part in SPLITS}
+    parts = {part: files for part, files in parts.items() if files or part == TRAIN}
+    file_list = FileList(
+        name=path.stem,
+        parts=parts,
+        classes=sorted(set(class_of(parts[TRAIN]))),
+        sources=dict.fromkeys(parts, str(path)),
+        skipped=skipped,
+    )
+    return divided(file_list, validation_split, seed, limit, split)
 
 
-def _fault(row, extra, line_of):
-    """What is wrong with a row, or `None`."""
-    if extra:
-        return f"{len(extra)} more values than columns (a path with a comma needs quotes)"
-    if empty := [name for name, value in row.items() if not value]:
-        return f"no value for {' nor '.join(empty)}"
-    if "\0" in row["path"]:
-        return "a zero byte in the path"
-    if row["path"] in line_of:
-        return f"the same path as in {line_of[row['path']]}"
-    known = TRAIN_NAMES + VALIDATION_NAMES
-    if row.get("split", known[0]).lower() not in known:
-        return f"`split` must be one of {', '.join(known)}. Received: split={row['split']!r}"
-    return None
+def _read(path, path_column, label_column):
+    """[(label, path of the image, split)], {"FILE:LINE": cause} of the bad rows, and whether there is a split."""
+    table = read_table(path, is_header)
+    paths = ImagePaths(path.parent, fetch_file)
+    first = table.rows[0][1] if table.rows else []
+    named = is_header(first) or not any(map(paths.looks_like_image, first))
+    body = table.rows[named:]
+    columns = choose_columns(
+        [cells for _, cells in body], first if named else None, paths.looks_like_image, path_column, label_column
+    )
+    skipped, rows = {}, []
+    for line, cells in body:
+        if extra := len(cells) - len(columns.names):
+            cells = cells + [""] * -extra
+        if extra > 0:
+            skipped[f"{path.name}:{line}"] = "more values than columns (a path with a comma needs quotes)"
+        else:
+            rows.append((f"{path.name}:{line}", cells))
+    if columns.one_hot:
+        labels = from_one_hot([cells for _, cells in rows], columns.one_hot, path.name)
+    else:
+        labels = clean_labels([cells[columns.label] for _, cells in rows], path.name)
+    splits = _splits([cells[columns.split] for _, cells in rows] if columns.split is not None else None)
+    columns.split = columns.split if splits else None
+    images = [cells[columns.path] for _, cells in rows]
+    found, bad = _found([name for name, _ in rows], images, labels, splits, paths)
+    text = f"{printable(path)}: {columns}"
+    text += "" if table.encoding.startswith("utf-8") else f", read as {table.encoding}"
+    print(text + (f"; {paths.by_name} images found by name below it" if paths.by_name else ""))
+    bad |= skipped
+    in_order = (f"{path.name}:{line}" for line, _ in body)
+    return found, {row: bad[row] for row in in_order if row in bad}, bool(splits)
+
+
+def _splits(values):
+    """Return values of a column as splits, `None` each that is none; nothing if no value is one."""
+    splits = [split_of_value(value) for value in values or ()]
+    return splits if any(splits) else None
+
+
+def _found(names, images, labels, splits, paths):
+    """[(label, path, split)] of the good rows, and {row: cause} of the bad ones."""
+    found, bad, seen = [], {}, {}
+    find = functools.cache(paths.find)
+    for i, (name, image, label) in enumerate(zip(names, images, labels)):
+        if empty := [what for what, value in (("path", image), ("label", label)) if not value]:
+            bad[name] = f"no value for {' nor '.join(empty)}"
+            continue
+        if splits and splits[i] is None:
+            bad[name] = f"`split` must mean one of {', '.join(SPLITS)}"
+            continue
+        path, cause = find(image)
+        if cause:
+            bad[name] = cause
+        elif path in seen:
+            bad[name] = SAME_PATH if seen[path] == label else OTHER_LABEL
+        else:
+            seen[path] = label
+            found.append((label, path, splits[i] if splits else TRAIN))
+    others = collections.Counter(bad.values())[OTHER_LABEL]
+    if others > SEVERAL * len(names) and others > 1:
+        raise ValueError(f"{MULTI}. Received: {others} rows with the path of an earlier row, and another label")
+    return found, bad

@@ -9,15 +9,11 @@ import numpy as np
 from keras_effconv.data.batches import shuffled
 from keras_effconv.data.dataset import Dataset
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, not_a_file, read_image
-from keras_effconv.data.sources.file_list import (
-    check_validation,
-    labels_of,
-    names_of_classes,
-    printable,
-    report,
-    without_unknown,
-)
-from keras_effconv.data.sources.tfds import flips, keys_of, prepare, splits_of
+from keras_effconv.data.sources.checks import check_files
+from keras_effconv.data.sources.file_list import check_validation, labels_of, names_of_classes
+from keras_effconv.data.sources.messages import printable, report
+from keras_effconv.data.sources.split_names import TEST, TRAIN, VALIDATION
+from keras_effconv.data.sources.tfds import flips, has_labels, keys_of, prepare, splits_of
 from keras_effconv.utils.extras import Deferred, require
 
 tf = Deferred("tensorflow")
@@ -122,28 +118,33 @@ def _shuffled_blocks(examples, order):
 
 def scan_files(file_list, strict=False):
     """Return a `Dataset` of `Files`; a path without a file is skipped with a warning, or, with `strict`, an error."""
-    parts = file_list.train, file_list.validation
-    absent = {path: cause for files in parts for _, path in files if (cause := not_a_file(path))}
+    absent = {path: cause for files in file_list.parts.values() for _, path in files if (cause := not_a_file(path))}
     unreadable = file_list.skipped | absent
     report(unreadable, strict)
-    train, validation = ([file for file in files if file[1] not in absent] for files in parts)
-    validation = without_unknown(validation, train, file_list)
-    class_names = names_of_classes(train, file_list)
-    train, validation = (
-        Files(tuple(path for _, path in files), labels_of(files, class_names)) for files in (train, validation)
-    )
-    check_validation(validation, file_list)
-    return Dataset(file_list.name, train, validation, class_names, unreadable=tuple(map(printable, unreadable)))
+    parts = {part: [file for file in files if file[1] not in absent] for part, files in file_list.parts.items()}
+    class_names = names_of_classes(parts[TRAIN], file_list)
+    known = set(class_names)
+    parts = {part: [file for file in files if file[0] in known] for part, files in parts.items()}
+    check_validation(parts[VALIDATION], file_list)
+    check_files(dataclasses.replace(file_list, parts=parts), strict)
+    splits = {
+        part: Files(tuple(path for _, path in files), labels_of(files, class_names))
+        for part, files in parts.items()
+        if files
+    }
+    return Dataset(file_list.name, class_names=class_names, unreadable=tuple(map(printable, unreadable)), **splits)
 
 
 def scan_tfds(name, validation_split=0.2, data_dir=None):
     """Return a `Dataset` of `TfdsSplit`; arguments and errors are those of `from_tfds`."""
     builder = prepare(name, data_dir)
     train, candidates = splits_of(builder)
-    if candidates:
-        validation = candidates[0]
+    visible = [part for part in candidates if has_labels(builder, part)]
+    if visible:
+        parts = dict(zip((VALIDATION, TEST), visible)) | {TRAIN: train}
     else:
         cut = min(max(round(100 * (1 - validation_split)), 1), 99)
-        train, validation = f"{train}[:{cut}%]", f"{train}[{cut}%:]"
+        parts = {TRAIN: f"{train}[:{cut}%]", VALIDATION: f"{train}[{cut}%:]"}
     names = tuple(builder.info.features[keys_of(builder)[1]].names)
-    return Dataset(builder.name, TfdsSplit(builder, train), TfdsSplit(builder, validation), names, flips(builder))
+    splits = {part: TfdsSplit(builder, split) for part, split in parts.items()}
+    return Dataset(builder.name, class_names=names, flip=flips(builder), **splits)

@@ -7,8 +7,12 @@ from absl import logging
 
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.images.reading import compiled_decoder, read_into
-from keras_effconv.data.images.storage import MEMORY_LIMIT, allocate
+from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
+from keras_effconv.data.sources.checks import check_files, key_of_files
+from keras_effconv.data.sources.class_names import check_names, hint_at_names, spelled_as
+from keras_effconv.data.sources.messages import counted, printable, report, some
 from keras_effconv.data.sources.split import limited, stratified
+from keras_effconv.data.sources.split_names import SPLITS, TEST, TRAIN, VALIDATION
 
 
 @dataclasses.dataclass
@@ -17,53 +21,112 @@ class FileList:
 
     Args:
         name: str, of the data set.
-        train: files to train on.
-        validation: files to validate on.
+        parts: `{split: files}` of the splits "train", "validation" and perhaps "test".
         classes: names of the training classes, also of those without a file.
-        train_source: str, where the training files were listed, for messages.
-        validation_source: likewise; `None` if the validation files are a part of the training files.
+        sources: `{split: str}`, where the files of each split were listed, for messages; without "validation" if those
+            are a part of the training files.
         unit: str, what a class is there, plural. Default `"classes"`.
         skipped: `{path or row: cause}` of what could not be listed.
     """
 
     name: str
-    train: list
-    validation: list
+    parts: dict
     classes: list
-    train_source: str
-    validation_source: str | None = None
+    sources: dict
     unit: str = "classes"
     skipped: dict = dataclasses.field(default_factory=dict)
 
 
-def divide(train, validation, validation_split, seed, limit):
-    """Return the files of train and of validation; without any of validation (`None`), that is a part of train."""
-    if validation is None:
-        parts = stratified(class_of(train), validation_split, seed)
-        train, validation = ([train[i] for i in rows] for rows in parts)
-    return [[files[i] for i in limited(class_of(files), limit, seed)] for files in (train, validation)]
+def divided(file_list, validation_split, seed, limit, split=True):
+    """Return a `FileList` with files to validate on and at most `limit` per class and split, and print what it has.
+
+    Args:
+        file_list: `FileList`; without files to validate on, those become a part of the training files.
+        validation_split: float, that part.
+        seed: int, of the choices.
+        limit: int, or `None` for all.
+        split: bool, whether the data says what is for training. Default `True`.
+    """
+    check_names({name for files in file_list.parts.values() for name in class_of(files)})
+    parts = _known(file_list)
+    _say(file_list, parts, split, validation_split)
+    if VALIDATION not in parts:
+        rows = stratified(class_of(parts[TRAIN]), validation_split, seed)
+        parts |= {part: [parts[TRAIN][i] for i in of_part] for part, of_part in zip((TRAIN, VALIDATION), rows)}
+    parts = {
+        split: [parts[split][i] for i in limited(class_of(parts[split]), limit, seed)]
+        for split in SPLITS
+        if split in parts
+    }
+    sources = {split: source for split, source in file_list.sources.items() if split in parts}
+    return dataclasses.replace(file_list, parts=parts, sources=sources)
+
+
+def _known(file_list):
+    """The parts, with class names as in training, without files of other classes."""
+    parts, train = dict(file_list.parts), file_list.classes
+    for split in (VALIDATION, TEST):
+        if split not in parts:
+            continue
+        source, names = printable(file_list.sources[split]), sorted(set(class_of(parts[split])))
+        if alike := spelled_as(train, names):
+            shown = some([f"{name!r} as {known!r}" for name, known in alike.items()])
+            logging.warning("%s: %s taken as of training: %s", source, counted(len(alike), "class name"), shown)
+        files = [(alike.get(name, name), path) for name, path in parts.pop(split)]
+        known = [file for file in files if file[0] in set(train)]
+        if not known:
+            images = counted(len(files), "image")
+            logging.warning("left out %s of %s, none of a class of training: %s", images, source, some(names))
+            file_list.sources.pop(split)
+            continue
+        parts[split] = known
+        if unknown := sorted(set(class_of(files)) - set(train)):
+            images = counted(len(files) - len(known), "image")
+            logging.warning("left out %s of %s, of classes unknown in training: %s", images, source, some(unknown))
+    return parts
+
+
+def _say(file_list, parts, split, validation_split):
+    """Print what was found, on one line."""
+
+    def counts(part):
+        classes = len(set(class_of(parts[part])))
+        return f"{counted(classes, 'class')}, {counted(len(parts[part]), 'image')}"
+
+    found = [f"{part} ({counts(part)})" for part in SPLITS if part in parts]
+    text = f"a split: {', '.join(found)}" if split else counts(TRAIN)
+    if VALIDATION not in parts:
+        text += f"; {validation_split:.0%} of each class validate"
+    print(f"{printable(file_list.name)}: found {text}" + ("; test is for the end" if TEST in parts else ""))
 
 
 def decode_files(file_list, resize, strict=False, cache_dir=None, memory_limit=MEMORY_LIMIT):
     """Read the files of a `FileList`; the arguments, the result and the errors are those of `from_directory`."""
-    train, validation, unreadable = file_list.train, file_list.validation, dict(file_list.skipped)
-    images = allocate(max(1, len(train) + len(validation)), resize.size, memory_limit, cache_dir)
-    decoder = compiled_decoder(resize)
-    train = _read(train, images, decoder, "training images", unreadable)
-    if file_list.validation_source:
-        validation = without_unknown(validation, train, file_list)
-    validation = _read(validation, images[len(train) :], decoder, "validation images", unreadable)
+    check_classes(file_list.parts[TRAIN], file_list)
+    check_files(file_list, strict)
+    files = [file for part in SPLITS for file in file_list.parts.get(part, ())]
+    paths = [path for _, path in files]
+
+    def decode(images):
+        kept, causes = read_into(images, paths, compiled_decoder(resize), f"images of {file_list.name}")
+        return {"kept": kept, "causes": list(causes.items())}
+
+    count = max(1, len(files))
+    images, note = filled(count, resize.size, decode, lambda: key_of_files(paths, resize), memory_limit, cache_dir)
+    unreadable = dict(file_list.skipped) | {paths[i]: cause for i, cause in note["causes"]}
     report(unreadable, strict)
-    if not file_list.validation_source:
-        _promote(images, train, validation)
-    class_names = names_of_classes(train, file_list)
-    check_validation(validation, file_list)
+    parts, begin = {}, 0
+    for part, listed in file_list.parts.items():
+        parts[part] = [files[i] for i in note["kept"] if begin <= i < begin + len(listed)]
+        begin += len(listed)
+    _train_each_class(images, parts, file_list)
+    class_names = names_of_classes(parts[TRAIN], file_list)
+    check_validation(parts[VALIDATION], file_list)
     return Dataset(
         name=file_list.name,
-        train=_split(images, train, class_names),
-        validation=_split(images[len(train) :], validation, class_names),
         class_names=class_names,
         unreadable=tuple(map(printable, unreadable)),
+        **_splits(images, parts, class_names),
     )
 
 
@@ -72,43 +135,34 @@ def class_of(files):
     return [name for name, _ in files]
 
 
-def without_unknown(validation, train, file_list):
-    """Drop the validation files of classes without training images, and say so."""
-    known = set(class_of(train))
-    # names_of_classes will name those that are in `classes`.
-    for name in sorted(set(class_of(validation)) - set(file_list.classes)):
-        logging.warning("class %r of %s is unknown in training: skipped", name, printable(file_list.validation_source))
-    return [file for file in validation if file[0] in known]
-
-
 def names_of_classes(train, file_list):
     """Return the sorted names of the classes that have training images."""
-    names, listed = sorted(set(class_of(train))), file_list.classes
-    if len(names) < 2:
-        raise ValueError(
-            f"A data set must have at least 2 {file_list.unit} with readable images. Received: {len(names)} of "
-            f"{len(listed)} {file_list.unit} in {file_list.train_source!r}: {listed[:5]}"
+    check_classes(train, file_list)
+    names, listed, source = sorted(set(class_of(train))), file_list.classes, file_list.sources[TRAIN]
+    if empty := sorted(set(listed) - set(names)):
+        classes = counted(len(empty), "class")
+        logging.warning(
+            "%s: left out %s without a readable training image: %s", printable(source), classes, some(empty)
         )
-    for name in sorted(set(listed) - set(names)):
-        source = printable(file_list.train_source)
-        logging.warning("class %r of %s has no readable training image: skipped", name, source)
+    hint_at_names(names, printable(source))
     return tuple(names)
+
+
+def check_classes(train, file_list):
+    """Raise a ValueError if training images are of fewer than two classes."""
+    count, listed, unit = len(set(class_of(train))), file_list.classes, file_list.unit
+    if count < 2:
+        raise ValueError(
+            f"A data set must have at least 2 {unit} with readable images. Received: {count} of {len(listed)} {unit} "
+            f"in {file_list.sources[TRAIN]!r}: {listed[:5]}"
+        )
 
 
 def check_validation(validation, file_list):
     """Raise a ValueError if no validation image is left."""
     if not len(validation):
-        source = file_list.validation_source or file_list.train_source
+        source = file_list.sources.get(VALIDATION, file_list.sources[TRAIN])
         raise ValueError(f"A data set must have a readable validation image. Received: none in {source!r}")
-
-
-def report(unreadable, strict):
-    """Warn of each file that is skipped, or raise one error for all."""
-    if strict and unreadable:
-        first = "; ".join(f"{printable(path)}: {cause}" for path, cause in list(unreadable.items())[:3])
-        raise ValueError(f"With `strict=True` all must be readable. Received: {len(unreadable)} unreadable: {first}")
-    for path, cause in unreadable.items():
-        logging.warning("skipped %s: %s", printable(path), cause)
 
 
 def labels_of(files, class_names):
@@ -117,26 +171,36 @@ def labels_of(files, class_names):
     return np.array([label[name] for name, _ in files], np.int32)
 
 
-def printable(path):
-    """Return a path as text that can be printed and saved, even if its bytes are not UTF-8."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+def _train_each_class(images, parts, file_list):
+    """Move a validation image to training in each class whose training images all proved unreadable.
+
+    If the validation images are no part of the training images, those of such a class are dropped instead.
+    """
+    train, validation = parts[TRAIN], parts[VALIDATION]
+    if VALIDATION not in file_list.sources:
+        for name in sorted(set(class_of(validation)) - set(class_of(train))):
+            boundary, offset = len(train), class_of(validation).index(name)
+            images[[boundary, boundary + offset]] = images[[boundary + offset, boundary]]
+            validation[0], validation[offset] = validation[offset], validation[0]
+            train.append(validation.pop(0))
+    known, kept, begin = set(class_of(train)), 0, 0
+    for part, files in parts.items():
+        for i, (name, _) in enumerate(files):
+            if name in known:
+                if kept != begin + i:
+                    images[kept] = images[begin + i]
+                kept += 1
+        begin += len(files)
+        parts[part] = [file for file in files if file[0] in known]
 
 
-def _read(files, images, decoder, description, unreadable):
-    """Fill the first rows of `images`; return the files they show, and add the others to `unreadable`."""
-    kept, causes = read_into(images, [path for _, path in files], decoder, description)
-    unreadable.update({files[i][1]: cause for i, cause in causes.items()})
-    return [files[i] for i in kept]
-
-
-def _promote(images, train, validation):
-    """Move a validation image to training in each class whose training images all proved unreadable."""
-    for name in sorted(set(class_of(validation)) - set(class_of(train))):
-        boundary, offset = len(train), class_of(validation).index(name)
-        images[[boundary, boundary + offset]] = images[[boundary + offset, boundary]]
-        validation[0], validation[offset] = validation[offset], validation[0]
-        train.append(validation.pop(0))
-
-
-def _split(images, files, class_names):
-    return Split(images[: len(files)], labels_of(files, class_names), tuple(printable(path) for _, path in files))
+def _splits(images, parts, class_names):
+    """`{split: Split}` of consecutive images; a split without any is left out."""
+    splits, begin = {}, 0
+    for part, files in parts.items():
+        rows = images[begin : begin + len(files)]
+        names = tuple(printable(path) for _, path in files)
+        begin += len(files)
+        if files or part != TEST:
+            splits[part] = Split(rows, labels_of(files, class_names), names)
+    return splits

@@ -1,106 +1,203 @@
-"""Which files of a folder are images, and of which class."""
+"""Which files of a folder are images, which folders hold some, and what is left out."""
 
+import collections
 import dataclasses
 import os
 import pathlib
 
+from keras_effconv.data.images.header import FORMATS, LENGTH
+from keras_effconv.data.images.reading import not_a_file
+from keras_effconv.data.sources.messages import some
+
 IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp"})
-TRAIN_NAMES = ("train", "training")
-VALIDATION_NAMES = ("validation", "val", "valid", "test", "testing")
+PILLOW_EXTENSIONS = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".j2k", ".webp", ".jfif"})
+# Files that are no image, whatever they begin with, so that nobody opens them: data, text, films, archives.
+OTHERS = (
+    ".csv .tsv .txt .json .jsonl .xml .yaml .yml .md .html .pdf .py .ipynb .mat .npy .npz .pkl .h5 .tfrecord .db .ini "
+    ".log .mp4 .mov .avi .mkv .webm .mp3 .wav .zip .tar .gz .tgz .rar .7z .doc .docx .xls .xlsx"
+)
+OTHER_EXTENSIONS = frozenset(OTHERS.split())
+JUNK_FOLDERS = frozenset(
+    {"__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
+)
+JUNK_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
+# What commands of this package write, one of them each.
+RUN_FILES = frozenset({"run.json", "report.json", "checkpoint.npz", "evaluation.json", "runs.csv", "report.md"})
 
 
 @dataclasses.dataclass
-class Listing:
-    """The content of a folder that has one sub-directory per class.
+class LeftOut:
+    """What a listing passes over.
 
     Args:
-        files: `{class name: sorted paths}`, classes sorted.
-        ignored: int, the number of files without an image extension, and of linked directories inside a class.
-        unlisted: `{directory: cause}` of those that could not be listed.
+        extensions: `Counter` of the files that are no images, by extension.
+        links: int, the number of linked folders inside a class, which are not followed.
+        outputs: paths of folders that runs have written.
+        unlisted: `{folder: cause}` of those that could not be listed.
     """
 
-    files: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    ignored: int = 0
-    unlisted: dict[str, str] = dataclasses.field(default_factory=dict)
+    extensions: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    links: int = 0
+    outputs: list = dataclasses.field(default_factory=list)
+    unlisted: dict = dataclasses.field(default_factory=dict)
+
+    def __str__(self):
+        counts = [f"{extension or 'no extension'}: {n}" for extension, n in self.extensions.most_common(8)]
+        if more := sum(self.extensions.values()) - sum(n for _, n in self.extensions.most_common(8)):
+            counts.append(f"others: {more}")
+        if self.links:
+            counts.append(f"links to folders: {self.links}")
+        text = f"left out {sum(self.extensions.values()) + self.links} files that are no images ({', '.join(counts)})"
+        pillow = sorted(PILLOW_EXTENSIONS & set(self.extensions))
+        return text + (f'; to read {", ".join(pillow)}: pip install "keras-effconv[images]"' if pillow else "")
 
 
-def find_layout(data_dir):
-    """Tell a folder that is split into training and validation from a folder of classes.
+def is_image(path):
+    """Whether a file is an image: by its extension, or, if that says nothing, by its first bytes."""
+    extension = os.path.splitext(path)[1].lower()
+    if extension in IMAGE_EXTENSIONS:
+        return True
+    if extension in OTHER_EXTENSIONS or not_a_file(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            head = file.read(LENGTH)
+    except OSError:
+        return False
+    return any(all(head.startswith(mark, offset) for offset, mark in row.marks.items()) for row in FORMATS)
+
+
+def is_junk(name):
+    """Whether an operating system or a tool has put a file or folder of this name among the data."""
+    return name.startswith(".") or name.lower() in JUNK_FILES or name.lower() in JUNK_FOLDERS
+
+
+def is_output(folder):
+    """Whether a folder is what a run has written, or holds nothing but such folders."""
+    if any(os.path.isfile(os.path.join(folder, name)) for name in RUN_FILES):
+        return True
+    inner = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if is_junk(entry.name):
+                    continue
+                if not entry.is_dir(follow_symlinks=False):
+                    return False
+                inner.append(entry.path)
+    except OSError:
+        return False
+    return bool(inner) and all(map(is_output, inner))
+
+
+def sub_directories(root, left_out=None):
+    """Return the sorted directories in `root`.
+
+    Hidden ones, junk, links to `root` or above, and outputs of runs are no part of it.
 
     Args:
-        data_dir: str or path of the folder.
-
-    Returns:
-        (folder of the training classes, folder of the validation classes or None); the first is `data_dir` itself
-        when it has no "train" folder with sub-directories.
-
-    Raises:
-        FileNotFoundError: `data_dir` does not exist.
-        NotADirectoryError: it is not a directory.
-        ValueError: "train" and "validation" exist, but "train" has no sub-directories.
+        root: str or path of a folder.
+        left_out: `LeftOut`, which takes down outputs of runs, and `root` if it cannot be listed. Default: none.
     """
-    root = pathlib.Path(data_dir).expanduser()
-    problem = f"`data_dir` must be a folder of images. Received: data_dir={str(root)!r}"
-    if not root.exists():
-        raise FileNotFoundError(f"{problem}, which does not exist")
-    if not root.is_dir():
-        raise NotADirectoryError(f"{problem}, which is a file")
-    folders = {folder.name.lower(): folder for folder in sub_directories(root)}
-    train = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
-    validation = next((folders[name] for name in VALIDATION_NAMES if name in folders), None)
-    if train is None:
-        return root, None
-    if sub_directories(train):
-        return train, validation
-    if validation is None:
-        return root, None  # A class that is called "train", among others.
-    raise ValueError(f"`data_dir` must have a sub-directory per class. Received: {str(train)!r} without any")
-
-
-def sub_directories(root):
-    """Return the sorted directories in `root`, without hidden ones and without links to `root` or above."""
+    left_out = left_out if left_out is not None else LeftOut()
     real_root = os.path.realpath(root)
 
     def contains_root(folder):
-        return os.path.commonpath([real_root, os.path.realpath(folder)]) == os.path.realpath(folder)
+        real = os.path.realpath(folder)
+        return os.path.splitdrive(real)[0] == os.path.splitdrive(real_root)[0] and (
+            os.path.commonpath([real_root, real]) == real
+        )
 
-    children = (child for child in sorted(pathlib.Path(root).iterdir()) if not child.name.startswith("."))
-    return [child for child in children if child.is_dir() and not contains_root(child)]
+    try:
+        with os.scandir(root) as entries:
+            names = sorted(entry.name for entry in entries if not is_junk(entry.name) and _is_folder(entry))
+    except OSError as error:
+        left_out.unlisted[str(root)] = error.strerror
+        return []
+    folders = [pathlib.Path(root, name) for name in names]
+    folders = [folder for folder in folders if not contains_root(folder)]
+    outputs = [folder for folder in folders if is_output(folder)]
+    left_out.outputs += [path for path in map(str, outputs) if path not in left_out.outputs]
+    return [folder for folder in folders if folder not in outputs]
 
 
-def list_classes(root):
-    """List the images under each sub-directory of `root`, nested ones included.
+def _is_folder(entry):
+    """Whether an entry is a folder or leads to one; a link to itself does not."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
 
-    Hidden files and directories are skipped. Linked directories inside a class are not followed, since they may lead
-    into another class or in circles; a class folder may itself be a link.
 
-    Args:
-        root: str or path of a folder with one sub-directory per class.
+def has_own_images(folder):
+    """Whether an image lies in a folder itself; `False` if it cannot be listed."""
+    return next(_own_images(folder), None) is not None
 
-    Returns:
-        `Listing`.
+
+def images_in(folder):
+    """Return the number of images that lie in a folder itself, not below it; 0 if it cannot be listed."""
+    return sum(1 for _ in _own_images(folder))
+
+
+def _own_images(folder):
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not is_junk(entry.name) and not _is_folder(entry) and is_image(entry.path):
+                    yield entry.path
+    except OSError:
+        return
+
+
+def classes_in(folder):
+    """Return the folders in a folder that hold images."""
+    return [child for child in sub_directories(folder) if holds_images(child)]
+
+
+def has_classes(folder):
+    """Whether a folder has folders that hold images."""
+    return any(map(holds_images, sub_directories(folder)))
+
+
+def names_of(folders):
+    """Return up to four sorted names, and how many more there are."""
+    return some(sorted(getattr(folder, "name", folder) for folder in folders), 4)
+
+
+def refuse(what, received):
+    """Raise the error of a folder that cannot be understood."""
+    raise ValueError(f"`data_dir` must {what}. Received: {received}")
+
+
+def holds_images(folder):
+    """Whether there is an image in a folder or below it; linked folders are not followed."""
+    for directory, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_junk(name))
+        if any(not is_junk(name) and is_image(os.path.join(directory, name)) for name in files):
+            return True
+    return False
+
+
+def list_images(folder, left_out):
+    """Return the sorted image paths under a folder; note in `left_out` what is passed over.
+
+    Linked directories are not followed, since they may lead into another class or in circles.
     """
-    listing = Listing()
-    for folder in sub_directories(root):
-        listing.files[folder.name] = _list_images(folder, listing)
-    return listing
-
-
-def _list_images(folder, listing):
-    """Return the sorted image paths under `folder`; note in `listing` what is passed over."""
     paths = []
 
     def note(error):
-        listing.unlisted[error.filename] = error.strerror
+        left_out.unlisted[error.filename] = error.strerror
 
     for directory, folders, files in os.walk(folder, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        listing.ignored += sum(os.path.islink(os.path.join(directory, name)) for name in folders)
+        folders[:] = [name for name in folders if not is_junk(name)]
+        left_out.links += sum(os.path.islink(os.path.join(directory, name)) for name in folders)
+        if RUN_FILES & set(files) and directory != folder:
+            left_out.outputs.append(directory)
+            folders[:] = []
+            continue
         for name in files:
-            if name.startswith("."):
+            if is_junk(name):
                 continue
-            if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS:
-                paths.append(os.path.join(directory, name))
+            path = os.path.join(directory, name)
+            if is_image(path):
+                paths.append(path)
             else:
-                listing.ignored += 1
+                left_out.extensions[os.path.splitext(name)[1].lower()] += 1
     return sorted(paths)

@@ -12,24 +12,29 @@ import numpy as np
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.images.decode import crop_and_resize
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, decode_image
-from keras_effconv.data.images.storage import MEMORY_LIMIT, allocate
-from keras_effconv.data.sources.file_list import report
-from keras_effconv.data.sources.listing import TRAIN_NAMES, VALIDATION_NAMES
+from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
+from keras_effconv.data.sources.checks import key_of_files
+from keras_effconv.data.sources.class_names import check_names
+from keras_effconv.data.sources.messages import report
 from keras_effconv.data.sources.split import check_choices, limited
+from keras_effconv.data.sources.split_names import SPLITS, TEST, TRAIN, VALIDATION, split_of_value
 from keras_effconv.preprocessing import Resize, as_resize
 
 
 def archives_in(data_dir):
-    """List the archives of a folder by split: `train*.npz`, and `validation*.npz` or another of `VALIDATION_NAMES`.
+    """List the archives of a folder by split, which their names begin or end with: `train*.npz`, `test*.npz`, ...
 
     Args:
         data_dir: str or path of the folder.
 
     Returns:
-        (training paths, validation paths), each sorted, perhaps empty.
+        `{split: sorted paths}`, perhaps empty.
     """
-    paths = sorted(pathlib.Path(data_dir).expanduser().glob("*.npz"))
-    return tuple([p for p in paths if p.name.lower().startswith(names)] for names in (TRAIN_NAMES, VALIDATION_NAMES))
+    groups = {split: [] for split in SPLITS}
+    for path in sorted(pathlib.Path(data_dir).expanduser().glob("*.npz")):
+        if split := split_of_value(path.stem):
+            groups[split].append(path)
+    return {split: paths for split, paths in groups.items() if paths}
 
 
 def from_archives(
@@ -49,16 +54,19 @@ def from_archives(
     that cannot be decoded is skipped with a warning. Pixels that already have the size are taken as they are if nothing
     is cropped, and then nothing in this function needs TensorFlow.
 
+    The names of archives begin or end with their split. Without `validation*.npz`, `test*.npz` validates, as in
+    publications; with it, `test*.npz` is for the end.
+
     Args:
-        data_dir: str or path of a folder with `train*.npz` and `test*.npz` (or `validation*.npz`).
+        data_dir: str or path of a folder with `train*.npz`, and `test*.npz` or `validation*.npz` or both.
         resize: `Resize` (or `Preprocessing`), or int, pixels, for the whole image: unlike that of other loaders, since
             the images of archives are small and square.
         seed: int, of the choice that `limit` makes. Default 0.
         limit: int, the most images per class and split, for a quick run. Default: all.
         strict: bool, whether an image that cannot be decoded is an error. Default `False`.
-        cache_dir: str or path, where the pixels go if those of a split exceed `memory_limit`. Default: a temporary
+        cache_dir: str or path, where the pixels go if they exceed `memory_limit`. Default: a temporary
             directory, removed at exit.
-        memory_limit: int, bytes of a split's pixels held in memory; more are mapped from a file. Default 4 GiB.
+        memory_limit: int, bytes of pixels held in memory; more are mapped from a file. Default 4 GiB.
 
     Returns:
         `Dataset` with `flip=True`; image names are "FILE:NUMBER".
@@ -75,20 +83,32 @@ def from_archives(
     """
     resize = as_resize(resize, crop=None)
     check_choices(0.5, limit)
-    groups = archives_in(data_dir)
-    if not all(groups):
-        names = ", ".join(path.name for paths in groups for path in paths) or "no .npz"
+    groups, name = archives_in(data_dir), pathlib.Path(data_dir).expanduser().resolve().name
+    if TRAIN not in groups or len(groups) < 2:
+        names = ", ".join(path.name for paths in groups.values() for path in paths) or "no .npz"
         raise FileNotFoundError(
             f"`data_dir` must have train*.npz and test*.npz. Received: data_dir={str(data_dir)!r} with {names}"
         )
-    train, validation = ([_open(path) for path in paths] for paths in groups)
-    class_names = train[0].class_names
-    if odd := [archive.path.name for archive in (*train, *validation) if archive.class_names != class_names]:
+    archives = {split: [_open(path) for path in paths] for split, paths in groups.items()}
+    class_names = archives[TRAIN][0].class_names
+    if odd := [a.path.name for parts in archives.values() for a in parts if a.class_names != class_names]:
         raise ValueError(f"All archives must have the same class_names. Received: others in {', '.join(odd)}")
-    unreadable, room = {}, functools.partial(allocate, memory_limit=memory_limit, cache_dir=cache_dir)
-    splits = [_read(archives, resize, seed, limit, room, unreadable) for archives in (train, validation)]
-    report(unreadable, strict)
-    return Dataset(pathlib.Path(data_dir).name, *splits, class_names, unreadable=tuple(unreadable))
+    check_names(class_names)
+    counts = ", ".join(f"{split} ({sum(len(a.labels) for a in parts)} images)" for split, parts in archives.items())
+    print(
+        f"{name}: found a split: {counts}" + ("" if VALIDATION in archives else "; test validates, as in publications")
+    )
+    if VALIDATION not in archives:
+        archives[VALIDATION] = archives.pop(TEST)
+    rows = {split: _rows(parts, limit, seed) for split, parts in archives.items()}
+    images, note = _decoded(archives, rows, resize, memory_limit, cache_dir)
+    report(note["causes"], strict, "images")
+    kept, splits, begin = set(note["kept"]), {}, 0
+    for split, numbers in rows.items():
+        names, labels = zip(*((name, label) for name, label, _ in numbers if name in kept))
+        splits[split] = Split(images[begin : begin + len(names)], np.array(labels, np.int32), names)
+        begin += len(names)
+    return Dataset(name, class_names=class_names, unreadable=tuple(note["causes"]), **splits)
 
 
 class Archive(NamedTuple):
@@ -157,24 +177,35 @@ def _resizer(resize):
     return resized
 
 
-def _read(archives, resize, seed, limit, room, unreadable):
-    """A `Split` of several archives; what cannot be decoded goes to `unreadable`."""
-    entries = [(archive, i) for archive in archives for i in range(len(archive.labels))]
+def _rows(archives, limit, seed):
+    """[(name, label, function without arguments that returns the entry)] of several archives."""
+    rows = [(archive, i) for archive in archives for i in range(len(archive.labels))]
     labels = np.concatenate([archive.labels for archive in archives])
-    rows, resized = limited(labels, limit, seed), _resizer(resize)
-    images = room(max(1, len(rows)), resize.size)
-    kept, names = [], []
-    for row in rows:
-        archive, i = entries[row]
-        name = f"{archive.path.name}:{i}"
-        try:
-            images[len(kept)] = resized(archive.entry(i))
-        except UnreadableImageError as error:
-            unreadable[name] = str(error)
-            continue
-        kept.append(row)
-        names.append(name)
-    if not kept:
-        files = ", ".join(archive.path.name for archive in archives)
-        raise ValueError(f"An archive must have an image that can be read. Received: none in {files}")
-    return Split(images[: len(kept)], labels[kept], tuple(names))
+    chosen = [rows[i] for i in limited(labels, limit, seed)]
+    return [(f"{a.path.name}:{i}", a.labels[i], functools.partial(a.entry, i)) for a, i in chosen]
+
+
+def _decoded(archives, rows, resize, memory_limit, cache_dir):
+    """(images of all splits, one after the other; {"kept": names of what they show, "causes": those of the others})."""
+    resized, every = _resizer(resize), [row for part in rows.values() for row in part]
+
+    def fill(images):
+        kept, causes = [], {}
+        for name, _, entry in every:
+            try:
+                images[len(kept)] = resized(entry())
+                kept.append(name)
+            except UnreadableImageError as error:
+                causes[name] = str(error)
+        return {"kept": kept, "causes": causes}
+
+    def key():
+        paths = [archive.path for parts in archives.values() for archive in parts]
+        return key_of_files(paths, (resize, [name for name, *_ in every]))
+
+    images, note = filled(max(1, len(every)), resize.size, fill, key, memory_limit, cache_dir)
+    for split, parts in archives.items():
+        if not {name for name, *_ in rows[split]} & set(note["kept"]):
+            files = ", ".join(archive.path.name for archive in parts)
+            raise ValueError(f"An archive must have an image that can be read. Received: none in {files}")
+    return images, note

@@ -6,9 +6,10 @@ import numpy as np
 
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.images.decode import decode
-from keras_effconv.data.images.storage import MEMORY_LIMIT, allocate
+from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
 from keras_effconv.data.sources.catalog import BY_NAME, find
 from keras_effconv.data.sources.split import check_choices, limited, stratified
+from keras_effconv.data.sources.split_names import SPLITS
 from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.extras import Deferred, require
 from keras_effconv.utils.suggestions import did_you_mean
@@ -43,9 +44,9 @@ def from_tfds(
     """Load a data set of TensorFlow Datasets, after a download if it is not prepared yet.
 
     The sets of `data.list()` are split as publications do: "flowers102", for one, trains on "train" and "validation"
-    and validates on "test". Others train on "train" and validate on "validation", or else on "test", or else on a part
-    of "train" that this function splits off, every class in the same proportion. Images whose label is hidden (-1) are
-    skipped.
+    and validates on "test". Others train on "train" and validate on "validation", and "test" is for the end; or else
+    they validate on "test", or else on a part of "train" that this function splits off, every class in the same
+    proportion. Images whose label is hidden (-1) are skipped.
 
     Args:
         name: str, such as "cifar10", "flowers102", "emnist/letters" or "cifar10:3.0.2".
@@ -78,26 +79,34 @@ def from_tfds(
     builder = prepare(name, data_dir)
     image_key, label_key = keys_of(builder)
     labels = _labels(builder, label_key)
-    train, validation = (
-        (part, rows[limited(labels[part][rows], limit, seed)])
-        for part, rows in _divide(builder, labels, validation_split, seed)
+    parts = {
+        split: (part, rows[limited(labels[part][rows], limit, seed)])
+        for split, (part, rows) in _divide(builder, labels, validation_split, seed).items()
+    }
+    count = sum(len(rows) for _, rows in parts.values())
+
+    def fill(images):
+        targets, begin = {part: np.full(len(labels[part]), -1) for part, _ in parts.values()}, 0
+        for part, rows in parts.values():
+            targets[part][rows] = np.arange(begin, begin + len(rows))
+            begin += len(rows)
+        for part, target in targets.items():
+            _fill(images, target, _examples(builder, part), lambda example: decode(example[image_key], resize))
+
+    key = repr(
+        (builder.name, str(builder.version), str(builder.data_dir), [*labels], limit, seed, validation_split, resize)
     )
-    images = allocate(len(train[1]) + len(validation[1]), resize.size, memory_limit, cache_dir)
-    targets = {part: np.full(len(labels[part]), -1) for part, _ in (train, validation)}
-    targets[train[0]][train[1]] = np.arange(len(train[1]))
-    targets[validation[0]][validation[1]] = np.arange(len(train[1]), len(images))
-    for part, target in targets.items():
-        _fill(images, target, _examples(builder, part), lambda example: decode(example[image_key], resize))
-
-    def split(rows_of_images, part, rows):
-        return Split(rows_of_images, labels[part][rows], tuple(f"{builder.name}/{part}/{row}" for row in rows))
-
+    images, _ = filled(count, resize.size, fill, lambda: key, memory_limit, cache_dir)
+    splits, begin = {}, 0
+    for split, (part, rows) in parts.items():
+        names = tuple(f"{builder.name}/{part}/{row}" for row in rows)
+        splits[split] = Split(images[begin : begin + len(rows)], labels[part][rows], names)
+        begin += len(rows)
     return Dataset(
         name=builder.name,
-        train=split(images[: len(train[1])], *train),
-        validation=split(images[len(train[1]) :], *validation),
         class_names=tuple(builder.info.features[label_key].names),
         flip=flips(builder),
+        **splits,
     )
 
 
@@ -172,7 +181,7 @@ def flips(builder):
 
 
 def splits_of(builder):
-    """Return (split to train on, splits to validate on in order of preference, perhaps none)."""
+    """Return (split to train on, splits to measure on: the first validates, a second is for the end)."""
     entry, available = BY_NAME.get(builder.name), list(builder.info.splits)
     if "train" not in available:
         raise ValueError(f"Data set {builder.name!r} must have a split 'train'. Received: {available}")
@@ -181,24 +190,26 @@ def splits_of(builder):
     return "train", [part for part in ("validation", "test") if part in available]
 
 
+def has_labels(builder, part):
+    """Whether the first image of a part has a label; those of a test are hidden (-1) in some sets."""
+    label_key = keys_of(builder)[1]
+    return any(example[label_key] >= 0 for example in _examples(builder, part).take(1))
+
+
 def _labels(builder, label_key):
-    """{part to train on: int32 labels}, and likewise the part to validate on, if there is one with labels."""
+    """{part to train on: int32 labels}, and likewise the parts to measure on that have labels."""
 
     def read(part):
         batches = _examples(builder, part).map(lambda example: example[label_key]).batch(4096)
         return np.concatenate([np.zeros(0, np.int32), *batches.as_numpy_iterator()]).astype(np.int32)
 
     train, candidates = splits_of(builder)
-    labels = {train: read(train)}
-    for part in candidates:
-        of_part = read(part)
-        if (of_part >= 0).any():
-            return {**labels, part: of_part}
-    return labels
+    measured = {part: read(part) for part in candidates}
+    return {train: read(train)} | {part: labels for part, labels in measured.items() if (labels >= 0).any()}
 
 
 def _divide(builder, labels, validation_split, seed):
-    """[(part, rows to train on), (part, rows to validate on)]."""
+    """{split: (part, rows)}."""
     visible = [(part, np.flatnonzero(values >= 0)) for part, values in labels.items()]
     if len(visible) == 1:
         part, rows = visible[0]
@@ -207,7 +218,7 @@ def _divide(builder, labels, validation_split, seed):
         raise ValueError(
             f"A data set must have labelled images to train and to validate on. Received: too few in {builder.name!r}"
         )
-    return visible
+    return dict(zip(SPLITS, visible))
 
 
 def _examples(builder, part):

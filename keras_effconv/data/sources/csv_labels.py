@@ -1,0 +1,89 @@
+"""Labels as CSV files have them: numbers that were floats, several labels in one cell, one-hot columns."""
+
+import collections
+import re
+
+from absl import logging
+
+from keras_effconv.data.sources.class_names import normalized
+from keras_effconv.data.sources.messages import some
+
+MULTI = "Each image must have one label (several labels per image cannot be trained on)"
+WHOLE = re.compile(r"-?\d+(\.0*)?")
+MISSING = ("nan", "none", "null", "na", "n/a", "<na>")
+
+
+def clean_labels(labels, source):
+    """Return labels as class names: composed (NFC); of whole numbers such as "0.0" and "1" without a point.
+
+    Args:
+        labels: list of str; of numbers "nan" and the like become "".
+        source: str, for messages.
+
+    Raises:
+        ValueError: a cell holds several labels.
+    """
+    labels = [normalized(label) for label in labels]
+    present = [label for label in labels if label.lower() not in MISSING]
+    if any("." in label for label in present) and all(WHOLE.fullmatch(label) for label in present):
+        whole = {label: label.partition(".")[0] if WHOLE.fullmatch(label) else "" for label in set(labels)}
+        labels = [whole[label] for label in labels]
+    elif len(present) < len(labels) and present and all(label.lstrip("-").isdecimal() for label in present):
+        labels = [label if label.lower() not in MISSING else "" for label in labels]
+    check_single(set(labels), source)
+    return labels
+
+
+def check_single(names, source):
+    """Raise a ValueError if names are several labels in one; warn if they may be.
+
+    A bar, a semicolon or a list in brackets joins labels if a part of one is in another name too, or is one; a comma or
+    a space if each part is a name of its own elsewhere.
+
+    Args:
+        names: set of str.
+        source: str, for messages.
+    """
+    for pattern, strict in ((r"\s*[|;]\s*", False), (r"\s*,\s*", True), (r"\s+", True)):
+        parts = {name: [part for part in re.split(pattern, name.strip("[]()")) if part] for name in names}
+        joined = {name: each for name, each in parts.items() if len(each) > 1}
+        uses = collections.Counter(part for each in parts.values() for part in set(each))
+        several = all if strict else any
+        found = [
+            name
+            for name, each in joined.items()
+            if several(part in names or (not strict and uses[part] > 1) for part in each)
+        ]
+        if found or any(re.fullmatch(r"\[.*['\"].*\]", name) for name in joined):
+            raise ValueError(
+                f"{MULTI}. Received: {source} with labels such as {some(map(repr, sorted(found or joined)))}"
+            )
+        if strict and len(joined) > 8 and 2 * len(uses) < len(joined):
+            logging.warning(
+                "%s: %d labels are made of %d words: each is taken as one class, such as %s",
+                source,
+                len(joined),
+                len(uses),
+                some(map(repr, sorted(joined)), 2),
+            )
+
+
+def from_one_hot(cells, one_hot, source):
+    """Return the class name of each row of one-hot columns.
+
+    Args:
+        cells: list of lists of str.
+        one_hot: `{column: class name}`.
+        source: str, for messages.
+
+    Raises:
+        ValueError: a row has not exactly one 1.
+    """
+    labels = []
+    for row in cells:
+        ones = [name for i, name in one_hot.items() if i < len(row) and row[i] in ("1", "1.0")]
+        labels.append(ones[0] if len(ones) == 1 else "")
+    if wrong := labels.count(""):
+        columns = some(list(one_hot.values()))
+        raise ValueError(f"{MULTI}. Received: {source} with {wrong} rows that have not exactly one 1 in {columns}")
+    return labels
