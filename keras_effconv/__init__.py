@@ -46,7 +46,7 @@ from keras_effconv.applications.features import features
 from keras_effconv.applications.scaling import compound
 from keras_effconv.counting import count
 from keras_effconv.exporting import export
-from keras_effconv.inference import deploy, quantize
+from keras_effconv.inference import deploy, in_float32, quantize
 from keras_effconv.kinds import DWCPWC, GWCPWC, PC, Conv, HetConv, OctConv
 from keras_effconv.network_info import preprocessing_for
 from keras_effconv.preprocessing import ImagePreprocessing
@@ -109,6 +109,7 @@ __all__ = [
     "export",
     "exporting",
     "features",
+    "in_float32",
     "layers",
     "load_weights",
     "preprocessing_for",

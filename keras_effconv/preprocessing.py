@@ -124,7 +124,7 @@ class ImagePreprocessing(keras.layers.Layer):
         inside=False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # half precision has no room for pixels and fractions of them
         self.preprocessing = Preprocessing(size, crop, interpolation, tuple(mean), tuple(std), bgr, inside)
 
     def call(self, images):
@@ -132,9 +132,12 @@ class ImagePreprocessing(keras.layers.Layer):
         x = images
         if tuple(x.shape[1:3]) != (steps.size, steps.size):
             x = self._resized(x)
-        x = ops.cast(x, self.compute_dtype)
-        if steps.inside:
-            return x
+        if not steps.inside:
+            x = self._scaled(ops.cast(x, "float64" if self.compute_dtype == "float64" else "float32"))
+        return ops.cast(x, self.compute_dtype)
+
+    def _scaled(self, x):
+        steps = self.preprocessing
         if any(steps.mean) or set(steps.std) != {1.0}:
             x = (x - ops.cast(steps.mean, x.dtype)) / ops.cast(steps.std, x.dtype)
         return x[..., ::-1] if steps.bgr else x

@@ -11,7 +11,10 @@ import numpy as np
 from keras_effconv.exporting import litert, onnx, openvino, saved_model
 from keras_effconv.exporting.classifier import BATCH, classifier_of
 from keras_effconv.exporting.format import LABELS, MAX_PIXELS, METADATA, Settings
+from keras_effconv.exporting.half_precision import policy_record
 from keras_effconv.inference.compare import largest, moved_probability
+from keras_effconv.inference.precision import in_float32
+from keras_effconv.policies import default_policy
 from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.utils.arguments import one_of, positive
 from keras_effconv.utils.extras import require
@@ -39,7 +42,7 @@ def export(
     """Write a classifier for another runtime, with its preprocessing inside, and check that it computes the same.
 
     Every format takes float32 images (n, size, size, 3), RGB, 0..255, of any batch size, and returns probabilities
-    (n, classes). A SavedModel takes the bytes of image files as well. `keras_effconv.exporting.load(path)` runs any of
+    (n, classes). A model of half precision is exported in float32. A SavedModel takes the bytes of image files as well. `keras_effconv.exporting.load(path)` runs any of
     them. The files are read back and compared with the model before they appear at the path, complete.
 
     Args:
@@ -57,10 +60,12 @@ def export(
         max_pixels: int; a SavedModel refuses files that declare more, before it decodes them. Default 64,000,000.
         tolerance: float, the difference from the model that is allowed. Default: 1e-4 for `"float32"` and 1e-2 for
             `"float16"`, the largest of any probability; 0.1 for `"int8"`, the probability that moves to other classes,
-            averaged over the calibration images.
+            averaged over the calibration images. A model of half precision is compared with its copy in float32, too,
+            whose probabilities may differ by 0.05 (float16) or 0.25 (bfloat16).
 
     Returns:
-        `pathlib.Path` of the folder that was written. Its `export.json` holds the difference.
+        `pathlib.Path` of the folder that was written. Its `export.json` holds the difference, and for a model of half
+        precision its `policy` and how far that is from float32 (`policy_difference`).
 
     Raises:
         ValueError: for an argument that is not as above, a model that the format cannot hold, or one that computes
@@ -81,8 +86,14 @@ def export(
     _check(runtime, precision, settings)
     for module in runtime.modules:
         require(module, "export")
-    classifier = classifier_of(model, labels, preprocessing)
+    with default_policy("float32"):  # of the layers around the model, whatever this process computes in
+        return _exported(model, path, runtime, labels, preprocessing, precision, settings, tolerance)
+
+
+def _exported(model, path, runtime, labels, preprocessing, precision, settings, tolerance):
+    classifier = classifier_of(in_float32(model), labels, preprocessing)
     images = classifier.images()
+    policy = policy_record(model, classifier, images, tolerance)
     if precision == "int8":
         images = _calibration(calibration, classifier.preprocessing.size)
         settings = dataclasses.replace(settings, calibration=images)
@@ -91,7 +102,8 @@ def export(
         folder.mkdir()
         _convert(runtime, classifier, folder, precision, settings)
         difference = _verified(runtime, classifier, folder, precision, images, tolerance)
-        record = {"format": runtime.name, "precision": precision, "difference": difference, **classifier.metadata()}
+        record = {"format": runtime.name, "precision": precision, "difference": difference, **policy}
+        record.update(classifier.metadata())
         write_json(folder / METADATA, record)
         write_lines(folder / LABELS, classifier.labels)
     return destination.path

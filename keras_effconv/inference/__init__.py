@@ -1,7 +1,8 @@
 """Models for inference only: folded, fused, or in fewer bits."""
 
 from keras_effconv.inference.deploy import deploy
+from keras_effconv.inference.precision import in_float32
 from keras_effconv.inference.quantize import QuantizeReport, quantize
 from keras_effconv.inference.report import DeployReport
 
-__all__ = ["DeployReport", "QuantizeReport", "deploy", "quantize"]
+__all__ = ["DeployReport", "QuantizeReport", "deploy", "in_float32", "quantize"]

@@ -4,10 +4,15 @@ import keras
 
 from keras_effconv.inference.compare import difference
 from keras_effconv.inference.forms import TARGETS, choose_forms
+from keras_effconv.inference.precision import in_float32
 from keras_effconv.inference.report import DeployReport
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.inference.rules import RULES, reads_pixels
+from keras_effconv.policies import half_policy_of
 from keras_effconv.utils.arguments import one_of
+
+# The most that half precision may make of a deployed model: so far from float32, or so many times as far as the model.
+ROUNDING, WORSE = 0.05, 4
 
 
 def deploy(model: keras.Model, target: str = "auto", tolerance: float = 1e-4) -> keras.Model:
@@ -51,14 +56,44 @@ def deploy(model: keras.Model, target: str = "auto", tolerance: float = 1e-4) ->
     done = {name: tuple(line for rule in rules for line in rule(graph)) for name, rules in RULES.items()}
     forms = tuple(choose_forms(graph, keras.backend.backend() if target == "auto" else target))
     deployed = graph.build()
-    error = difference(model, deployed, pixels)
+    error, rounding = _compared(model, deployed, graph, pixels, tolerance)
+    params = (model.count_params(), deployed.count_params())
+    deployed.deploy_report = DeployReport(
+        **done,
+        forms=forms,
+        layers=(before, len(graph.steps)),
+        params=params,
+        max_difference=error,
+        rounding=rounding,
+    )
+    return deployed
+
+
+def _compared(model, deployed, graph, pixels, tolerance):
+    """Return how far the outputs are from the model's, in float32, and what half precision makes of both.
+
+    Raises:
+        ValueError: the difference is larger than the tolerance, or half precision rounds the deployed model worse than
+            the model.
+    """
+    policy = half_policy_of(step.operation for step in graph.steps)
+    if policy is None:
+        reference, exact = model, deployed
+    else:
+        reference, exact = in_float32(model), graph.build("float32")
+    error = difference(reference, exact, pixels)
     if not error <= tolerance:
         raise ValueError(
             f"`model` must compute the same once deployed, up to tolerance={tolerance:g} of its largest output. "
             f"Received: {model.name!r}, whose outputs differ by {error:.2g}"
         )
-    params = (model.count_params(), deployed.count_params())
-    deployed.deploy_report = DeployReport(
-        **done, forms=forms, layers=(before, len(graph.steps)), params=params, max_difference=error
-    )
-    return deployed
+    if policy is None:
+        return error, None
+    rounding = tuple(difference(reference, each, pixels) for each in (model, deployed))
+    if not rounding[1] <= max(ROUNDING, tolerance, WORSE * rounding[0]):
+        raise ValueError(
+            f"`model` must compute about the same once deployed in {policy}: deploy `keras_effconv.in_float32(model)` "
+            f"instead. Received: {model.name!r}, which is {rounding[0]:.2g} from float32 before and {rounding[1]:.2g} "
+            "after"
+        )
+    return error, rounding

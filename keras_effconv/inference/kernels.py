@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 
 from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D
+from keras_effconv.policies import assign
 
 
 class Form(NamedTuple):
@@ -55,24 +56,24 @@ def _flat(kernel):
 
 def _write_het(layer, dense):
     wide, narrow = layer.cut(dense)
-    layer.kernel.assign(wide)
+    assign(layer.kernel, wide)
     if layer.pointwise_kernel is not None:
-        layer.pointwise_kernel.assign(narrow)
+        assign(layer.pointwise_kernel, narrow)
 
 
-DENSE = Form(lambda layer: array(layer.kernel), lambda layer, kernel: layer.kernel.assign(kernel), rows)
+DENSE = Form(lambda layer: array(layer.kernel), lambda layer, kernel: assign(layer.kernel, kernel), rows)
 GROUPED = DENSE._replace(along_rows=None)
 DEPTHWISE = Form(
     lambda layer: _flat(array(layer.kernel)),
-    lambda layer, kernel: layer.kernel.assign(kernel.reshape(layer.kernel.shape)),
+    lambda layer, kernel: assign(layer.kernel, kernel.reshape(layer.kernel.shape)),
     repeated,
 )
 TRANSPOSED = Form(
     lambda layer: np.swapaxes(array(layer.kernel), -1, -2),
-    lambda layer, kernel: layer.kernel.assign(np.swapaxes(kernel, -1, -2)),
+    lambda layer, kernel: assign(layer.kernel, np.swapaxes(kernel, -1, -2)),
 )
 SEPARABLE = Form(
-    lambda layer: array(layer.pointwise_kernel), lambda layer, kernel: layer.pointwise_kernel.assign(kernel)
+    lambda layer: array(layer.pointwise_kernel), lambda layer, kernel: assign(layer.pointwise_kernel, kernel)
 )
 HET = Form(lambda layer: array(layer.dense_kernel()), _write_het, rows)
 

@@ -9,7 +9,7 @@ from keras import layers
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.utils.arguments import one_of
 
-DTYPES = ("int8", "bfloat16", "mixed_bfloat16")
+DTYPES = ("int8", "bfloat16", "mixed_bfloat16", "float16", "mixed_float16")
 QUANTIZABLE = (layers.Dense, layers.EinsumDense, layers.Embedding)
 
 
@@ -51,12 +51,13 @@ def quantize(
     `"int8"` is Keras' own post-training quantisation: dense and embedding layers hold 8-bit kernels and quantise their
     inputs at run time. Convolutions are not quantised, since Keras has no 8-bit convolutions; export to a runtime that
     has them. `"bfloat16"` holds and computes in bfloat16, except batch normalization, which Keras computes in float32.
-    `"mixed_bfloat16"` computes in bfloat16 and holds float32. The layers that write the outputs are not changed.
+    `"mixed_bfloat16"` computes in bfloat16 and holds float32. `"float16"` and `"mixed_float16"` are likewise. The layers
+    that write the outputs are not changed.
     `deploy` a model first, so that what is folded is rounded once.
 
     Args:
         model: `keras.Model`, functional or sequential, built, in float32.
-        dtype: str, `"int8"`, `"bfloat16"` or `"mixed_bfloat16"`. Default `"int8"`.
+        dtype: str, `"int8"`, `"bfloat16"`, `"mixed_bfloat16"`, `"float16"` or `"mixed_float16"`. Default `"int8"`.
         images: array (n, h, w, c) of inputs as the model reads them, to report how many keep their class. Default
             `None`.
         labels: array (n,) of the right classes, to report accuracies. Needs images. Default `None`.
@@ -67,7 +68,7 @@ def quantize(
 
     Raises:
         ValueError: for another dtype, a model that is Python code only, one without a layer that Keras can quantise,
-            or labels that do not match the images.
+            labels that do not match the images, or a weight beyond the range of float16.
 
     Example:
 

@@ -5,6 +5,7 @@ import keras
 from keras_effconv.graph import functional_of, walk, with_structure
 from keras_effconv.inference.kernels import FORMS, bias_of
 from keras_effconv.network_info import NetworkInfo
+from keras_effconv.policies import assign, in_policy, input_dtype
 
 # Layers that return what they read and only say something about the model. A rule need not know of them: they are taken
 # out of the steps, and `Graph.build` puts them right behind the input.
@@ -48,14 +49,28 @@ class Step:
         """Be a layer of another class, called in inference mode with the inputs alone."""
         self.kind, self._config, self.changes, self.kwargs = kind, config, {}, {}
 
-    def layer(self, name):
-        """Return the layer that it will be, under a name. One that cannot be copied by its configuration is shared."""
-        if self.kind is type(self.operation) and not self.changes:
-            try:
-                return self.kind.from_config({**self.config, "name": name})
-            except (NotImplementedError, TypeError, ValueError):
+    def layer(self, name, policy=None):
+        """Return the layer that it will be, under a name and, if one is given, in another dtype policy.
+
+        One that cannot be copied by its configuration is shared.
+
+        Raises:
+            ValueError: the layer cannot be copied, and would have to be another.
+        """
+        config = {**self.config, "name": name}
+        wanted = in_policy(config, policy) if policy else config
+        try:
+            return self.kind.from_config(wanted)
+        except (NotImplementedError, TypeError, ValueError) as error:
+            if self.kind is type(self.operation) and not self.changes and wanted == config:
                 return self.operation
-        return self.kind.from_config({**self.config, "name": name})
+            if self.kind is keras.layers.Lambda:  # its function is at hand, and is not read from a configuration
+                own = self.operation
+                return self.kind(own.function, arguments=own.arguments, name=name, dtype=wanted["dtype"])
+            raise ValueError(
+                f"`model` must have layers that their configuration describes, to be changed. Received: layer "
+                f"{self.name!r} of class {self.kind.__name__} ({' '.join(str(error).split())[:200]})"
+            ) from error
 
     def transfer(self, layer):
         """Give its weights, edited, to the layer that it has become."""
@@ -68,11 +83,12 @@ class Step:
                 kernel, bias = edit(kernel, bias)
             FORMS[self.kind].write(layer, kernel)
             if layer.bias is not None:
-                layer.bias.assign(bias)
+                assign(layer.bias, bias)
             if hasattr(source, "depthwise_kernel"):  # the other kernel of a separable convolution
-                layer.depthwise_kernel.assign(source.depthwise_kernel)
+                assign(layer.depthwise_kernel, source.depthwise_kernel)
         elif layer is not source and self.kind is type(source):
-            layer.set_weights(source.get_weights())
+            for new, old in zip(layer.weights, source.weights, strict=True):
+                assign(new, old)
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()
 
@@ -181,10 +197,16 @@ class Graph:
         self._index()
         return new
 
-    def build(self):
-        """Return a `keras.Model` of the steps, with copies of the layers."""
-        inputs = [keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name) for x in self.inputs]
-        copies, values = _Copies({x.name for x in self.inputs}), {}
+    def build(self, policy=None):
+        """Return a `keras.Model` of the steps, with copies of the layers.
+
+        Args:
+            policy: str, the dtype policy of the layers that compute in half precision or in float32. Default: their
+                own.
+        """
+        types = [input_dtype(x.dtype) if policy else x.dtype for x in self.inputs]
+        inputs = [keras.Input(batch_shape=x.shape, dtype=t, name=x.name) for x, t in zip(self.inputs, types)]
+        copies, values = _Copies({x.name for x in self.inputs}, policy), {}
         for old, new in zip(self.inputs, inputs):
             for marker in self.markers[id(old)]:
                 new = copies.of(marker)(new)
@@ -206,11 +228,12 @@ class _Copies(dict):
 
     Args:
         names: set of str, the names that are in use.
+        policy: str, as of `Graph.build`.
     """
 
-    def __init__(self, names):
+    def __init__(self, names, policy=None):
         super().__init__()
-        self.names = names
+        self.names, self.policy = names, policy
 
     def of(self, step):
         """Return the layer of a step, under a name of its own: layers of nested models may share one."""
@@ -221,7 +244,7 @@ class _Copies(dict):
                 name = f"{step.name}_{number}"
             self.names.add(name)
             keep = not isinstance(step.operation, keras.layers.Layer) and name == step.name
-            self[id(step.operation)] = step.operation if keep else step.layer(name)
+            self[id(step.operation)] = step.operation if keep else step.layer(name, self.policy)
         return self[id(step.operation)]
 
 

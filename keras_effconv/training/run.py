@@ -1,6 +1,5 @@
 """A whole run of a recipe: the head on frozen features, then the network phase by phase, then what the run writes."""
 
-import contextlib
 import dataclasses
 import os
 import time
@@ -13,6 +12,7 @@ import numpy as np
 
 from keras_effconv import zoo
 from keras_effconv.data import Dataset
+from keras_effconv.policies import default_policy
 from keras_effconv.training import checkpoint
 from keras_effconv.training.callbacks import Patience, Speed
 from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
@@ -119,7 +119,7 @@ def train(
 def _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_seconds):
     keras.utils.set_random_seed(recipe.seed)
     progress = restore(folder) if resume else checkpoint.Progress()
-    with precision(recipe.dtype):
+    with default_policy(recipe.dtype):
         network, progress, report = _prepared(recipe, dataset, progress)
         runner = PhaseRunner(recipe, dataset, network, report, devices)
         place, size = folder if devices.writer else None, (len(dataset.train), recipe.batch_size)
@@ -133,17 +133,6 @@ def _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_sec
     curves, head = keeper.curves, keeper.head
     accuracy = head["val_accuracy"][-1] if head else None
     return Result(model, report, accuracy, head, curves, best_epoch(curves, head), speed.images_per_second, folder)
-
-
-@contextlib.contextmanager
-def precision(policy):
-    """Build and train under a dtype policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _prepared(recipe, dataset, progress):
