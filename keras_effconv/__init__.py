@@ -45,6 +45,7 @@ from keras_effconv.applications import (
 from keras_effconv.applications.features import features
 from keras_effconv.applications.scaling import compound
 from keras_effconv.counting import count
+from keras_effconv.explaining import grad_cam
 from keras_effconv.exporting import export
 from keras_effconv.inference import deploy, in_float32, quantize
 from keras_effconv.kinds import DWCPWC, GWCPWC, PC, Conv, HetConv, OctConv
@@ -109,6 +110,7 @@ __all__ = [
     "export",
     "exporting",
     "features",
+    "grad_cam",
     "in_float32",
     "layers",
     "load_weights",

@@ -140,6 +140,22 @@ def writer_of(tensor: keras.KerasTensor) -> tuple[str, int]:
     return operation.name, index
 
 
+def last_operation(model: keras.Model | keras.Function) -> keras.Operation:
+    """Return the layer or operation that writes the first output of a model, inside of nested models.
+
+    Args:
+        model: `keras.Model` with a functional graph.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="scores")])
+    >>> last_operation(keras.Sequential([keras.Input((4,)), model])).name
+    'scores'
+    """
+    operation = functional_of(model).outputs[0]._keras_history.operation
+    return operation if functional_of(operation) is None else last_operation(operation)
+
+
 def tensor_of(model: keras.Model, name: str, index: int) -> keras.KerasTensor | None:
     """Return the symbolic tensor that an operation of a model's own graph writes; `None` if there is none.
 

@@ -11,6 +11,7 @@ from keras import layers
 from keras_effconv.architecture import GATE, Block
 from keras_effconv.feature_maps import bands, channels, lift, split_channels
 from keras_effconv.layers import MergeBands, OctMaxPooling2D, SamePadding2D, SplitBands
+from keras_effconv.policies import HALF
 from keras_effconv.utils.arguments import one_of
 
 
@@ -29,6 +30,11 @@ def norm(x, name, **config):
 def act(x, activation, name):
     """Apply an activation to each band."""
     return lift(layers.Activation, x, name=name, activation=activation)
+
+
+def head_dtype():
+    """Return the type of a classifier: float32 under half precision, as Keras' guide has it; `None`: the policy's."""
+    return "float32" if keras.config.dtype_policy().compute_dtype in HALF else None
 
 
 def add(x, y, name):

@@ -16,6 +16,7 @@ from keras_effconv.applications.blocks import (
     drop_path,
     entering,
     free_name,
+    head_dtype,
     labelled,
     norm,
     pad_layer,
@@ -187,7 +188,9 @@ def top(x, classes, activation, dropout):
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     if dropout:
         x = layers.Dropout(dropout, name="top_dropout")(x)
-    return layers.Dense(classes, activation=activation, kernel_initializer=DENSE_INIT, name="predictions")(x)
+    return layers.Dense(
+        classes, activation=activation, kernel_initializer=DENSE_INIT, dtype=head_dtype(), name="predictions"
+    )(x)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,16 @@ from keras import layers
 from keras.applications.mobilenet import preprocess_input
 
 from keras_effconv.applications.application import USUAL, publish
-from keras_effconv.applications.blocks import DOWNSAMPLINGS, PADDINGS, before_stride, lift, merge, norm, pad_layer
+from keras_effconv.applications.blocks import (
+    DOWNSAMPLINGS,
+    PADDINGS,
+    before_stride,
+    head_dtype,
+    lift,
+    merge,
+    norm,
+    pad_layer,
+)
 from keras_effconv.applications.scaling import Multipliers, deeper, pixels
 from keras_effconv.architecture import Architecture, Block, Pair, Unit
 from keras_effconv.kinds import Conv
@@ -99,9 +108,9 @@ def top(x, classes, activation, dropout):
     """Build the classifier: the last map -> predictions (n, classes), by a 1 x 1 convolution as in published files."""
     x = layers.GlobalAveragePooling2D(keepdims=True, name="global_average_pooling2d")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Conv2D(classes, 1, padding="same", name="conv_preds")(x)
-    x = layers.Reshape((classes,), name="reshape_2")(x)
-    return layers.Activation(activation, name="predictions")(x)
+    x = layers.Conv2D(classes, 1, padding="same", dtype=head_dtype(), name="conv_preds")(x)
+    x = layers.Reshape((classes,), dtype=head_dtype(), name="reshape_2")(x)
+    return layers.Activation(activation, dtype=head_dtype(), name="predictions")(x)
 
 
 @dataclasses.dataclass(frozen=True)

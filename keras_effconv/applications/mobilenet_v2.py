@@ -16,6 +16,7 @@ from keras_effconv.applications.blocks import (
     add,
     before_stride,
     entering,
+    head_dtype,
     lift,
     norm,
     pad_layer,
@@ -139,7 +140,7 @@ def body(x, kind, options):
 def top(x, classes, activation):
     """Build the classifier: the last feature map -> predictions (n, classes)."""
     x = layers.GlobalAveragePooling2D(name="global_average_pooling2d")(x)
-    return layers.Dense(classes, activation=activation, name="predictions")(x)
+    return layers.Dense(classes, activation=activation, dtype=head_dtype(), name="predictions")(x)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from keras import layers
 from keras.applications.resnet import preprocess_input
 
 from keras_effconv.applications.application import publish
-from keras_effconv.applications.blocks import Stage, entering, labelled, pad_layer, trunk
+from keras_effconv.applications.blocks import Stage, entering, head_dtype, labelled, pad_layer, trunk
 from keras_effconv.applications.resnet_blocks import POSITIONS, ResidualOptions, basic, bottleneck, conv_norm
 from keras_effconv.applications.scaling import deeper, pixels
 from keras_effconv.architecture import Architecture
@@ -127,7 +127,7 @@ def depths(variant, options):
 def top(x, classes, activation):
     """Build the classifier: the last feature map -> predictions (n, classes)."""
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    return layers.Dense(classes, activation=activation, name="predictions")(x)
+    return layers.Dense(classes, activation=activation, dtype=head_dtype(), name="predictions")(x)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from keras import layers
 from keras.applications.vgg16 import preprocess_input
 
 from keras_effconv.applications.application import publish
-from keras_effconv.applications.blocks import act, max_pool, merge, norm, squeeze_excite
+from keras_effconv.applications.blocks import act, head_dtype, max_pool, merge, norm, squeeze_excite
 from keras_effconv.architecture import Architecture, Block
 from keras_effconv.feature_maps import channels
 from keras_effconv.kinds import Conv
@@ -80,7 +80,7 @@ def top(x, classes, activation):
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(4096, activation="relu", name="fc1")(x)
     x = layers.Dense(4096, activation="relu", name="fc2")(x)
-    return layers.Dense(classes, activation=activation, name="predictions")(x)
+    return layers.Dense(classes, activation=activation, dtype=head_dtype(), name="predictions")(x)
 
 
 def cifar_top(x, classes, activation, dropout):
@@ -89,7 +89,7 @@ def cifar_top(x, classes, activation, dropout):
     x = layers.Dropout(dropout, name="flatten_dropout")(x)
     x = act(norm(layers.Dense(512, name="fc1")(x), "fc1_bn"), "relu", "fc1_relu")
     x = layers.Dropout(dropout, name="fc1_dropout")(x)
-    return layers.Dense(classes, activation=activation, name="predictions")(x)
+    return layers.Dense(classes, activation=activation, dtype=head_dtype(), name="predictions")(x)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,8 +42,9 @@ def export(
     """Write a classifier for another runtime, with its preprocessing inside, and check that it computes the same.
 
     Every format takes float32 images (n, size, size, 3), RGB, 0..255, of any batch size, and returns probabilities
-    (n, classes). A model of half precision is exported in float32. A SavedModel takes the bytes of image files as well. `keras_effconv.exporting.load(path)` runs any of
-    them. The files are read back and compared with the model before they appear at the path, complete.
+    (n, classes). A SavedModel takes the bytes of image files as well. A model of half precision is exported in float32.
+    `keras_effconv.exporting.load(path)` runs any of them. The files are read back and compared with the model before
+    they appear at the path, complete.
 
     Args:
         model: `keras.Model`, square RGB images -> (n, classes), of this package or any other.
@@ -95,7 +96,7 @@ def _exported(model, path, runtime, labels, preprocessing, precision, settings, 
     images = classifier.images()
     policy = policy_record(model, classifier, images, tolerance)
     if precision == "int8":
-        images = _calibration(calibration, classifier.preprocessing.size)
+        images = _calibration(settings.calibration, classifier.preprocessing.size)
         settings = dataclasses.replace(settings, calibration=images)
     with runtime.destination(path, settings) as destination:
         folder = destination.folder

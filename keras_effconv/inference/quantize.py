@@ -51,9 +51,8 @@ def quantize(
     `"int8"` is Keras' own post-training quantisation: dense and embedding layers hold 8-bit kernels and quantise their
     inputs at run time. Convolutions are not quantised, since Keras has no 8-bit convolutions; export to a runtime that
     has them. `"bfloat16"` holds and computes in bfloat16, except batch normalization, which Keras computes in float32.
-    `"mixed_bfloat16"` computes in bfloat16 and holds float32. `"float16"` and `"mixed_float16"` are likewise. The layers
-    that write the outputs are not changed.
-    `deploy` a model first, so that what is folded is rounded once.
+    `"mixed_bfloat16"` computes in bfloat16 and holds float32. `"float16"` and `"mixed_float16"` are likewise. The
+    layers that write the outputs are not changed. `deploy` a model first, so that what is folded is rounded once.
 
     Args:
         model: `keras.Model`, functional or sequential, built, in float32.

@@ -33,10 +33,21 @@ def features(backbone: keras.Model, batches: Epochs, mirror: bool = False) -> tu
             rows = backbone.predict_on_batch(np.resize(view, (batches.batch_size, *view.shape[1:])))[: len(view)]
             if pooled is None:
                 pooled = _room(batches.total * batches.batch_size * (1 + mirror), rows.shape[-1])
-            pooled[done : done + len(rows)] = rows
+            pooled[done : done + len(rows)] = _finite(rows, backbone)
             labels.append(known)
             done += len(rows)
     return pooled[:done], np.concatenate(labels)
+
+
+def _finite(rows, backbone):
+    """Return features as they are; a `ValueError` if half precision has none for them."""
+    rows = np.asarray(rows, "float32")
+    if not np.isfinite(rows).all():
+        raise ValueError(
+            f"`dtype` must be a type in which the features are finite: float32 or bfloat16 if float16 overflows. "
+            f"Received: a network in {backbone.dtype_policy.name} whose features are not"
+        )
+    return rows
 
 
 def _room(rows, columns):

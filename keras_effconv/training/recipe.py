@@ -20,7 +20,7 @@ AUGMENTATIONS = (
     "autoaugment-v0",
     "autoaugment-cifar",
 )
-DTYPES = ("float32", "mixed_float16", "mixed_bfloat16")
+DTYPES = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Recipe:
         ema: float, decay per step of the moving average of weights and batch statistics that is evaluated and kept;
             0 for none.
         sizes: tuple of ints, image sizes of equal shares of the epochs (progressive resizing); empty: `image_size`.
-        dtype: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`.
+        dtype: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`; with `"float16"` or `"bfloat16"`, the network is
+            trained in the mixed type, and the finished model also holds its weights in the short one.
         patience: int, epochs without a better validation accuracy until training ends; 0: never.
         teacher: path of a `.keras` classifier to learn from (arXiv:1503.02531); `None` for labels alone.
         temperature: float, of the teacher's and the student's probabilities.

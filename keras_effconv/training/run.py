@@ -17,6 +17,7 @@ from keras_effconv.training import checkpoint
 from keras_effconv.training.callbacks import Patience, Speed
 from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
 from keras_effconv.training.devices import Devices
+from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features, fit_head
 from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
@@ -119,7 +120,7 @@ def train(
 def _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_seconds):
     keras.utils.set_random_seed(recipe.seed)
     progress = restore(folder) if resume else checkpoint.Progress()
-    with default_policy(recipe.dtype):
+    with default_policy(training_policy(recipe.dtype)):
         network, progress, report = _prepared(recipe, dataset, progress)
         runner = PhaseRunner(recipe, dataset, network, report, devices)
         place, size = folder if devices.writer else None, (len(dataset.train), recipe.batch_size)
@@ -130,6 +131,7 @@ def _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_sec
         runner.run(progress, keeper, [keeper, speed, Patience(recipe.patience, keeper), *callbacks])
     model = devices.gather(runner.network)
     restore_best(folder, model)
+    model = finished(model, recipe.dtype)
     curves, head = keeper.curves, keeper.head
     accuracy = head["val_accuracy"][-1] if head else None
     return Result(model, report, accuracy, head, curves, best_epoch(curves, head), speed.images_per_second, folder)

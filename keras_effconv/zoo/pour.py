@@ -12,6 +12,7 @@ import numpy as np
 from keras_effconv.graph import owner_of
 from keras_effconv.kinds import OctConv
 from keras_effconv.network_info import info_of
+from keras_effconv.policies import assign, check_range
 from keras_effconv.zoo.checks import check_values
 from keras_effconv.zoo.heads import settle_head
 from keras_effconv.zoo.load_report import LoadReport
@@ -118,7 +119,7 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
     Raises:
         ValueError: with the names that are missing in the file, unknown to the model, or of another shape; or with the
             reason if there is no warm start from the file's kind of convolution to the model's; or for values that are
-            not those of a trained network: not finite, or integers.
+            not those of a trained network: not finite, integers, or beyond the range of the model's type.
     """
     state = Pouring(model, dense, skip, classes, pointwise, told)
     check_values(state.dense, source, told.theirs, state.skips)
@@ -133,7 +134,9 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
         listed = "; ".join(f"{what}: {_shortened(names)}" for what, names in problems.items())
         raise ValueError(f"{source} does not fit {model.name!r} (nothing was loaded). {listed}")
     for _, variable, value in state.values:
-        variable.assign(np.asarray(value, variable.dtype))
+        check_range(variable, value)
+    for _, variable, value in state.values:
+        assign(variable, value)
     for layer in {id(layer): layer for layer, _, _ in state.values}.values():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
