@@ -27,11 +27,29 @@ def functional_of(model) -> keras.Function | None:
     return functional if isinstance(functional, keras.Function) else None
 
 
+def check_functional(model) -> None:
+    """Check that a model has a graph.
+
+    Raises:
+        ValueError: it has none: the message says whether it is not built, Python code, or no model.
+    """
+    if isinstance(model, keras.Model) and functional_of(model) is not None and model.built:
+        return
+    received = type(model).__name__
+    if isinstance(model, keras.Sequential):
+        shape = next((layer.input_shape for layer in model.layers[:1] if functional_of(layer)), "(None, h, w, c)")
+        received += f" that is not built: call `model.build({shape})`" if model.layers else " without layers"
+    elif isinstance(model, keras.Model):
+        received += ", whose `call` is Python code"
+    raise ValueError(f"`model` must be a built functional or sequential Keras model. Received: {received}")
+
+
 def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """Yield every layer of a model once, in order, with the layers of nested models in the place of those models.
 
     Functional and sequential models are looked into, and so are subclassed models, through the models that are their
-    attributes. A nested model itself is no layer of the model; its `InputLayer` is one.
+    attributes, and models in `TimeDistributed` and other wrappers. A nested model itself is no layer of the model; its
+    `InputLayer` is one.
 
     Args:
         model: `keras.Model`.
@@ -52,10 +70,17 @@ def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 def _leaves(model):
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
+        inner = _model_in(layer)
+        if inner is not None:
+            yield from _leaves(inner)
         else:
             yield layer
+
+
+def _model_in(layer):
+    """Return the model that a layer is or, as `TimeDistributed` does, wraps; `None` if it is another layer."""
+    inner = layer.layer if isinstance(layer, keras.layers.Wrapper) else layer
+    return inner if isinstance(inner, keras.Model) else None
 
 
 def with_structure(model: keras.Model | keras.Function, values: list) -> Any:
@@ -171,7 +196,7 @@ def tensor_of(model: keras.Model, name: str, index: int) -> keras.KerasTensor | 
 
 def owner_of(model: keras.Model, layer: keras.layers.Layer) -> keras.Model:
     """Return the model, nested in a model or itself, whose own graph holds a layer."""
-    nested = [each for each in model.layers if isinstance(each, keras.Model)]
+    nested = [each for each in map(_model_in, model.layers) if each is not None]
     if layer in model.layers or not nested:
         return model
     return next((owner_of(each, layer) for each in nested if layer in set(layers_of(each))), model)
@@ -199,8 +224,9 @@ def ahead_of(model: keras.Model, layer: keras.layers.Layer) -> list:
     def visit(name, operation, args, kwargs):
         read = keras.tree.flatten((args, kwargs))
         path = dict.fromkeys(each for x in read for each in ahead.get(id(x), ()))
-        if operation is layer:
-            raise _ReachedError(list(path))
+        wrapped = _model_in(operation)
+        if operation is layer or (wrapped is not None and layer in set(layers_of(wrapped))):
+            raise _ReachedError([*path, *(ahead_of(wrapped, layer) if wrapped is not None else ())])
         outputs = operation.compute_output_spec(*args, **kwargs)
         for tensor in keras.tree.flatten(outputs):
             ahead[id(tensor)] = [*path, operation]

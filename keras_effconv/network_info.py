@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_effconv.architecture import ARCHITECTURES
-from keras_effconv.graph import ahead_of, functional_of, layers_of
+from keras_effconv.graph import ahead_of, check_functional, layers_of
 from keras_effconv.preprocessing import ImagePreprocessing, Preprocessing
 from keras_effconv.utils.suggestions import did_you_mean
 
@@ -203,10 +203,7 @@ def preprocessing_for(model: keras.Model) -> ImagePreprocessing:
             "`model` must be, or hold, a network of keras_effconv, or begin with `keras_effconv.ImagePreprocessing`. "
             f"Received: model={model.name!r}"
         )
-    if functional_of(model) is None:
-        raise ValueError(
-            f"`model` must be functional or sequential to be looked into. Received: {type(model).__name__}"
-        )
+    check_functional(model)
     ahead = [layer.name for layer in ahead_of(model, info) if not _is_transparent(layer)]
     if ahead:
         raise ValueError(
@@ -214,7 +211,7 @@ def preprocessing_for(model: keras.Model) -> ImagePreprocessing:
             f"(begin with `keras_effconv.ImagePreprocessing` instead). Received: model={model.name!r} with "
             f"{', '.join(ahead)}"
         )
-    side = model.inputs[0].shape[1]
+    side = model.inputs[0].shape[-3]  # of frames, too
     return (info.preprocessing if side is None else info.preprocessing.at(side)).layer()
 
 

@@ -68,13 +68,14 @@ def half_policy_of(layers):
     """Return the policy in half precision that most layers with one have; `None` if there is none.
 
     Args:
-        layers: iterable of `keras.layers.Layer`.
+        layers: iterable of `keras.layers.Layer`, or of other operations, which have no policy.
 
     Example:
 
     >>> half_policy_of([keras.layers.Dense(2, dtype="mixed_bfloat16"), keras.layers.Dense(2)])
     'mixed_bfloat16'
     """
+    layers = [layer for layer in layers if isinstance(layer, keras.layers.Layer)]
     names = [layer.dtype_policy.name for layer in layers if {layer.compute_dtype, layer.variable_dtype} & {*HALF}]
     return max(sorted(set(names)), key=names.count) if names else None
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_effconv.explaining.gradients import gradients
 from keras_effconv.explaining.maps import bands_of, find_maps
-from keras_effconv.graph import functional_of, last_operation, walk, with_structure
+from keras_effconv.graph import check_functional, last_operation, walk, with_structure
 from keras_effconv.inference.precision import in_float32
 
 PROBABILITIES = ("softmax", "sigmoid")
@@ -63,10 +63,7 @@ def grad_cam(
 
 
 def _checked(model):
-    if functional_of(model) is None:
-        raise ValueError(
-            f"`model` must be a built functional or sequential Keras model. Received: {type(model).__name__}"
-        )
+    check_functional(model)
     shape = model.output_shape
     if not isinstance(shape, tuple) or len(shape) != 2 or len(model.inputs) != 1:
         raise ValueError(f"`model` must give (n, classes) of one input. Received: output of shape {shape}")

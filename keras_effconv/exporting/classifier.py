@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_effconv.graph import functional_of, tensors_read
+from keras_effconv.graph import check_functional, tensors_read
 from keras_effconv.network_info import preprocessing_for
 from keras_effconv.preprocessing import Preprocessing
 
@@ -62,10 +62,7 @@ def classifier_of(model, labels=None, preprocessing=None):
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"`KERAS_BACKEND` must be 'tensorflow'. Received: KERAS_BACKEND={keras.backend.backend()!r}")
-    if not isinstance(model, keras.Model) or functional_of(model) is None:
-        raise ValueError(
-            f"`model` must be a built functional or sequential keras.Model. Received: {type(model).__name__}"
-        )
+    check_functional(model)
     size, classes = _size_and_classes(model)
     preprocessing = (preprocessing or preprocessing_for(model).preprocessing).at(size)
     labels = _labels(labels, classes)

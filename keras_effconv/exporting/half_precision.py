@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_effconv.exporting.classifier import BATCH, classifier_of
 from keras_effconv.graph import layers_of
-from keras_effconv.inference.compare import largest
+from keras_effconv.inference.compare import largest_of_logits
 from keras_effconv.policies import half_policy_of
 
 # How far the probabilities of a policy may be from the same model's in float32: about a hundred units of rounding.
@@ -31,7 +31,7 @@ def policy_record(model, classifier, images, tolerance):
         return {}
     images = images[:BATCH]
     original = classifier_of(model, classifier.labels, classifier.preprocessing).predict(images)[0]
-    difference = largest(classifier.predict(images)[0], original)
+    difference = largest_of_logits(classifier.predict(images)[0], original)
     allowed = max(POLICY_TOLERANCES[policy.removeprefix("mixed_")], tolerance or 0)
     if not difference <= allowed:
         finite = np.isfinite(original).all()

@@ -12,7 +12,8 @@ from keras_effconv.exporting import litert, onnx, openvino, saved_model
 from keras_effconv.exporting.classifier import BATCH, classifier_of
 from keras_effconv.exporting.format import LABELS, MAX_PIXELS, METADATA, Settings
 from keras_effconv.exporting.half_precision import policy_record
-from keras_effconv.inference.compare import largest, moved_probability
+from keras_effconv.graph import check_functional
+from keras_effconv.inference.compare import largest_of_logits, moved_probability
 from keras_effconv.inference.precision import in_float32
 from keras_effconv.policies import default_policy
 from keras_effconv.preprocessing import Preprocessing
@@ -23,7 +24,11 @@ from keras_effconv.utils.files import write_json, write_lines
 FORMATS = {module.FORMAT.name: module.FORMAT for module in (saved_model, onnx, openvino, litert)}
 
 # How the outputs of a precision are compared with the model's, and the difference that is allowed by default.
-TOLERANCES = {"float32": (largest, 1e-4), "float16": (largest, 1e-2), "int8": (moved_probability, 0.1)}
+TOLERANCES = {
+    "float32": (largest_of_logits, 1e-4),
+    "float16": (largest_of_logits, 1e-2),
+    "int8": (moved_probability, 0.1),
+}
 
 
 def export(
@@ -87,6 +92,7 @@ def export(
     _check(runtime, precision, settings)
     for module in runtime.modules:
         require(module, "export")
+    check_functional(model)
     with default_policy("float32"):  # of the layers around the model, whatever this process computes in
         return _exported(model, path, runtime, labels, preprocessing, precision, settings, tolerance)
 

@@ -23,6 +23,15 @@ def largest(expected, received):
     return float(np.abs(np.subtract(received, expected)).max(initial=0))
 
 
+def largest_of_logits(expected, received):
+    """Return the largest difference of two arrays; of values above 1, as logits have, relative to the largest of them.
+
+    >>> largest_of_logits([0.5, 0.5], [0.5, 0.25]), largest_of_logits([100.0, 0.0], [99.0, 0.0])
+    (0.25, 0.01)
+    """
+    return largest(expected, received) / max(1.0, largest(0, expected))
+
+
 def largest_relative(expected, received):
     """Return the largest difference of two arrays over the largest expected value; infinite if one is not finite.
 

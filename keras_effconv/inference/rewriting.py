@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_effconv.graph import functional_of, walk, with_structure
+from keras_effconv.graph import check_functional, functional_of, walk, with_structure
 from keras_effconv.inference.kernels import FORMS, bias_of
 from keras_effconv.network_info import NetworkInfo
 from keras_effconv.policies import assign, in_policy, input_dtype
@@ -104,11 +104,8 @@ class Graph:
     """
 
     def __init__(self, model):
+        check_functional(model)
         functional = functional_of(model)
-        if functional is None or not model.built:
-            raise ValueError(
-                f"`model` must be a built functional or sequential Keras model. Received: {type(model).__name__}"
-            )
         self.name, self.functional, self.steps = model.name, functional, []
         self.inputs = list(functional.inputs)
         self.outputs = walk(functional, self.inputs, self._visit, enters=_is_plain_call)

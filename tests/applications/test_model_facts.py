@@ -1,5 +1,9 @@
 """What a model is stays with it: saved, loaded, cloned, put into other models, cut, deployed."""
 
+import copy
+import pickle
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -31,6 +35,42 @@ def nested(model):
 
 def sequential(model):
     return keras.Sequential([keras.Input((32, 32, 3)), model, keras.layers.Dense(5, activation="softmax", name="mine")])
+
+
+def frames(model):
+    """A classifier of four frames, each by the same network."""
+    image = keras.Input((4, 32, 32, 3))
+    x = keras.layers.GlobalAveragePooling1D()(keras.layers.TimeDistributed(model)(image))
+    return keras.Model(image, keras.layers.Dense(5, activation="softmax", name="mine")(x))
+
+
+def through_h5(model, tmp_path):
+    with warnings.catch_warnings(action="ignore"):  # Keras calls the format legacy
+        model.save(tmp_path / "model.h5")
+        return keras.models.load_model(tmp_path / "model.h5")
+
+
+# Ways to hand a model on: each has the weights, the facts and the features of what it was made of.
+COPIES = {
+    "legacy h5": through_h5,
+    "pickled": lambda model, tmp_path: pickle.loads(pickle.dumps(model)),
+    "deep copy": lambda model, tmp_path: copy.deepcopy(model),
+    "configuration": lambda model, tmp_path: weighed(keras.Model.from_config(model.get_config()), model),
+    "json": lambda model, tmp_path: weighed(keras.models.model_from_json(model.to_json()), model),
+    "clone with an input": lambda model, tmp_path: weighed(
+        keras.models.clone_model(model, input_tensors=keras.Input((32, 32, 3), name="mine")), model
+    ),
+    "dict of inputs": lambda model, tmp_path: (
+        lambda image: keras.Model({"image": image}, keras.layers.Dense(5)(model(image)))
+    )(keras.Input((32, 32, 3), name="image")),
+    "frames": lambda model, tmp_path: frames(model),
+    "frames, loaded": lambda model, tmp_path: saved(frames(model), tmp_path),
+}
+
+
+def weighed(model, source):
+    model.set_weights(source.get_weights())
+    return model
 
 
 WRAPS = {
@@ -74,6 +114,26 @@ def test_features_of_a_wrapped_model_are_those_of_the_network(wrap, tmp_path):
         for one, two in zip(ke.features(model)(x), expected(x), strict=True):
             np.testing.assert_allclose(one, two, atol=1e-5)
     assert ke.features(model).output_shape == expected.output_shape
+
+
+@pytest.mark.grid
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_model_that_is_handed_on_keeps_facts_features_and_weights(copied, tmp_path):
+    original = base(conv="OctConv(alpha=0.5)")
+    original.save_weights(tmp_path / "source.weights.h5")
+    expected, x = ke.features(original), np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype("float32")
+    model = COPIES[copied](original, tmp_path)
+    assert ke.preprocessing_for(model).preprocessing == ke.preprocessing_for(original).preprocessing
+    for one, two in zip(ke.features(model)(x), expected(x), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
+    assert not ke.load_weights(model, tmp_path / "source.weights.h5").skipped
+
+
+def test_what_lies_ahead_of_frames_is_named():
+    image = keras.Input((4, 32, 32, 3))
+    x = keras.layers.TimeDistributed(base())(keras.layers.Rescaling(1 / 255, name="mine")(image))
+    with pytest.raises(ValueError, match=r"that may prepare the image already .* with mine"):
+        ke.preprocessing_for(keras.Model(image, x))
 
 
 def test_what_a_cut_model_lacks_is_said():

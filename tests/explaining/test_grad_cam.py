@@ -57,7 +57,7 @@ def test_each_image_has_its_own_class_and_its_best_one_by_default():
 def test_a_low_band_counts_as_the_map_that_it_is_at_the_high_resolution():
     """Each pixel of the low band stands for four: the same network on one dense map has the same heat."""
     image = keras.Input((8, 8, 3))
-    bands = ke.layers.OctConv2D(6, 3, padding="same", alpha_out=0.5, name="map")(image)
+    bands = ke.layers.OctConv2D(6, 3, padding="same", alpha=0.5, name="map")(image)
     merged = ke.layers.MergeBands(name="merged")(bands)
     x = layers.Conv2D(5, 3, activation="relu")(merged)
     model = keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
@@ -108,7 +108,7 @@ def test_nested_shared_and_half_precision_models():
     ("arguments", "message"),
     [
         ({"images": IMAGES[0]}, r"`images` must be \(n, 8, 8, 3\)"),
-        ({"layer": "mop"}, r"`layer` must be a layer of the model\. Received: layer='mop', did you mean map"),
+        ({"layer": "mop"}, r"`layer` must be a layer of the model\. Received: layer='mop'; did you mean map"),
         ({"layer": "scores"}, "`layer` must be a layer of the model that writes a feature map"),
         ({"class_index": 3}, "`class_index` must be 0 to 2"),
         ({"class_index": [0]}, "`class_index` must be 0 to 2, one or 2 of them"),

@@ -139,6 +139,25 @@ def test_networks_of_keras_are_equal(name):
     assert len(fast.deploy_report.folded) >= norms - left
 
 
+def test_rounding_of_the_model_itself_is_no_difference():
+    """Logits that cancel: float32 has few digits left, before and after; the two are equal in float64."""
+    image = keras.Input((4, 4, 3))
+    x = layers.BatchNormalization(name="norm")(layers.Conv2D(4, 1, use_bias=False)(image))
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Rescaling(1.0, offset=-3e5)(layers.Rescaling(1.0, offset=3e5)(layers.Activation("relu")(x)))
+    model = random_statistics(keras.Model(image, layers.Subtract()([layers.Activation("relu")(x), x])))
+    assert ke.deploy(model) is not None
+    with pytest.raises(ValueError, match="must compute the same once deployed"):
+        ke.deploy(keras.Sequential([keras.Input((4,)), layers.GaussianNoise(1.0), Drawn()]))
+
+
+class Drawn(layers.Layer):
+    """Random numbers at inference: no float64 makes two models of it equal."""
+
+    def call(self, x):
+        return x + keras.random.uniform(keras.ops.shape(x))
+
+
 def test_code_is_refused():
     class Code(keras.Model):
         def call(self, inputs):
