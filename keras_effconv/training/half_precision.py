@@ -7,15 +7,16 @@ from keras_effconv.policies import HALF
 def training_policy(dtype):
     """Return the dtype policy that a network is trained under, and say so if it is another one than it ends with.
 
-    In float16, the squares of small gradients are zero, and Adam divides by them; a weight of bfloat16 has three digits,
-    and the small steps at the end of a schedule do not reach the last. So the weights that learn are in float32.
+    In float16, the squares of small gradients are zero, and Adam divides by them; a weight of bfloat16 has three
+    digits, and the small steps at the end of a schedule do not reach the last. So what learns is in float32.
 
     Args:
         dtype: str, of the recipe.
     """
     if dtype not in HALF:
         return dtype
-    print(f"training in mixed_{dtype}, since small updates are lost in weights of {dtype}; the finished model is in {dtype}")
+    lost = f"small updates are lost in weights of {dtype}"
+    print(f"training in mixed_{dtype}, since {lost}; the finished model is in {dtype}")
     return f"mixed_{dtype}"
 
 
