@@ -10,14 +10,15 @@ import posixpath
 
 from keras_effconv.data.sources.csv_columns import is_header
 from keras_effconv.data.sources.image_paths import URL
-from keras_effconv.data.sources.listing import IMAGE_EXTENSIONS, is_junk
+from keras_effconv.data.sources.listing import IMAGE_EXTENSIONS, PILLOW_EXTENSIONS, is_junk
 from keras_effconv.data.sources.messages import some
 from keras_effconv.data.sources.table import read_table
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing, write_json
 
 TABLES = (".csv", ".tsv", ".txt")
-EXTENSIONS = frozenset({*IMAGE_EXTENSIONS, *TABLES, ".npz", ""})
+IMAGES = IMAGE_EXTENSIONS | PILLOW_EXTENSIONS
+EXTENSIONS = frozenset({*IMAGES, *TABLES, ".npz", ""})
 STATES = ".copied.json"  # what each copied file was there
 THREADS = 8
 DOWNLOAD = "`data_dir` must be an address that can be read"
@@ -141,7 +142,7 @@ def _listed(fs, folder):
 def _named_in(fs, folder, table):
     """`{relative path: (path, facts)}` of the files below a folder that a table names, by path, name or id."""
     cells = {cell.replace("\\", "/") for _, row in read_table(table, is_header).rows for cell in row}
-    paths = {cell for cell in cells if os.path.splitext(cell)[1].lower() in IMAGE_EXTENSIONS and not URL.match(cell)}
+    paths = {cell for cell in cells if os.path.splitext(cell)[1].lower() in IMAGES and not URL.match(cell)}
     if "http" in fs.protocol or "https" in fs.protocol:  # a web server lists nothing
         return {path: (f"{folder}/{path}", {"name": path}) for path in sorted(paths)}
     names = {posixpath.basename(cell) for cell in cells}
