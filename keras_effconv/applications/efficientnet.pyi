@@ -29,6 +29,7 @@ def EfficientNetB0(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -77,6 +78,7 @@ def EfficientNetB1(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 240 x 240 x 3 with
@@ -125,6 +127,7 @@ def EfficientNetB2(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 260 x 260 x 3 with
@@ -173,6 +176,7 @@ def EfficientNetB3(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 300 x 300 x 3 with
@@ -221,6 +225,7 @@ def EfficientNetB4(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 380 x 380 x 3 with
@@ -269,6 +274,7 @@ def EfficientNetB5(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 456 x 456 x 3 with
@@ -317,6 +323,7 @@ def EfficientNetB6(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 528 x 528 x 3 with
@@ -365,6 +372,7 @@ def EfficientNetB7(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 600 x 600 x 3 with
@@ -413,6 +421,7 @@ def EfficientNetLite0(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -461,6 +470,7 @@ def EfficientNetLite1(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 240 x 240 x 3 with
@@ -509,6 +519,7 @@ def EfficientNetLite2(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 260 x 260 x 3 with
@@ -557,6 +568,7 @@ def EfficientNetLite3(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 280 x 280 x 3 with
@@ -605,6 +617,7 @@ def EfficientNetLite4(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 300 x 300 x 3 with
@@ -653,6 +666,7 @@ def EfficientNet(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `None`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with

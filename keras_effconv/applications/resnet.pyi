@@ -36,6 +36,7 @@ def ResNet18(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -104,6 +105,7 @@ def ResNet26V1(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -172,6 +174,7 @@ def ResNet34(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -240,6 +243,7 @@ def ResNet50(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -308,6 +312,7 @@ def ResNet101(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -376,6 +381,7 @@ def ResNet152(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -444,6 +450,7 @@ def ResNeXt50(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -512,6 +519,7 @@ def ResNeXt101(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with

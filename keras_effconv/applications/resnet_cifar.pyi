@@ -28,6 +28,7 @@ def ResNet20(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `None`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 32 x 32 x 3 with
@@ -74,6 +75,7 @@ def ResNet32(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `None`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 32 x 32 x 3 with
@@ -120,6 +122,7 @@ def ResNet44(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `None`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 32 x 32 x 3 with
@@ -166,6 +169,7 @@ def ResNet56(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `None`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 32 x 32 x 3 with
@@ -212,6 +216,7 @@ def ResNet110(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `None`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 32 x 32 x 3 with

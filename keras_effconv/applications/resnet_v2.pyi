@@ -35,6 +35,7 @@ def ResNet50V2(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -100,6 +101,7 @@ def ResNet101V2(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -165,6 +167,7 @@ def ResNet152V2(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -230,6 +233,7 @@ def ResNet26(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -295,6 +299,7 @@ def ResNet200(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with

@@ -26,6 +26,7 @@ def VGG11(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -67,6 +68,7 @@ def VGG13(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -108,6 +110,7 @@ def VGG16(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -149,6 +152,7 @@ def VGG19(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -191,6 +195,7 @@ def VGG16CIFAR(
         include_top: bool; whether the network ends in its classifier. Default `True`.
         weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
             If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `None`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 32 x 32 x 3 with
