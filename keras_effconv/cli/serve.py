@@ -2,12 +2,14 @@
 
     keras-effconv serve --model=serving/flowers
     keras-effconv serve --model=outputs/lite0-onnx --name=lite0 --port=8502
+    keras-effconv serve --model=serving/flowers --version_labels=flowers:stable=1,flowers:canary=2
 
 --model is a folder that `keras-effconv export` wrote, in any format, or a folder of versions of it: such folders with
 numbers for names. The newest versions are served, also those that appear later. Ctrl-C, or SIGTERM, ends the server
 when all is answered.
 """
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -22,6 +24,8 @@ def define(flags):
     flags.string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all of this machine.")
     flags.integer("port", 8501, "Port to listen at; 0 for any.", 0, 65535)
     flags.integer("num_versions", 2, "How many of the newest versions to serve.", 1)
+    flags.list("version_labels", [], "Labels of versions, NAME:LABEL=N; such versions are served whatever their age.")
+    flags.boolean("enable_cors_support", False, "Let web pages of any origin ask: answers have CORS headers.")
     flags.float("poll_seconds", 2.0, "How often to look for new versions.", 0.05)
     flags.integer("max_batch_size", 16, "Images that are computed at a time.", 1)
     flags.float("max_delay_ms", 5.0, "How long a request waits for others to be computed with.", 0.0)
@@ -35,6 +39,7 @@ def run(flags, words):
     """Load the models, and serve them until ctrl-C or SIGTERM."""
     flags_only(words)
     names = names_of(flags)
+    labels = labels_of(flags.version_labels, names)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: sys.exit(0))
     from keras_effconv import serving
@@ -50,8 +55,16 @@ def run(flags, words):
         request_timeout=flags.request_timeout,
         poll=flags.poll_seconds,
     )
-    models = {name: serving.Versions(path, flags.num_versions) for name, path in zip(names, flags.model)}
-    serving.serve(models, flags.host, flags.port, limits, started=lambda port: tell(flags.host, port, names))
+    with serving.bound(flags.host, flags.port) as listener:
+        paths = dict(zip(names, flags.model))
+        models = {name: serving.Versions(path, flags.num_versions, labels[name]) for name, path in paths.items()}
+        serving.serve(
+            models,
+            limits=limits,
+            started=lambda port: tell(flags.host, port, names),
+            cors=flags.enable_cors_support,
+            listener=listener,
+        )
 
 
 def names_of(flags):
@@ -70,6 +83,30 @@ def names_of(flags):
     if missing:
         raise ValueError(f"`model` must be a folder that exists. Received: model={missing[0]!r}")
     return names
+
+
+def labels_of(entries, names):
+    """Return the labels of each model, as a dict of dicts label -> version.
+
+    Args:
+        entries: list of str, `NAME:LABEL=N`.
+        names: list of str, of the models.
+
+    Raises:
+        ValueError: for an entry of another form, a model that is not served, or a label twice.
+    """
+    labels = {name: {} for name in names}
+    for entry in entries:
+        name, _, rest = entry.strip().partition(":")
+        label, _, number = rest.partition("=")
+        if not label or set(label) & set("/:") or not re.fullmatch("[0-9]+", number):
+            raise ValueError(f"`version_labels` must be NAME:LABEL=N, with commas between them. Received: {entry!r}")
+        if name not in labels:
+            raise ValueError(f"`version_labels` must name one of {', '.join(names)}. Received: {entry!r}")
+        if label in labels[name]:
+            raise ValueError(f"`version_labels` must be another label for each version of a model. Received: {entry!r}")
+        labels[name][label] = int(number)
+    return labels
 
 
 def tell(host, port, names):

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
-import re
+import time
 from collections.abc import Mapping
 
 import anyio
@@ -16,12 +16,18 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from keras_effconv.serving import wire
+from keras_effconv.serving import answers, examples, monitoring, paths, signature_defs, wire
 from keras_effconv.serving.batching import Batcher, Full
-from keras_effconv.serving.bodies import Bodies, Refused
+from keras_effconv.serving.bodies import Bodies
+from keras_effconv.serving.refused import Refused
 from keras_effconv.serving.versions import Versions
 
-PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]{1,18}))?(/metadata|:predict)?")
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,21 +55,24 @@ class Limits:
     poll: float = 2.0
 
 
-def app(models: Mapping[str, Versions], limits: Limits | None = None) -> Starlette:
+def app(models: Mapping[str, Versions], limits: Limits | None = None, cors: bool = False) -> Starlette:
     """Return an ASGI application that serves models.
 
     Args:
         models: dict of str -> `Versions`, by name; closed when the application ends.
         limits: `Limits`. Default: `Limits()`.
+        cors: bool, whether pages of any origin may ask: answers have the CORS headers of TensorFlow Serving. Default
+            `False`.
 
     Returns:
         A `starlette.applications.Starlette`.
     """
-    service = Service(models, limits or Limits())
+    service = Service(models, limits or Limits(), cors)
     routes = [
-        Route("/v1/{rest:path}", service.respond, methods=["GET", "POST"]),
         Route("/healthz", service.health),
         Route("/metrics", service.metrics),
+        Route("/monitoring/prometheus/metrics", service.metrics),
+        Route("/{rest:path}", service.respond, methods=METHODS),
     ]
     return Starlette(routes=routes, lifespan=service.running, exception_handlers={HTTPException: _no_route})
 
@@ -71,9 +80,9 @@ def app(models: Mapping[str, Versions], limits: Limits | None = None) -> Starlet
 class Service:
     """Models, the thread that computes them, and the numbers of `/metrics`."""
 
-    def __init__(self, models, limits):
-        self.models, self.limits = models, limits
-        self.codes, self.accepted = collections.Counter(), 0
+    def __init__(self, models, limits, cors):
+        self.models, self.limits, self.headers = models, limits, CORS if cors else {}
+        self.codes, self.accepted, self.monitor = collections.Counter(), 0, monitoring.Monitor()
         self.bodies = Bodies(limits.max_body, limits.max_held, limits.read_timeout)
 
     @contextlib.asynccontextmanager
@@ -91,61 +100,62 @@ class Service:
                 await asyncio.to_thread(each.close)
 
     async def respond(self, request):
-        """Respond to any path below /v1."""
+        """Respond to any path without a page of its own."""
+        path = request.scope["path"]
+        if not path.lower().startswith(paths.ROOT):
+            raise HTTPException(404)
+        begun, target = time.monotonic(), None
         try:
-            status, body = 200, await self._act(request)
+            if request.method == "OPTIONS":
+                status, body = _preflight(request)
+            else:
+                target = paths.target(request.method, path)
+                status, body = 200, await ACTIONS[target.action](self, request, target)
         except Refused as refused:
-            status, body = refused.status, {"error": str(refused)}
+            status, body = refused.status, _error(" ".join(str(refused).split()))
         except ClientDisconnect:
-            status, body = 499, {"error": "the client went away"}
+            status, body = 499, _error("the client went away")
         except Exception as error:
             logging.getLogger("uvicorn.error").exception("a request failed")
-            status, body = 500, {"error": type(error).__name__}
+            status, body = 500, _error(type(error).__name__)
         self.codes[status] += 1
-        return _json(body, status)
+        name = target.name if target and target.name in self.models else ""
+        self.monitor.add(name, target.action if target else "", status, time.monotonic() - begun)
+        return _json(body, status, self.headers)
 
-    async def _act(self, request):
-        method, path = request.method.replace("HEAD", "GET"), request.scope["path"]
-        parts = PATH.fullmatch(path)
-        action = ACTIONS.get((method, parts[3])) if parts else None
-        if action is None:
-            raise Refused(400, f"Malformed request: {method} {path[:200]}")
-        return await action(self, request, parts[1], parts[2] and int(parts[2]))
-
-    async def status(self, request, name, number):
+    async def status(self, request, target):
         """Return the state of every version, or of one."""
+        name, number = target.name, target.number
         states = self.models[name].states() if name in self.models else {}
         if not states:
             raise Refused(404, f"Could not find any versions of model {name[:100]}")
         if number is not None and number not in states:
             raise Refused(404, f"Could not find version {number} of model {name[:100]}")
-        return {
-            "model_version_status": [
-                {
-                    "version": str(each),
-                    "state": "END" if cause else "AVAILABLE",
-                    "status": {"error_code": "UNKNOWN" if cause else "OK", "error_message": cause or ""},
-                }
-                for each, cause in states.items()
-                if number in (None, each)
-            ]
-        }
+        shown = {each: state for each, state in states.items() if number in (None, each)}
+        return json.dumps({"model_version_status": [_state(*each) for each in shown.items()]})
 
-    async def metadata(self, request, name, number):
+    async def metadata(self, request, target):
         """Return the inputs and outputs of the signatures."""
-        number, version = self._version(name, number)
-        return wire.metadata(name, number, version.signatures)
+        number, version = self._version(target)
+        return json.dumps(signature_defs.metadata(target.name, number, version.definitions))
 
-    async def predict(self, request, name, number):
+    async def predict(self, request, target):
         """Run a signature on the rows of a request."""
-        _, version = self._version(name, number)
+        _, version = self._version(target)
         async with self.bodies.read(request) as body:
             try:
                 query = await anyio.to_thread.run_sync(wire.parse, body, version.signatures, limiter=self.parsing)
             except ValueError as error:
-                raise Refused(400, " ".join(str(error).split())) from None
+                raise Refused(400, str(error)) from None
             outputs = await self._computed(query)
-        return wire.response(outputs, query.by_row)
+        return await asyncio.to_thread(answers.text, outputs, query.by_row)
+
+    async def examples(self, request, target):
+        """Refuse a request of examples as TensorFlow Serving does: no export has a signature that reads them."""
+        _, version = self._version(target)
+        async with self.bodies.read(request) as body:
+            arguments = target.action, body, version.signatures
+            raise Refused(400, await anyio.to_thread.run_sync(examples.refusal, *arguments, limiter=self.parsing))
 
     async def _computed(self, query):
         try:
@@ -157,45 +167,69 @@ class Service:
         except TimeoutError:
             raise Refused(504, f"not computed within {self.limits.request_timeout:g} seconds") from None
 
-    def _version(self, name, number):
+    def _version(self, target):
+        name, number, versions = target.name[:100], target.number, self.models.get(target.name)
+        if target.label is not None:
+            number = versions and versions.labels.get(target.label)
+            if number is None:
+                raise Refused(400, f"Unrecognized servable version label: {target.label[:100]}")
         try:
-            return self.models[name].get(number)
+            return self.models[target.name].get(number)
         except KeyError:
-            version = f"Latest({name[:100]})" if number is None else f"Specific({name[:100]}, {number})"
-            raise Refused(404, f"Servable not found for request: {version}") from None
+            which = f"Latest({name})" if number is None else f"Specific({name}, {number})"
+            raise Refused(404, f"Servable not found for request: {which}") from None
 
     async def health(self, request):
         """Respond that all is well: a server without a version of each model does not start."""
-        return _json({"status": "ok"})
+        return _json('{"status": "ok"}')
 
     async def metrics(self, request):
         """Return the numbers in the text format of Prometheus."""
         counts = self.batcher.counts
         rows = [
-            *((f'answers_total{{code="{code}"}}', count) for code, count in sorted(self.codes.items())),
-            ("accepted_requests_total", self.accepted),
-            ("computed_requests_total", counts["requests"]),
-            ("computed_batches_total", counts["batches"]),
-            ("computed_rows_total", counts["rows"]),
-            ("waiting_requests", self.batcher.waiting()),
-            ("held_bytes", self.bodies.held),
+            *(("counter", "answers_total", f'{{code="{code}"}}', count) for code, count in sorted(self.codes.items())),
+            ("counter", "accepted_requests_total", "", self.accepted),
+            ("counter", "computed_requests_total", "", counts["requests"]),
+            ("counter", "computed_batches_total", "", counts["batches"]),
+            ("counter", "computed_rows_total", "", counts["rows"]),
+            ("gauge", "waiting_requests", "", self.batcher.waiting()),
+            ("gauge", "held_bytes", "", self.bodies.held),
         ]
-        return PlainTextResponse("".join(f"keras_effconv_{name} {value}\n" for name, value in rows))
+        return PlainTextResponse(monitoring.page(self.monitor, rows))
 
 
 ACTIONS = {
-    ("GET", None): Service.status,
-    ("GET", "/metadata"): Service.metadata,
-    ("POST", None): Service.predict,
-    ("POST", ":predict"): Service.predict,
+    "status": Service.status,
+    "metadata": Service.metadata,
+    "predict": Service.predict,
+    "classify": Service.examples,
+    "regress": Service.examples,
 }
 
 
+def _preflight(request):
+    """Return the status and the body for `OPTIONS`, with which a browser asks whether a page may send a request."""
+    origin = request.headers.get("origin", "")
+    if "http://" in origin or "https://" in origin:
+        return 200, ""
+    return 400, _error("Origin header is missing in CORS preflight")
+
+
+def _state(number, state):
+    status = {"error_code": state.code, "error_message": state.message}
+    return {"version": str(number), "state": state.name, "status": status}
+
+
 async def _no_route(request, error):
-    return _json({"error": f"{error.detail}: {request.method} {request.scope['path'][:200]}"}, error.status_code)
+    text = _error(f"{error.detail}: {request.method} {request.scope['path'][:200]}")
+    return _json(text, error.status_code)
 
 
-def _json(value, status=200):
-    """Respond with JSON, with NaN as TensorFlow Serving writes it. After an error, the rest of the body is not read."""
-    headers = {"connection": "close"} if status in (408, 413, 503) else None
-    return Response(json.dumps(value), status, headers, "application/json")
+def _error(message):
+    return json.dumps({"error": message})
+
+
+def _json(text, status=200, headers=()):
+    """Respond with JSON. After an error, the rest of the body is not read."""
+    closing = {"connection": "close"} if status in (408, 413, 415, 503) else {}
+    return Response(text, status, {**dict(headers), **closing}, "application/json")

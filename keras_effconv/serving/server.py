@@ -21,6 +21,8 @@ def serve(
     limits: Limits | None = None,
     shutdown_timeout: int = 30,
     started: Callable[[int], None] | None = None,
+    cors: bool = False,
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve models until SIGTERM or SIGINT. Then all accepted requests are answered, and the signal is raised again.
 
@@ -33,9 +35,11 @@ def serve(
         limits: `Limits`. Default: `Limits()`.
         shutdown_timeout: int, seconds in which requests may be finished. Default 30.
         started: callable (port), called when the server accepts connections. Default `None`.
+        cors: bool, whether pages of any origin may ask. Default `False`.
+        listener: `socket.socket` of `bound`, in place of host and port; it is closed at the end. Default: a new one.
 
     Raises:
-        OSError: the port is in use.
+        OSError: the port is in use; the message names it.
 
     Example:
 
@@ -43,12 +47,10 @@ def serve(
     >>> serve({"flowers": Versions("serving/flowers")}, port=8501)  # doctest: +SKIP
     """
     limits = limits or Limits()
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+    with listener or bound(host, port) as listener:
+        _listen(listener)
         config = uvicorn.Config(
-            app(models, limits),
+            app(models, limits, cors),
             loop="asyncio",
             http=type("Protocol", (_Protocol,), {"seconds": limits.read_timeout}),
             ws="none",
@@ -59,6 +61,49 @@ def serve(
             timeout_graceful_shutdown=shutdown_timeout,
         )
         _Server(config, started).run(sockets=[listener])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Take a port, before models are loaded for it. Clients are refused until `serve` listens.
+
+    Args:
+        host: str, the address to listen at.
+        port: int; 0 for any that is free.
+
+    Returns:
+        A `socket.socket` for `serve`.
+
+    Raises:
+        OSError: the address cannot be taken; the message names it.
+
+    Example:
+
+    >>> with bound("127.0.0.1", 0) as listener:
+    ...     listener.getsockname()[0]
+    '127.0.0.1'
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With its protocol named, asyncio sends answers at once, without waiting for more to send.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise _taken(host, port, error) from None
+    return listener
+
+
+def _listen(listener):
+    """Listen. Two processes may have bound one port; only the first may listen at it."""
+    try:
+        listener.listen()
+    except OSError as error:
+        raise _taken(*listener.getsockname()[:2], error) from None
+
+
+def _taken(host, port, error):
+    return OSError(f"`host` and `port` must be free. Received: host={host!r}, port={port}: {error.strerror or error}")
 
 
 class _Server(uvicorn.Server):

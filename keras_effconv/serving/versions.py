@@ -3,6 +3,8 @@
 import contextlib
 import os
 import threading
+import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +12,9 @@ import numpy as np
 
 from keras_effconv.exporting import destination, load
 from keras_effconv.exporting.format import METADATA
+from keras_effconv.serving.signature_defs import definitions
 from keras_effconv.serving.signatures import STRING, signatures
+from keras_effconv.serving.states import AVAILABLE, END, LOADING, START, UNLOADING, failure
 from keras_effconv.utils.arguments import positive
 
 
@@ -19,10 +23,12 @@ class Version(NamedTuple):
 
     Attributes:
         signatures: dict of str -> `Signature`.
+        definitions: dict of str -> dict for JSON, as `signature_defs.definitions` returns it.
         stamp: tuple, the state of the files that it was loaded from.
     """
 
     signatures: dict
+    definitions: dict
     stamp: tuple
 
 
@@ -33,19 +39,32 @@ class Versions:
         path: path of a folder that `keras_effconv.export` wrote, which is version 1, or of a folder of such folders
             with numbers for names.
         count: int, how many of the newest versions to serve. Default 2.
+        labels: dict of str -> int, the version that a label stands for, which is served whatever its age. Default: no
+            labels.
+
+    Attributes:
+        labels: dict of str -> int.
 
     Raises:
-        ValueError: none can be loaded; the message gives the reason for the newest.
+        ValueError: none can be loaded, or not all that have labels; the message gives the reason.
     """
 
-    def __init__(self, path: str | os.PathLike, count: int = 2):
-        self.path, self.count = Path(path), positive("count", count)
-        self._loaded, self._failed = {}, {}
+    def __init__(self, path: str | os.PathLike, count: int = 2, labels: Mapping[str, int] | None = None):
+        self.path, self.count, self.labels = Path(path), positive("count", count), dict(labels or {})
+        self._loaded, self._failed, self._coming, self._gone = {}, {}, {}, {}
         self._stop, self._thread = threading.Event(), None
         self.refresh()
         if not self._loaded:
-            cause = self._failed[max(self._failed)][1] if self._failed else "there is none in it"
+            cause = self._failed[max(self._failed)][1].message if self._failed else "there is none in it"
             raise ValueError(f"`path` must be an export or a folder of versions. Received: path={str(path)!r}: {cause}")
+        self.check_labels()
+
+    def check_labels(self):
+        """Raise a `ValueError` if a label stands for a version that is not served."""
+        for label, number in self.labels.items():
+            if number not in self._loaded:
+                cause = self._failed[number][1].message if number in self._failed else f"not in {str(self.path)!r}"
+                raise ValueError(f"`labels` must be of versions that exist. Received: {label!r}: {number}, {cause}")
 
     def get(self, number=None):
         """Return (number, `Version`), the newest by default. A version works for as long as someone holds it.
@@ -61,8 +80,10 @@ class Versions:
         return number, loaded[number]
 
     def states(self):
-        """Return a dict by number, the newest first: `None` for a served version, or a str, why it cannot be loaded."""
-        states = {**{number: cause for number, (_, cause) in self._failed.items()}, **dict.fromkeys(self._loaded)}
+        """Return a dict of number -> `State`, the newest first, of all versions that were ever seen."""
+        gone = {n: UNLOADING if any(held() for held in kept) else END for n, kept in self._gone.copy().items()}
+        failed = {number: state for number, (_, state) in self._failed.items()}
+        states = {**gone, **failed, **self._coming.copy(), **dict.fromkeys(self._loaded, AVAILABLE)}
         return dict(sorted(states.items(), reverse=True))
 
     def refresh(self):
@@ -72,22 +93,36 @@ class Versions:
         everything stays as it is.
         """
         loaded, failed = {}, {}
-        for number, folder in sorted(exports_at(self.path).items(), reverse=True):
-            if len(loaded) == self.count:
-                break
+        folders = dict(sorted(exports_at(self.path).items(), reverse=True))
+        due = [number for i, number in enumerate(folders) if i < self.count or number in self.labels.values()]
+        self._coming = {number: START for number in due if number not in self._loaded and number not in self._failed}
+        for number, folder in folders.items():
+            if len(loaded) >= self.count and number not in self.labels.values():
+                continue
             stamp, known = _stamp(folder), self._loaded.get(number)
             if known and known.stamp == stamp:
                 loaded[number] = known
             elif number in self._failed and self._failed[number][0] == stamp:
                 failed[number] = self._failed[number]
             else:
+                self._coming[number] = LOADING
                 try:
-                    loaded[number] = Version(_warm(signatures(load(folder))), stamp)
+                    loaded[number] = _version(folder, stamp)
                 except Exception as error:  # each runtime has its own for a broken file
-                    failed[number] = stamp, " ".join(f"{type(error).__name__}: {error}".split())[:300]
+                    failed[number] = stamp, failure(error)
+        self._take(loaded, failed)
+
+    def _take(self, loaded, failed):
+        """Serve these versions from now on, if there is one."""
         self._failed = failed
         if loaded:
+            for number, version in self._loaded.items():
+                if number not in loaded:
+                    self._gone[number] = [weakref.ref(each) for each in version.signatures.values()]
             self._loaded = loaded
+        for number in (*self._loaded, *failed):
+            self._gone.pop(number, None)
+        self._coming = {}
 
     def watch(self, seconds):
         """Refresh every so many seconds, in a thread.
@@ -127,6 +162,12 @@ def _stamp(folder):
     except OSError:  # the folder was removed in the meantime
         return ()
     return tuple((str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) for file, stat in files)
+
+
+def _version(folder, stamp):
+    exported = load(folder)
+    served = _warm(signatures(exported))
+    return Version(served, definitions(exported, served), stamp)
 
 
 def _warm(signatures):

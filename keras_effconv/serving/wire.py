@@ -1,14 +1,16 @@
 """The JSON of TensorFlow Serving's REST interface: https://www.tensorflow.org/tfx/serving/api_rest."""
 
-import base64
 import binascii
 import json
+import re
 import reprlib
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_effconv.serving.signatures import DEFAULT, STRING, Signature
+
+SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class Query(NamedTuple):
@@ -45,54 +47,118 @@ def parse(body, signatures):
     >>> parse(b'{"instances": [{"b64": "R0lG"}]}', {"serving_default": default}).rows
     array([b'GIF'], dtype=object)
     """
-    try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"JSON Parse error: {error}") from None
-    if not isinstance(request, dict):
-        raise ValueError(f"JSON Value: {reprlib.repr(request)} Is not object")
-    name = request.get("signature_name", DEFAULT)
-    if not isinstance(name, str):
-        raise ValueError("'signature_name' key must be a string value")
-    signature = signatures.get(name or DEFAULT)
+    request = document(body)
+    name = signature_name(request)
+    signature = signatures.get(name)
     if signature is None:
         raise ValueError(f'Serving signature name: "{reprlib.repr(name)[1:-1]}" not found in signature def')
     keys = [key for key in READERS if key in request]
-    if len(keys) != 1:
-        raise ValueError(
-            "the request must have only one of 'inputs' or 'instances' keys"
-            if keys
-            else "Missing 'inputs' or 'instances' key"
-        )
-    values = READERS[keys[0]](request[keys[0]], signature.input.name)
+    if not keys:
+        raise ValueError("Missing 'inputs' or 'instances' key")
+    if len(keys) > 1:
+        raise _wrong(request, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
+    values = READERS[keys[0]](request, signature.input.name)
     if not isinstance(values, list) or not values:
         raise ValueError(f"'{keys[0]}' must be a list of at least one row. Received: {reprlib.repr(values)}")
     read = _strings if signature.input.dtype == STRING else _floats
     return Query(signature, read(values, signature.input), keys[0] == "instances")
 
 
+def document(body):
+    """Read the JSON object at the beginning of a body. What follows it is ignored; of two equal keys, the first counts.
+
+    Args:
+        body: bytes.
+
+    Returns:
+        dict.
+
+    Raises:
+        ValueError: for a body that begins with anything else.
+
+    Example:
+
+    >>> document(b'{"a": 1, "a": 2} and so on')
+    {'a': 1}
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        start = SPACE.match(text).end()
+        if start == len(text):
+            raise ValueError("The document is empty")
+        request, _ = json.JSONDecoder(object_pairs_hook=_first_of_each).raw_decode(text, start)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"JSON Parse error: {error}") from None
+    if not isinstance(request, dict):
+        raise _wrong(request, "Is not object")
+    return request
+
+
+def _first_of_each(pairs):
+    values = dict(pairs)
+    return values if len(values) == len(pairs) else dict(reversed(pairs))
+
+
+def signature_name(request):
+    """Return the name of the signature that a request asks for.
+
+    Raises:
+        ValueError: it is no str.
+    """
+    name = request.get("signature_name", DEFAULT)
+    if not isinstance(name, str):
+        raise _wrong(request, "not formatted correctly. 'signature_name' key must be a string value.")
+    return name or DEFAULT
+
+
+def _wrong(value, text):
+    return ValueError(f"JSON Value: {reprlib.repr(value)} {text}")
+
+
 def _is_bytes(value):
-    return isinstance(value, dict) and value.keys() == {"b64"}
+    return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
 
 
-def _instances(instances, name):
-    """Read a list of values, or of objects with one."""
+def _is_object(value):
+    return isinstance(value, dict) and not _is_bytes(value)
+
+
+def _instances(request, name):
+    """Read a list of values, or one of objects with a value each."""
+    instances = request["instances"]
     if not isinstance(instances, list):
-        return instances
-    return [_named(f"element {i} of 'instances'", each, name) for i, each in enumerate(instances)]
+        raise _wrong(request, "Expecting 'instances' to be an list/array")
+    if not instances:
+        raise _wrong(request, "No values in 'instances' array")
+    objects = _is_object(instances[0])
+    for i, each in enumerate(instances):
+        if _is_object(each) != objects:
+            found = "object but got list" if objects else "value/list but got object"
+            raise ValueError(f"Expecting {found} at item {i} of input list")
+    return [_named(i, each, name) for i, each in enumerate(instances)] if objects else instances
 
 
-def _inputs(inputs, name):
-    """Read a list of values, or an object with one."""
-    return _named("'inputs'", inputs, name)
-
-
-def _named(what, value, name):
-    if not isinstance(value, dict) or _is_bytes(value):
-        return value
-    if value.keys() != {name}:
-        raise ValueError(f"{what} must have the key '{name}'. Received: {reprlib.repr(list(value))}")
+def _named(i, value, name):
+    failed = f"Failed to process element: {i}"
+    for key in value:
+        if key != name:
+            raise ValueError(
+                f"{failed} key: {key[:100]} of 'instances' list. Error: INVALID_ARGUMENT: "
+                f"JSON object: does not have named input: {key[:100]}"
+            )
+    if not value:
+        raise ValueError(f"{failed} of 'instances' list. JSON object: {{}} keys must be equal to: {name}")
     return value[name]
+
+
+def _inputs(request, name):
+    """Read a list of values, or an object that has one among others."""
+    inputs = request["inputs"]
+    if not _is_object(inputs):
+        return inputs
+    if name not in inputs:
+        raise ValueError(f"Missing named input: {name} in 'inputs' object.")
+    return inputs[name]
 
 
 READERS = {"instances": _instances, "inputs": _inputs}
@@ -101,10 +167,10 @@ READERS = {"instances": _instances, "inputs": _inputs}
 def _strings(values, tensor):
     rows = np.empty(len(values), object)
     for i, value in enumerate(values):
-        if _is_bytes(value) and isinstance(value["b64"], str):
+        if _is_bytes(value):
             try:
-                rows[i] = base64.b64decode(value["b64"], validate=True)
-            except (ValueError, binascii.Error):
+                rows[i] = unescaped(value["b64"])
+            except ValueError:
                 raise ValueError(f"row {i} of '{tensor.name}': Unable to base64 decode") from None
         elif isinstance(value, str):
             rows[i] = value.encode("utf-8", "replace")
@@ -113,6 +179,31 @@ def _strings(values, tensor):
                 f'row {i} of \'{tensor.name}\' must be {{"b64": "..."}} or a string. Received: {reprlib.repr(value)}'
             )
     return rows
+
+
+def unescaped(text):
+    r"""Decode base64 as TensorFlow Serving does: white space anywhere, and all padding or none, of `=` or `.`.
+
+    Args:
+        text: str, of the alphabet with `+` and `/`.
+
+    Returns:
+        bytes.
+
+    Raises:
+        ValueError: for anything else, such as the alphabet with `-` and `_`.
+
+    Example:
+
+    >>> unescaped("R0lGOA=="), unescaped("R0lGOA"), unescaped("R0lG\n OA\n")
+    (b'GIF8', b'GIF8', b'GIF8')
+    """
+    data = text.encode("ascii").translate(None, b" \t\n\v\f\r")
+    digits = data.rstrip(b"=.")
+    missing = -len(digits) % 4
+    if len(data) - len(digits) not in (0, missing):
+        raise ValueError("wrong padding")
+    return binascii.a2b_base64(digits + b"=" * missing, strict_mode=True)
 
 
 def _floats(values, tensor):
@@ -128,62 +219,3 @@ def _floats(values, tensor):
     if not np.isfinite(rows).all():
         raise ValueError(f"'{tensor.name}' must be finite numbers. Received: NaN or Infinity")
     return rows
-
-
-def response(outputs, by_row):
-    """Return the body of a response.
-
-    Args:
-        outputs: dict of str -> array (n, ...).
-        by_row: bool, see `Query`.
-
-    Returns:
-        A dict for JSON. A single output is without its name.
-
-    Example:
-
-    >>> outputs = {"labels": np.array([b"cat", b"dog"], object), "scores": np.array([0.5, 0.25])}
-    >>> response(outputs, by_row=True)
-    {'predictions': [{'labels': 'cat', 'scores': 0.5}, {'labels': 'dog', 'scores': 0.25}]}
-    >>> response({"scores": outputs["scores"]}, by_row=False)
-    {'outputs': [0.5, 0.25]}
-    """
-    columns = {name: _plain(rows) for name, rows in outputs.items()}
-    single = next(iter(columns.values())) if len(columns) == 1 else None
-    if not by_row:
-        return {"outputs": columns if single is None else single}
-    rows = [dict(zip(columns, row)) for row in zip(*columns.values())] if single is None else single
-    return {"predictions": rows}
-
-
-def _plain(rows):
-    if rows.dtype != object:
-        return rows.tolist()
-    return np.vectorize(lambda text: text.decode("utf-8", "replace"), otypes=[object])(rows).tolist()
-
-
-def metadata(name, number, signatures):
-    """Return the body of a response to `GET .../metadata`, as TensorFlow Serving writes a `SignatureDefMap`.
-
-    Args:
-        name: str, of the model.
-        number: int, of the version.
-        signatures: dict of str -> `Signature`.
-    """
-
-    def info(tensor):
-        dims = [{"size": str(size), "name": ""} for size in tensor.shape]
-        return {"dtype": tensor.dtype, "tensor_shape": {"dim": dims, "unknown_rank": False}, "name": f"{tensor.name}:0"}
-
-    definitions = {
-        key: {
-            "inputs": {signature.input.name: info(signature.input)},
-            "outputs": {tensor.name: info(tensor) for tensor in signature.outputs},
-            "method_name": "tensorflow/serving/predict",
-        }
-        for key, signature in signatures.items()
-    }
-    return {
-        "model_spec": {"name": name, "signature_name": "", "version": str(number)},
-        "metadata": {"signature_def": {"signature_def": definitions}},
-    }

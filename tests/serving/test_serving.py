@@ -4,41 +4,14 @@ import asyncio
 import dataclasses
 import threading
 
-import httpx
 import numpy as np
 import pytest
+from fake_format import Gate, client_of
 from served import LABELS, decoded, eventually, expected, floats, png, small
 
 import keras_effconv as ke
 from keras_effconv import exporting, serving
-from keras_effconv.exporting import destination
-from keras_effconv.exporting.format import Format
 from keras_effconv.serving.batching import Batcher, Full
-from keras_effconv.utils.files import write_json
-
-
-class Gate:
-    """A format that computes when it may, all but white images; its probabilities are the number of the version."""
-
-    def __init__(self, folder, monkeypatch):
-        self.folder, self.may, self.runs = folder, threading.Event(), []
-        self.may.set()
-        monkeypatch.setitem(exporting.FORMATS, "gate", Format("gate", None, self.load, ("numpy",), destination.single))
-
-    def write(self, number):
-        record = {"format": "gate", "precision": "float32", "size": 1, "crop": None, "interpolation": "bilinear"}
-        (self.folder / str(number)).mkdir(parents=True)
-        write_json(self.folder / str(number) / "export.json", {**record, "labels": ["a", "b"]})
-
-    def load(self, folder, precision, threads):
-        def run(images):
-            assert self.may.wait(30)
-            if images.max() == 255:
-                raise RuntimeError("white")
-            self.runs.append(len(images))
-            return np.full((len(images), 2), float(folder.name), "float32")
-
-        return run
 
 
 @pytest.fixture
@@ -90,12 +63,7 @@ def test_too_many_and_too_long_are_refused_and_what_runs_is_finished(gate):
     limits = serving.Limits(max_batch=1, max_queue=1, request_timeout=3, max_held=500, poll=60)
 
     async def story():
-        application = serving.app({"gate": versions}, limits)
-        transport = httpx.ASGITransport(app=application)
-        async with (
-            application.router.lifespan_context(application),
-            httpx.AsyncClient(transport=transport, base_url="http://server") as client,
-        ):
+        async with client_of({"gate": versions}, limits) as client:
             await too_many_and_too_long(gate, versions, client)
 
     asyncio.run(story())

@@ -59,6 +59,7 @@ class Server:
         self.folder, self.errors = folder, (folder / "stderr").open("w+")
         flags = ["--model=" + ",".join(str(folder / name) for name in FORMATS)]
         flags += ["--port=0", "--poll_seconds=0.1", "--max_body_mb=1", "--read_timeout=2", "--max_delay_ms=100"]
+        flags += ["--version_labels=onnx:stable=1", "--enable_cors_support"]
         command = [sys.executable, str(ROOT / "scripts" / "serve.py"), *flags, "--max_batch_size=8"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors, text=True, cwd=ROOT)
         self.address = self.process.stdout.readline().strip().removesuffix("/v1/models/saved_model")
@@ -74,7 +75,8 @@ class Server:
 
     def metrics(self):
         lines = self.client.get("/metrics").text.splitlines()
-        return {name.removeprefix("keras_effconv_"): float(value) for name, value in map(str.split, lines)}
+        own = [line.removeprefix("keras_effconv_").split() for line in lines if line.startswith("keras_effconv_")]
+        return {name: float(value) for name, value in own}
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", int(self.address.rsplit(":", 1)[1])), timeout=20)

@@ -1,0 +1,58 @@
+"""Requests that are wrong: one line, and 400."""
+
+import json
+
+import pytest
+from fake_format import Gate, ask
+
+from keras_effconv import serving
+
+GOOD = {"instances": [{"b64": ""}]}
+FLOATS = {"signature_name": "float_images"}
+IMAGE = [[[0, 0, 0]]]
+BAD = {
+    "JSON Parse error": [b"{", b"\xff\xfe", b"[" * 100_000, b'{"instances": [' + b"1" * 5000 + b"]}"],
+    "The document is empty": [b"", b" \n"],
+    "Is not object": [b"[]", b"3"],
+    "Missing 'inputs' or 'instances' key": [{}, {"instance": []}],
+    "only one of": [{"inputs": [], **GOOD}],
+    "No values in 'instances' array": [{"instances": []}],
+    "Expecting 'instances' to be an list/array": [{"instances": 3}, {"instances": {"image_bytes": []}}],
+    "at least one row": [{"inputs": {"b64": ""}}, {"inputs": []}],
+    "not found in signature def": [{**GOOD, "signature_name": "train"}],
+    "'signature_name' key must be a string value.": [{**GOOD, "signature_name": 3}],
+    "Unable to base64 decode": [{"instances": [{"b64": "*"}]}, {"instances": [{"b64": "é"}]}],
+    'must be {"b64"': [{"instances": [3]}, {"instances": [None]}, {"inputs": [["x"]]}],
+    "does not have named input": [
+        *({"instances": [each]} for each in ({"image": ""}, {"b64": 1}, {"image_bytes": "", "b": 1})),
+    ],
+    "keys must be equal to: image_bytes": [{"instances": [{}]}],
+    "Missing named input: image_bytes in 'inputs' object.": [{"inputs": {}}, {"inputs": {"image": [""]}}],
+    "Expecting object but got list at item 1": [{"instances": [{"image_bytes": ""}, ""]}],
+    "Expecting value/list but got object at item 1": [{"instances": [{"b64": ""}, {"image_bytes": ""}]}],
+    "must be numbers": [
+        {**FLOATS, "instances": values}
+        for values in ([1], [[1, 2], [3]], ["1"], [{"images": [[[1, 2]]]}], [True], [None], [[]])
+    ],
+    "finite": [
+        json.dumps({**FLOATS, "instances": [IMAGE]}).replace("0", number, 1).encode() for number in ("NaN", "1e39")
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        gate = Gate(tmp_path_factory.mktemp("gates") / "gate", patch)
+        gate.write(1)
+        yield {"gate": serving.Versions(gate.folder)}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_request_is_one_line_and_400(models, message):
+    contents = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in BAD[message]]
+    answers = ask(models, *(("POST", "/v1/models/gate:predict", {"content": content}) for content in contents))
+    for answer, content in zip(answers, contents, strict=True):
+        assert answer.status_code == 400, (content, answer.text)
+        assert answer.json().keys() == {"error"} and message in answer.json()["error"], answer.text
+        assert "\n" not in answer.json()["error"] and len(answer.text) < 600
