@@ -3,6 +3,7 @@
     keras-effconv export --model=outputs/finetune/model.keras --output=serving/flowers
     keras-effconv export --model=EfficientNetLite0 --format=onnx --output=outputs/lite0-onnx
     keras-effconv export --model=model.keras --format=litert --precision=int8 --calibration_dir=photos --output=lite
+    keras-effconv export --model=model.keras --format=onnx --precision=float16 --layout=nchw --output=outputs/half
 
 --model is a model.keras that `keras-effconv finetune` wrote, or the name of a network; the file labels.txt next to it
 has the names of the classes. What is written is read back, and compared with the model, before it appears in --output.
@@ -25,9 +26,12 @@ def define(flags):
     flags.string("output", None, "Folder to write; a saved_model has a folder a version in it.", required=True)
     flags.string("labels", None, "File with the name of a class a line. Default: labels.txt next to --model.")
     flags.boolean("deploy", True, "Export what keras_effconv.deploy makes of it: faster, the same outputs.")
-    flags.string("precision", "float32", "Of the weights: float32, float16 (openvino, litert) or int8 (litert).")
+    flags.string("precision", "float32", "Of the weights: float32, float16 (not saved_model) or int8 (onnx, litert).")
     flags.string("calibration_dir", None, "int8: folder of typical images, with or without a folder per class.")
     flags.integer("calibration_images", 100, "int8: how many of them to use.", 1)
+    flags.string("io", "float32", "litert with int8: type of input and output, float32, uint8 or int8.")
+    flags.string("layout", "nhwc", "onnx: of the input, nhwc or nchw.")
+    flags.integer("opset", None, "onnx: version of the operators. Default: 17.", 1)
     flags.float("tolerance", None, "Difference from the Keras model that is allowed; default by precision.", 0.0)
     flags.integer("version", None, "saved_model: version; default the next free one.", 1)
     flags.integer("top", 5, "saved_model: labels in an answer.", 1)
@@ -41,7 +45,8 @@ def run(flags, words):
 
     if flags.format not in exporting.FORMATS:
         raise ValueError(f"`format` must be one of {', '.join(exporting.FORMATS)}. Received: format={flags.format!r}")
-    options = {flag: flags[flag].value for flag in ("version", "top", "tolerance") if flags[flag].present}
+    given = ("version", "top", "tolerance", "io", "layout", "opset")
+    options = {flag: flags[flag].value for flag in given if flags[flag].present}
     model, labels = models.load(flags.model, flags.conv, flags.weights, flags.labels)
     model = deploy(model, target=flags.format) if flags.deploy else model
     if flags.calibration_dir is not None:

@@ -19,10 +19,14 @@ class Settings:
     version: int | None = None
     top: int = 5
     max_pixels: int = MAX_PIXELS
+    io: str = "float32"
+    layout: str = "nhwc"
+    opset: int | None = None
 
     def changed(self):
         """List the names of those that are not the default."""
-        return [f.name for f in dataclasses.fields(self) if getattr(self, f.name) is not f.default]
+        pairs = [(f.name, getattr(self, f.name), f.default) for f in dataclasses.fields(self)]
+        return [name for name, value, default in pairs if isinstance(value, np.ndarray) or value != default]
 
 
 class Format(NamedTuple):
@@ -30,7 +34,8 @@ class Format(NamedTuple):
 
     Attributes:
         name: str.
-        write: callable (`Classifier`, folder, precision, `Settings`); writes the files of the format into a folder.
+        write: callable (`Classifier`, folder, precision, `Settings`); writes the files of the format into a folder, and
+            returns what `export.json` says of them besides, as a dict or `None`.
         load: callable (folder, precision, threads) -> callable from float32 images to probabilities, NumPy arrays.
         modules: tuple of str, what must be installed to write it; the last one is enough to run it.
         destination: `destination.single`, or `destination.versioned` for exports that are numbered in one folder.

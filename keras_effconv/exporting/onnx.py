@@ -2,23 +2,37 @@
 
 import json
 
+from keras_effconv.exporting import onnx_precision
 from keras_effconv.exporting.destination import single
 from keras_effconv.exporting.format import Format
 from keras_effconv.utils.extras import require
 
 FILE, OPSET = "model.onnx", 17
+LAYOUTS = {"nhwc": (0, 1, 2, 3), "nchw": (0, 3, 1, 2)}  # from the images of `exporting.load`
+BATCH = "batch"
 
 
 def write(classifier, folder, precision, settings):
     """Write `model.onnx`, with what `export.json` says of the input in its metadata."""
     onnx = require("onnx", "export")
-    model = converted(classifier)
-    onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in classifier.metadata().items()})
+    model = converted(classifier, settings.layout, settings.opset or OPSET)
+    model = onnx_precision.PRECISIONS[precision](model, settings.calibration, LAYOUTS[settings.layout])
+    extra = {"layout": settings.layout, "opset": settings.opset or OPSET}
+    properties = {**classifier.metadata(), **extra}
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in properties.items()})
     onnx.save(model, folder / FILE)
+    return extra
 
 
-def converted(classifier):
-    """Return a classifier as an ONNX `ModelProto`, by tf2onnx, which sees inputs in place of the large constants."""
+def converted(classifier, layout="nhwc", opset=OPSET):
+    """Return a classifier as an ONNX `ModelProto`, by tf2onnx, which sees inputs in place of the large constants.
+
+    Args:
+        classifier: `Classifier`.
+        layout: str, of the input: a key of `LAYOUTS`. Default `"nhwc"`.
+        opset: int. Default 17.
+    """
     from keras_effconv.exporting.freezing import INPUT, OUTPUT, frozen
 
     graph, large = frozen(classifier.model)
@@ -28,9 +42,12 @@ def converted(classifier):
         input_names=[f"{name}:0" for name in (INPUT, *large)],
         output_names=[f"{OUTPUT}:0"],
         tensors_to_rename={f"{name}:0": name for name in (INPUT, OUTPUT, *large)},
-        opset=OPSET,
+        opset=opset,
+        inputs_as_nchw=[f"{INPUT}:0"] if layout == "nchw" else None,
     )
     _put(large, model.graph)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH
     return model
 
 
@@ -64,7 +81,17 @@ def load(folder, precision, threads):
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 3
     session = runtime.InferenceSession(folder / FILE, options, providers=["CPUExecutionProvider"])
-    return lambda images: session.run(["probabilities"], {"images": images})[0]
+    layout = json.loads(session.get_modelmeta().custom_metadata_map.get("layout", '"nhwc"'))
+    axes = LAYOUTS[layout]
+    return lambda images: session.run(["probabilities"], {"images": images.transpose(axes)})[0]
 
 
-FORMAT = Format("onnx", write, load, ("onnx", "tf2onnx", "onnxruntime"), single)
+FORMAT = Format(
+    "onnx",
+    write,
+    load,
+    ("onnx", "tf2onnx", "onnxruntime"),
+    single,
+    tuple(onnx_precision.PRECISIONS),
+    settings=("calibration", "layout", "opset"),
+)

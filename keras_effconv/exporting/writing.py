@@ -29,6 +29,9 @@ TOLERANCES = {
     "float16": (largest_of_logits, 1e-2),
     "int8": (moved_probability, 0.1),
 }
+IO = ("float32", "uint8", "int8")
+# The least opset that can hold a precision: int8 by channel came with 13. The converter writes none above the last one.
+OPSETS, MAX_OPSET = {"float32": 11, "float16": 11, "int8": 13}, 18
 
 
 def export(
@@ -43,21 +46,24 @@ def export(
     top: int = 5,
     max_pixels: int = MAX_PIXELS,
     tolerance: float | None = None,
+    io: str = "float32",
+    layout: str = "nhwc",
+    opset: int | None = None,
 ) -> Path:
     """Write a classifier for another runtime, with its preprocessing inside, and check that it computes the same.
 
     Every format takes float32 images (n, size, size, 3), RGB, 0..255, of any batch size, and returns probabilities
-    (n, classes). A SavedModel takes the bytes of image files as well. A model of half precision is exported in float32.
-    `keras_effconv.exporting.load(path)` runs any of them. The files are read back and compared with the model before
-    they appear at the path, complete.
+    (n, classes), unless `io` or `layout` says otherwise. A SavedModel takes the bytes of image files as well. A model of
+    half precision is exported in float32. `keras_effconv.exporting.load(path)` runs any of them, on the same images. The
+    files are read back and compared with the model before they appear at the path, complete.
 
     Args:
         model: `keras.Model`, square RGB images -> (n, classes), of this package or any other.
         path: path of the folder to write. An earlier export is replaced; a SavedModel gets a folder for each version.
         format: str, `"saved_model"`, `"onnx"`, `"openvino"` or `"litert"`. Default `"saved_model"`.
         labels: sequence of str, the names of the classes. Default: `"class 0"`, `"class 1"`, ...
-        precision: str, of the weights: `"float32"`; also `"float16"` in OpenVINO and LiteRT, and `"int8"` in LiteRT,
-            with int8 activations. Default `"float32"`.
+        precision: str, of the weights: `"float32"`; also `"float16"` in ONNX, OpenVINO and LiteRT, and `"int8"` in ONNX
+            and LiteRT, with int8 activations. Default `"float32"`.
         calibration: array (n, size, size, 3) of typical images, RGB, 0..255, for `"int8"`; a hundred are enough.
             Default `None`.
         preprocessing: `Preprocessing`. Default: the model's own.
@@ -68,6 +74,12 @@ def export(
             `"float16"`, the largest of any probability; 0.1 for `"int8"`, the probability that moves to other classes,
             averaged over the calibration images. A model of half precision is compared with its copy in float32, too,
             whose probabilities may differ by 0.05 (float16) or 0.25 (bfloat16).
+        io: str, the type of the input and the output of a LiteRT file with `precision="int8"`: `"float32"`, `"uint8"`
+            or `"int8"`, for accelerators that take integers only. `export.json` has their scale and zero point. Default
+            `"float32"`.
+        layout: str, of the input of an ONNX file: `"nhwc"`, images (n, size, size, 3), or `"nchw"`, (n, 3, size, size).
+            Default `"nhwc"`.
+        opset: int, of an ONNX file: 11 to 18; with `precision="int8"` at least 13. Default 17.
 
     Returns:
         `pathlib.Path` of the folder that was written. Its `export.json` holds the difference, and for a model of half
@@ -88,7 +100,7 @@ def export(
     'resnet20'
     """
     runtime = FORMATS[one_of("format", format, tuple(FORMATS))]
-    settings = Settings(calibration, version, top, max_pixels)
+    settings = Settings(calibration, version, top, max_pixels, io, layout, opset)
     _check(runtime, precision, settings)
     for module in runtime.modules:
         require(module, "export")
@@ -107,9 +119,9 @@ def _exported(model, path, runtime, labels, preprocessing, precision, settings, 
     with runtime.destination(path, settings) as destination:
         folder = destination.folder
         folder.mkdir()
-        _convert(runtime, classifier, folder, precision, settings)
+        extra = _convert(runtime, classifier, folder, precision, settings) or {}
         difference = _verified(runtime, classifier, folder, precision, images, tolerance)
-        record = {"format": runtime.name, "precision": precision, "difference": difference, **policy}
+        record = {"format": runtime.name, "precision": precision, "difference": difference, **extra, **policy}
         record.update(classifier.metadata())
         write_json(folder / METADATA, record)
         write_lines(folder / LABELS, classifier.labels)
@@ -126,9 +138,16 @@ def _check(runtime, precision, settings):
             "`calibration` must be images with precision='int8', and only with it. "
             f"Received: precision={precision!r}, calibration={'None' if settings.calibration is None else '...'}"
         )
-    for name in ("version", "top", "max_pixels"):
+    for name in ("version", "top", "max_pixels", "opset"):
         if getattr(settings, name) is not None:
             positive(name, getattr(settings, name))
+    one_of("layout", settings.layout, tuple(onnx.LAYOUTS))
+    if one_of("io", settings.io, IO) != "float32" and precision != "int8":
+        raise ValueError(f"`io` must be 'float32' unless precision='int8'. Received: io={settings.io!r}, {precision=}")
+    if settings.opset is not None and not OPSETS[precision] <= settings.opset <= MAX_OPSET:
+        raise ValueError(
+            f"`opset` must be {OPSETS[precision]} to {MAX_OPSET} with {precision=}. Received: opset={settings.opset}"
+        )
 
 
 def _calibration(images, size):
@@ -139,9 +158,9 @@ def _calibration(images, size):
 
 
 def _convert(runtime, classifier, folder, precision, settings):
-    """Write. If a converter does not take the model, its message becomes one line."""
+    """Write, and return what `write` returns. If a converter does not take the model, its message becomes one line."""
     try:
-        runtime.write(classifier, folder, precision, settings)
+        return runtime.write(classifier, folder, precision, settings)
     except (ImportError, OSError, MemoryError):
         raise
     except Exception as error:
