@@ -15,6 +15,7 @@ from keras_effconv.cli.flags import flags_only, positive_integer
 def define(flags):
     """Define the flags."""
     flags.string("model", None, "Path of a .keras file, or name of a network.", required=True)
+    flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
     flags.string("data_dir", None, "As of `keras-effconv finetune`.")
     flags.string("dataset", "digits", "As of `keras-effconv finetune`; not used with --data_dir.")
     flags.float("validation_split", 0.2, "As of `keras-effconv finetune`.", 0.0, 1.0)
@@ -34,7 +35,7 @@ def run(flags, words):
     from keras_effconv.training.reporting import plots
     from keras_effconv.utils.files import write_json
 
-    (model, _), output = models.load(flags.model), Path(flags.output)
+    (model, _), output = models.load(flags.model, weights=flags.weights), Path(flags.output)
     sizes = [positive_integer("--sizes", size) for size in flags.sizes] or [model.input_shape[1]]
     rows, evaluations = [], {}
     for size in sizes:

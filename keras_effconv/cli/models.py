@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from keras_effconv.cli import model_files
+
 
 def load(model, conv="Conv()", weights="imagenet", labels=None):
     """Return the classifier that --model names, and the names of its classes.
@@ -21,6 +23,7 @@ def load(model, conv="Conv()", weights="imagenet", labels=None):
         ValueError: no such model, or another number of names than of classes.
     """
     model, labels = os.path.expanduser(model), labels and os.path.expanduser(labels)
+    model_files.check(model)
     classifier = _from_file(Path(model)) if is_file(model) else _by_name(model, conv, weights)
     next_to_it = Path(model).with_name("labels.txt")
     if labels is None and is_file(model) and next_to_it.is_file():

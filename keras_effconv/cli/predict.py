@@ -1,54 +1,87 @@
-"""Print the five most likely classes of images.
+"""Print the most likely classes of images, or write them as CSV.
 
     keras-effconv predict cat.jpg dog.jpg                              # EfficientNetLite0, the classes of ImageNet
     keras-effconv predict rose.jpg --model=outputs/finetune/model.keras
+    keras-effconv predict photos 'more/*.jpg' --model=outputs/finetune/model.keras --csv=predictions.csv
+    find photos -name '*.png' | keras-effconv predict - --model=outputs/flowers-onnx --csv=predictions.csv
 
---model is the name of a network, or a model.keras that `keras-effconv finetune` wrote; the file labels.txt next to it
-has the names of the classes.
+An IMAGE is a file, a folder (all images below it), a pattern, or - for a list of files on stdin, one a line. --model is
+the name of a network, a model.keras that `keras-effconv finetune` wrote, or a folder that `keras-effconv export` wrote;
+the file labels.txt next to it has the names of the classes. With --csv there is a row for each file, in order; one that
+cannot be read has the reason in the column `error`. Such files make the status 1.
 """
 
+import contextlib
+import csv
 import sys
 
 
 def define(flags):
     """Define the flags."""
-    flags.string("model", "EfficientNetLite0", "Name of a network, or the path of a .keras file.")
+    flags.string("model", "EfficientNetLite0", "Name of a network, path of a .keras file, or folder of an export.")
     flags.string("conv", "Conv()", "Kind of convolution, for a network by name.")
-    flags.integer("top", 5, "Classes to print for each image.", 1)
+    flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
+    flags.integer("top", 5, "Classes for each image.", 1)
+    flags.string("csv", None, "File to write in place of tables: path, label_1, score_1, ..., error. - for stdout.")
+    flags.integer("batch_size", 32, "Images that are computed at a time.", 1)
 
 
 def run(flags, words):
-    """Load the model, and print a table for each image."""
-    from keras_effconv.cli import models
+    """Load the model, and print a table for each image or write a row for each."""
+    from keras_effconv.cli import image_files, predictor
 
     if not words:
-        raise ValueError("`IMAGE` must be at least one file. Received: nothing")
-    model, names = models.load(flags.model, flags.conv)
-    report = getattr(model, "load_report", None)
-    if report is not None and report.approximate:
-        print(f"{flags.conv} computes other numbers with the weights of Conv(): fine-tune it first", file=sys.stderr)
-    return predict(model, names or [f"class {i}" for i in range(model.output_shape[-1])], words, flags.top)
+        raise ValueError("`IMAGE` must be at least one file, folder or pattern. Received: nothing")
+    paths = image_files.paths(words, sys.stdin)
+    model = predictor.load(flags.model, flags.conv, flags.weights)
+    top = min(flags.top, len(model.names))
+    rows = predictor.predictions(model, paths, top, flags.batch_size)
+    failed = write_csv(rows, flags.csv, top) if flags.csv else tell(rows)
+    summary = f"{len(paths)} file{'s' * (len(paths) != 1)}, {failed} unreadable"
+    if flags.csv:
+        print(f"{flags.csv}: {summary}", file=sys.stderr if flags.csv == "-" else sys.stdout)
+    elif failed and len(paths) > 1:
+        print(summary, file=sys.stderr)
+    return int(failed > 0)
 
 
-def predict(model, names, paths, top):
-    """Print a table for each image; one that cannot be read is a line on stderr, and status 1 at the end."""
-    import numpy as np
-
-    from keras_effconv import preprocessing_for
-    from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
-
-    layer, failed = preprocessing_for(model), False
-    view = layer.preprocessing
-    decoder = compiled_decoder(view)
-    for path in paths:
-        try:
-            image = np.asarray(read_image(path, decoder))
-        except (UnreadableImageError, OSError) as error:
-            print(f"{path}: {error}", file=sys.stderr)
-            failed = True
+def tell(rows):
+    """Print a table for each row, and a line on stderr for each file that cannot be read; return how many these are."""
+    failed = 0
+    for row in rows:
+        if row.error:
+            failed += 1
+            print(f"{row.path}: {row.error}", file=sys.stderr)
             continue
-        scores = np.asarray(model.predict(np.asarray(layer(image[None])), verbose=0))[0]
-        print(path)
-        for i in np.argsort(-scores)[:top]:
-            print(f"  {scores[i]:6.1%}  {names[i]}")
-    return int(failed)
+        print(row.path)
+        for name, score in row.best:
+            print(f"  {score:6.1%}  {name}")
+    return failed
+
+
+def write_csv(rows, path, top):
+    """Write the rows to a file, or to stdout for `-`; return how many files cannot be read."""
+    failed = 0
+    with _opened(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        columns = [f"{what}_{i}" for i in range(1, top + 1) for what in ("label", "score")]
+        writer.writerow(["path", *columns, "error"])
+        for row in rows:
+            failed += bool(row.error)
+            cells = [cell for name, score in row.best for cell in (name, f"{score:.6g}")]
+            writer.writerow([row.path, *(cells or [""] * len(columns)), row.error])
+    return failed
+
+
+@contextlib.contextmanager
+def _opened(path):
+    from keras_effconv.utils.files import replacing
+
+    if path == "-":
+        yield sys.stdout
+    else:
+        with replacing(path) as temporary, temporary.open("w", newline="", **TEXT) as file:
+            yield file
+
+
+TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # names of files may be any bytes
