@@ -15,9 +15,9 @@ BATCH = "batch"
 def write(classifier, folder, precision, settings):
     """Write `model.onnx`, with what `export.json` says of the input in its metadata."""
     onnx = require("onnx", "export")
-    model = converted(classifier, settings.layout, settings.opset or OPSET)
+    extra = {"layout": settings.layout, "opset": int(settings.opset or OPSET)}
+    model = converted(classifier, **extra)
     model = onnx_precision.PRECISIONS[precision](model, settings.calibration, LAYOUTS[settings.layout])
-    extra = {"layout": settings.layout, "opset": settings.opset or OPSET}
     properties = {**classifier.metadata(), **extra}
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in properties.items()})

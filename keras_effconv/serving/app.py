@@ -231,5 +231,5 @@ def _error(message):
 
 def _json(text, status=200, headers=()):
     """Respond with JSON. After an error, the rest of the body is not read."""
-    closing = {"connection": "close"} if status in (408, 413, 415, 503) else {}
+    closing = {"connection": "close"} if status in (408, 413, 503) else {}
     return Response(text, status, {**dict(headers), **closing}, "application/json")

@@ -62,7 +62,7 @@ class Monitor:
             counts = list(itertools.accumulate(buckets))
             for limit, count in zip(limits, counts):
                 lines.append(f'{PREFIX}request_latency_bucket{{{labels},le="{limit}"}} {count}')
-            lines.append(f"{PREFIX}request_latency_sum{{{labels}}} {total:.6g}")
+            lines.append(f"{PREFIX}request_latency_sum{{{labels}}} {total:.0f}")
             lines.append(f"{PREFIX}request_latency_count{{{labels}}} {counts[-1]}")
         return lines
 

@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import itertools
 import json
 import os
 import subprocess
@@ -181,7 +182,7 @@ def test_every_pair_in_every_format(row, kind, tmp_path):
 @pytest.mark.parametrize("index", range(len(KINDS)))
 def test_every_kind_and_family_in_the_other_precisions(index, tmp_path):
     row, kind = NETWORKS[index % len(NETWORKS)], KINDS[index]
-    for name, precision in (("openvino", "float16"), ("litert", "float16"), ("litert", "int8")):
+    for name, precision in (*itertools.product(("onnx", "litert"), ("float16", "int8")), ("openvino", "float16")):
         check(row, kind, 32 + index % 2, name, precision, tmp_path / f"{name}-{precision}")
 
 

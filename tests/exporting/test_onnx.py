@@ -38,7 +38,7 @@ def weights(file):
     return collections.Counter(each.data_type for each in file.graph.initializer if len(each.dims) > 1)
 
 
-@pytest.mark.parametrize("layout, opset", [("nhwc", None), ("nchw", 11), ("nchw", 18)])
+@pytest.mark.parametrize("layout, opset", [("nhwc", None), ("nchw", 11), ("nchw", np.int64(18))])
 def test_layout_opset_and_a_batch_with_a_name(model, layout, opset, tmp_path):
     folder = ke.export(model, tmp_path / "out", "onnx", LABELS, layout=layout, opset=opset)
     file, source, target = read(folder)
