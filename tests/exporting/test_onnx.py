@@ -99,3 +99,16 @@ def test_what_is_wrong_is_told_before_work(model, message, options, tmp_path):
     with pytest.raises(ValueError, match=message):
         ke.export(model, tmp_path / "out", "onnx", **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+def test_weights_that_the_converter_does_not_see(model, precision, layout, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_effconv.exporting.freezing.LARGE", 100)
+    given = {"calibration": IMAGES} if precision == "int8" else {}
+    folder = ke.export(model, tmp_path / "out", "onnx", LABELS, precision, layout=layout, **given)
+    file, source, _ = read(folder)
+    assert source[0] == "batch" and [each.name for each in file.graph.input] == ["images"]
+    assert not {1} & weights(file).keys() or precision != "float16"
+    difference = np.abs(exporting.load(folder)(IMAGES) - expected(model, IMAGES)).max()
+    assert difference < {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}[precision]
