@@ -34,7 +34,7 @@ def check(model):
 
     >>> check("EfficientNetLite0")
     """
-    path = Path(model)
+    path = Path(model).expanduser()
     if "://" in model or (path.suffix == ".keras" and path.exists()):
         return
     if path.is_dir():
@@ -51,7 +51,7 @@ def check(model):
 
 def is_export(model):
     """Return whether --model is the folder of an export of this package, or of its versions."""
-    path = Path(model)
+    path = Path(model).expanduser()
     folders = (path, *(each for each in path.iterdir() if each.name.isdecimal())) if path.is_dir() else ()
     return any((folder / "export.json").is_file() for folder in folders)
 

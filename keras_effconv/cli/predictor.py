@@ -51,7 +51,7 @@ def load(model, conv="Conv()", weights="imagenet"):
     if model_files.is_export(model):
         from keras_effconv import exporting
 
-        exported = exporting.load(model)
+        exported = exporting.load(os.path.expanduser(model))
         return Predictor(exported, exported.preprocessing, exported.labels)
     from keras_effconv import preprocessing_for
     from keras_effconv.cli import models

@@ -77,6 +77,13 @@ def test_a_file_in_the_working_folder(folder, model, monkeypatch):
         model_files.check(model)
 
 
+def test_a_file_at_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    with pytest.raises(ValueError, match="a LiteRT file"):
+        model_files.check("~/model.tflite")
+    assert model_files.is_export("~/versions") and not model_files.is_export("~/saved")
+
+
 @pytest.mark.parametrize("model", ["model.keras", "hf://user/model-1.0", "EfficientNetLite0", "EfficientNet-B0", "."])
 def test_what_is_left_to_others(folder, model, monkeypatch):
     monkeypatch.chdir(folder)
