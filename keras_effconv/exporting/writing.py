@@ -53,9 +53,9 @@ def export(
     """Write a classifier for another runtime, with its preprocessing inside, and check that it computes the same.
 
     Every format takes float32 images (n, size, size, 3), RGB, 0..255, of any batch size, and returns probabilities
-    (n, classes), unless `io` or `layout` says otherwise. A SavedModel takes the bytes of image files as well. A model of
-    half precision is exported in float32. `keras_effconv.exporting.load(path)` runs any of them, on the same images. The
-    files are read back and compared with the model before they appear at the path, complete.
+    (n, classes), unless `io` or `layout` says otherwise. A SavedModel takes the bytes of image files as well. A model
+    of half precision is exported in float32. `keras_effconv.exporting.load(path)` runs any of them, on the same images.
+    The files are read back and compared with the model before they appear at the path, complete.
 
     Args:
         model: `keras.Model`, square RGB images -> (n, classes), of this package or any other.
