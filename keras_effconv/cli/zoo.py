@@ -19,6 +19,8 @@ def define(flags):
     flags.boolean("include_top", None, "Only sets with, or without, the classifier; convert: default with.")
     flags.string("conv", "Conv()", "convert: kind of convolution of the new file's network.")
     flags.string("options", "{}", "convert: JSON of the constructor's other arguments.")
+    flags.string("entry", None, "convert: entry of a checkpoint that holds several sets of weights.")
+    flags.string("preprocessing", None, "convert: tag of the set like which the file wants images.")
     flags.integer("classes", 0, "convert: classes of the network; 0: its usual number.", 0)
     flags.string("reference", None, "convert: .npz of `images` (n, h, w, c), as the network reads them, and `outputs`.")
     flags.float("tolerance", 1e-4, "convert: largest difference from the reference, over its largest output.", 0.0)
@@ -87,7 +89,7 @@ def convert(flags, source, target):
     if flags.classes:
         options["classes"] = flags.classes
     model = build(weights=None, **options)
-    print(ke.load_weights(model, source))
+    print(ke.load_weights(model, source, entry=flags.entry, preprocessing=flags.preprocessing))
     writers.write(model, target)
     again = build(weights=None, **options)
     ke.load_weights(again, target)

@@ -7,18 +7,18 @@ COUNTERS = ("/form", "/count", "/seed_generator_state")
 MOST = 6  # variables in a message
 
 
-def check_values(dense, source, theirs, skips=lambda name: False):
+def check_values(dense, source, theirs, checks=lambda name: True):
     """Raise a `ValueError` if variables are not numbers of a trained network.
 
     Args:
         dense: dict of "layer/variable" -> array.
         source: str, for the message.
         theirs: dict of "layer/variable" -> name in the file, for the message.
-        skips: callable name -> bool; whether a variable is left out.
+        checks: callable name -> bool; whether a variable is looked at. Default: all.
     """
     wrong, quantised = [], []
     for name, value in dense.items():
-        if skips(name) or name.endswith(COUNTERS):
+        if name.endswith(COUNTERS) or not checks(name):
             continue
         shown = theirs.get(name, name)
         if value.dtype.kind in "iub":

@@ -30,14 +30,13 @@ class Source(NamedTuple):
         path: str.
         label: str, for messages and reports.
         producer: `Producer` whose names it has; `None` if it is to be found out.
-        preprocessing: `Preprocessing` that it wants, or the tag of a set like which it is; `None` if it is to be found
-            out.
+        preprocessing: `Preprocessing` that it wants; `None` if it is to be found out.
     """
 
     path: str
     label: str
     producer: Producer | None = None
-    preprocessing: Preprocessing | str | None = None
+    preprocessing: Preprocessing | None = None
 
 
 def resolve(weights, design, include_top=True, size=None):
@@ -192,13 +191,12 @@ def _load(model, source, skip, classes=None, pointwise="correlated", entry=None)
 def _preprocessing(source, told, producer, info, dense):
     """Return what a file's weights want of an image, and put it into the network's normalization if it has one."""
     norm = info.architecture.normalization
-    own = f"{norm}/mean" in dense and source.preprocessing is None
-    wanted = source.preprocessing if isinstance(source.preprocessing, Preprocessing) else told.preprocessing
-    if wanted is None and not own:
-        names = told.theirs.values()
-        marked_by = [producer] if source.producer else marked_as(info.design, names) or [producer]
-        wanted = preprocessing_of(source.path, info.design, marked_by, source.preprocessing)
-    wanted = wanted or producer.preprocessing or info.preprocessing
+    own = f"{norm}/mean" in dense and (source.preprocessing is None or source.producer is not None)
+    usual = producer.preprocessing or info.preprocessing
+    wanted = source.preprocessing or told.preprocessing or (usual if own else None)
+    if wanted is None:
+        producers = marked_as(info.design, told.theirs.values()) or [producer]
+        wanted = preprocessing_of(source.path, info.design, producers, usual)
     wanted = dataclasses.replace(wanted, size=info.preprocessing.size, inside=norm is not None)
     if norm is None:
         return wanted

@@ -5,6 +5,7 @@ network. Nothing in the arrays tells. So a file is compared with the records: by
 configuration next to it. If that does not tell either, the user must.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -14,34 +15,34 @@ from keras_effconv.zoo.fetching.hashes import file_hash
 from keras_effconv.zoo.records import RECORDS, Package, find, wanted
 
 CONFIG_LIMIT = 1 << 20  # bytes
-GENERIC = {"model", "pytorch_model", "weights", "main", "resolve", "checkpoint", "ckpt"}
+SUFFIXES = re.compile(r"\.(pth|pt|th|bin|safetensors|h5|tar|gz|ckpt|keras)\b")
+HASH = re.compile(r"-[0-9a-f]{8}(?=$|\.)")  # behind the names of torch's files
 
 
-def preprocessing_of(path, design, producers, preprocessing=None):
+def preprocessing_of(path, design, producers, usual):
     """Return what the weights of a file want of an image.
 
     Args:
         path: str, of the file.
         design: `Design` of the network.
         producers: list of `Producer`, who name variables as the file does.
-        preprocessing: `Preprocessing`, or the tag of a set like which the file is. Default: the file tells.
+        usual: `Preprocessing`, the size, crop and interpolation where no single set says them.
 
     Returns:
-        `Preprocessing`; `None` if no set is known of these producers.
+        `Preprocessing`; `usual` if no set is known of these producers.
 
     Raises:
         ValueError: if sets of these producers disagree, and nothing says which one the file is like.
     """
-    if preprocessing is not None:
-        return stated(preprocessing, design)
     names = {producer.name for producer in producers}
     records = _unlike_default([r for r in RECORDS if r.model == design.name and r.producer in names], design)
-    if len({_meaning(r, design) for r in records}) < 2:
-        return records[0].preprocessing if records else None
-    known = _by_hash(path, records) or _by_name(path, records)
+    agree = len({_meaning(r, design) for r in records}) < 2
+    known = _by_name(path, records) if agree else _by_hash(path, records) or _by_name(path, records)
     if known:
         _check_options(path, known, design)
         return known[0].preprocessing
+    if agree:
+        return _with_arithmetic(usual, records[0].preprocessing) if records else usual
     beside = _beside(path)
     if beside is None:
         raise ValueError(_question(path, records, design))
@@ -66,6 +67,10 @@ def stated(preprocessing, design):
 
 def _arithmetic(preprocessing):
     return tuple(preprocessing.mean), tuple(preprocessing.std), preprocessing.bgr
+
+
+def _with_arithmetic(usual, other):
+    return dataclasses.replace(usual, mean=other.mean, std=other.std, bgr=other.bgr)
 
 
 def _settings(record, design):
@@ -100,25 +105,26 @@ def _by_hash(path, records):
 
 def _by_name(path, records):
     """Return the records whose file, or its folder, is called so; none if these disagree."""
-    parts = [_plain(part) for part in os.path.abspath(path).split(os.sep)[-4:]]
-    return _agree([r for r in records if _file_names(r) & set(parts)])
+    parts = os.path.abspath(path).split(os.sep)[-4:]
+    names = {_plain(name) for part in parts for name in (part, HASH.sub("", part))}
+    return _agree([r for r in records if _file_names(r) & names])
 
 
 def _file_names(record):
     if isinstance(record.source, Package):
         return {_plain(record.source.file.split("/")[-1])}
     names = [*record.source.address.split("/"), record.source.file or ""]
-    return {_plain(name) for name in names if re.search(r"\d", name)} - GENERIC
+    return {_plain(name) for name in names if re.search(r"[a-z]+.*\d", name)}
 
 
 def _plain(name):
-    """Return a file's name without suffixes, hash and punctuation, as timm, torch and their caches vary it.
+    """Return a file's name without suffixes and punctuation, as timm, torch and their caches vary it.
 
-    >>> _plain("tf_efficientnet_b0_ap-f262efe1.pth"), _plain("models--timm--tf_efficientnet_b0.ap_in1k")
+    >>> _plain("tf_efficientnet_b0_ap.pth"), _plain("models--timm--tf_efficientnet_b0.ap_in1k")
     ('tf_efficientnet_b0_ap', 'tf_efficientnet_b0_ap')
     """
-    name = re.sub(r"\.(pth|pt|th|bin|safetensors|h5|tar|gz|ckpt|keras)\b", "", name.split("--")[-1])
-    return re.sub(r"[.\-]", "_", re.sub(r"-[0-9a-f]{8}$", "", name)).removesuffix("_in1k")
+    name = SUFFIXES.sub("", name.split("--")[-1])
+    return re.sub(r"[.\-]", "_", re.sub(r"(\.[a-z]\w*)_in1k$", r"\1", name))
 
 
 def _beside(path):

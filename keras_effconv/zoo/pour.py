@@ -43,6 +43,12 @@ class Pouring:
         """Return whether the caller wants a variable left as it is."""
         return any(pattern.fullmatch(key) for pattern in self.skip)
 
+    def checks(self, key):
+        """Return whether a variable of the file may become one of the network's."""
+        layer = key.rpartition("/")[0]
+        known = layer in self.layers or self.architecture.owns(layer)
+        return known and key not in self.left and not self.skips(key)
+
     def take(self, key):
         """Return the file's array of that name; or `None`, which makes the pour fail unless it is to be skipped."""
         if self.skips(key):
@@ -122,8 +128,8 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
             not those of a trained network: not finite, integers, or beyond the range of the model's type.
     """
     state = Pouring(model, dense, skip, classes, pointwise, told)
-    check_values(state.dense, source, told.theirs, state.skips)
     settle_head(state)
+    check_values(state.dense, source, told.theirs, state.checks)
     refuse_fused(state, source)
     compose(state)
     for layer in state.model.layers:

@@ -17,7 +17,9 @@ KINDS = ("Conv()", "HetConv(parts=4)", "GWCPWC(groups=2)", "DWCPWC()", "OctConv(
 MORE = ("PC()", "OctConv(alpha=0.5)")
 QUICK, SLOW = ("ResNet20", "MobileNetV2"), ("VGG13", "MobileNet")
 GRID = [
-    pytest.param(network, kinds, id=f"{network.name}-{len(kinds)}", marks=[pytest.mark.slow] * slow)
+    pytest.param(
+        network, kinds, id=f"{network.name}-{len(kinds)}", marks=pytest.mark.slow if slow else pytest.mark.long
+    )
     for names, kinds, slow in ((QUICK, KINDS, 0), (SLOW, KINDS, 1), (QUICK + SLOW, KINDS + MORE, 1))
     for network in NETWORKS
     if network.name in names
