@@ -34,8 +34,10 @@ def ResNet18(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -102,8 +104,10 @@ def ResNet26V1(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -170,8 +174,10 @@ def ResNet34(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -238,8 +244,10 @@ def ResNet50(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -306,8 +314,10 @@ def ResNet101(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -374,8 +384,10 @@ def ResNet152(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -442,8 +454,10 @@ def ResNeXt50(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -510,8 +524,10 @@ def ResNeXt101(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with

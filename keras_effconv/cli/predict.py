@@ -2,6 +2,7 @@
 
     keras-effconv predict cat.jpg dog.jpg                              # EfficientNetLite0, the classes of ImageNet
     keras-effconv predict rose.jpg --model=outputs/finetune/model.keras
+    keras-effconv predict cat.jpg --model=hf://timm/resnet18.a1_in1k   # a repository of the Hugging Face hub
 
 --model is the name of a network, or a model.keras that `keras-effconv finetune` wrote; the file labels.txt next to it
 has the names of the classes.
@@ -12,7 +13,7 @@ import sys
 
 def define(flags):
     """Define the flags."""
-    flags.string("model", "EfficientNetLite0", "Name of a network, or the path of a .keras file.")
+    flags.string("model", "EfficientNetLite0", "Name of a network, the path of a .keras file, or hf://user/name.")
     flags.string("conv", "Conv()", "Kind of convolution, for a network by name.")
     flags.integer("top", 5, "Classes to print for each image.", 1)
 
