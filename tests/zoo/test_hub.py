@@ -48,7 +48,7 @@ def test_a_network_takes_the_weights_the_options_and_the_preprocessing_of_a_repo
     steps = ke.preprocessing_for(loaded).preprocessing
     assert steps.mean == tuple(255 * m for m in MEAN) and steps.std == tuple(255 * s for s in STD)
     assert (steps.size, steps.crop, steps.interpolation, steps.bgr) == (64, 0.95, "bilinear", False)
-    assert loaded.load_report.source == f"hf://{NAME} (torch)" and not loaded.load_report.adapted
+    assert loaded.load_report.source == f"hf://{NAME} (torch)" and not loaded.load_report.approximate
     fetched = [request for request in hub.asked() if request.startswith("GET /timm")]
     assert [request.rsplit("/", 1)[1] for request in fetched] == ["config.json", "model.safetensors"]
 
