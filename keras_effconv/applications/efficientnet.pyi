@@ -27,9 +27,10 @@ def EfficientNetB0(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -76,9 +77,10 @@ def EfficientNetB1(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 240 x 240 x 3 with
@@ -125,9 +127,10 @@ def EfficientNetB2(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 260 x 260 x 3 with
@@ -174,9 +177,10 @@ def EfficientNetB3(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 300 x 300 x 3 with
@@ -223,9 +227,10 @@ def EfficientNetB4(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 380 x 380 x 3 with
@@ -272,9 +277,10 @@ def EfficientNetB5(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 456 x 456 x 3 with
@@ -321,9 +327,10 @@ def EfficientNetB6(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 528 x 528 x 3 with
@@ -370,9 +377,10 @@ def EfficientNetB7(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 600 x 600 x 3 with
@@ -419,9 +427,10 @@ def EfficientNetLite0(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -468,9 +477,10 @@ def EfficientNetLite1(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 240 x 240 x 3 with
@@ -517,9 +527,10 @@ def EfficientNetLite2(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 260 x 260 x 3 with
@@ -566,9 +577,10 @@ def EfficientNetLite3(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 280 x 280 x 3 with
@@ -615,9 +627,10 @@ def EfficientNetLite4(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 300 x 300 x 3 with
@@ -664,9 +677,10 @@ def EfficientNet(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `None`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with

@@ -31,9 +31,10 @@ def MobileNet(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with

@@ -34,9 +34,10 @@ def ResNet18(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -103,9 +104,10 @@ def ResNet26V1(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -172,9 +174,10 @@ def ResNet34(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -241,9 +244,10 @@ def ResNet50(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -310,9 +314,10 @@ def ResNet101(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -379,9 +384,10 @@ def ResNet152(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -448,9 +454,10 @@ def ResNeXt50(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -517,9 +524,10 @@ def ResNeXt101(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with

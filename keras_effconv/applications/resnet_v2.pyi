@@ -33,9 +33,10 @@ def ResNet50V2(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -99,9 +100,10 @@ def ResNet101V2(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -165,9 +167,10 @@ def ResNet152V2(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -231,9 +234,10 @@ def ResNet26(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with
@@ -297,9 +301,10 @@ def ResNet200(
 
     Args:
         include_top: bool; whether the network ends in its classifier. Default `True`.
-        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, or the path of a weights file.
-            If the file has another number of classes or of input channels, it is adapted; `model.load_report` says how.
-            `"path@tag"` is a file that wants of an image what the set of that tag wants; `~` is the home directory.
+        weights: `None` (random), `"imagenet"` or another tag of `keras_effconv.zoo.list()`, the path of a weights file or
+            of a folder with one, or `"hf://user/name"`, a repository of the Hugging Face hub. If the file has another
+            number of classes or of input channels, it is adapted; `model.load_report` says how. `"path@tag"` is a file
+            that wants of an image what the set of that tag wants; `~` is the home directory.
             Default `'imagenet'`.
         input_tensor: Keras tensor to use as the image. Default `None`.
         input_shape: tuple `(height, width, channels)`, any channels, sizes from 32 up. Default: 224 x 224 x 3 with

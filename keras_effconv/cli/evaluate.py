@@ -14,8 +14,8 @@ from keras_effconv.cli.flags import flags_only, positive_integer
 
 def define(flags):
     """Define the flags."""
-    flags.string("model", None, "Path of a .keras file, or name of a network.", required=True)
-    flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
+    flags.string("model", None, "Path of a .keras file, hf://user/name, or name of a network.", required=True)
+    flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, hf://..., or "none".')
     flags.string("data_dir", None, "As of `keras-effconv finetune`.")
     flags.string("dataset", "digits", "As of `keras-effconv finetune`; not used with --data_dir.")
     flags.float("validation_split", 0.2, "As of `keras-effconv finetune`.", 0.0, 1.0)

@@ -19,7 +19,7 @@ from keras_effconv.cli.flags import flags_only
 
 def define(flags):
     """Define the flags."""
-    flags.string("model", "EfficientNetLite0", "Path of a .keras file, or the name of a network.")
+    flags.string("model", "EfficientNetLite0", "Path of a .keras file, hf://user/name, or the name of a network.")
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
     flags.string("conv", "Conv()", "For a network by name: kind of convolution.")
     flags.string("format", "saved_model", "saved_model, onnx, openvino or litert.")

@@ -1,4 +1,4 @@
-"""The model that a command is given: a file, or a network by name; and the names of its classes."""
+"""The model that a command is given: a file, a repository, or a network by name; and the names of its classes."""
 
 import os
 from pathlib import Path
@@ -10,18 +10,24 @@ def load(model, conv="Conv()", weights="imagenet", labels=None):
     """Return the classifier that --model names, and the names of its classes.
 
     Args:
-        model: str, path of a .keras file, or name of a network.
-        conv: str or kind, for a network by name. Default `"Conv()"`.
+        model: str, path of a .keras file; `hf://user/name`, or the path of a folder that is a copy of such a
+            repository; or name of a network.
+        conv: str or kind, for a network by name, or by its repository. Default `"Conv()"`.
         weights: str, for a network by name: a tag, the path of a file, or `"none"`. Default `"imagenet"`.
         labels: path of a file with the name of a class a line. Default: `labels.txt` next to the file of the model;
-            for a network of 1000 classes those of ImageNet.
+            those that a repository names; for a network of 1000 classes those of ImageNet.
 
     Returns:
         The model, and a list of str, or `None` without names.
 
     Raises:
         ValueError: no such model, or another number of names than of classes.
+        OSError: a repository that cannot be reached.
     """
+    from keras_effconv.zoo import hub
+
+    if hub.is_repository(model):
+        return _of_repository(hub.open_repository(model, "model"), conv, labels)
     model, labels = os.path.expanduser(model), labels and os.path.expanduser(labels)
     model_files.check(model)
     classifier = _from_file(Path(model)) if is_file(model) else _by_name(model, conv, weights)
@@ -29,6 +35,33 @@ def load(model, conv="Conv()", weights="imagenet", labels=None):
     if labels is None and is_file(model) and next_to_it.is_file():
         labels = next_to_it
     return classifier, _names(classifier.output_shape[-1], labels, imagenet=not is_file(model))
+
+
+def _of_repository(opened, conv, labels):
+    """Return the model of a repository: its .keras file, or the network that its configuration names, with weights."""
+    facts = opened.facts
+    if opened.file.endswith(".keras"):
+        classifier = _from_file(Path(opened.path()))
+        if labels is None and "labels.txt" in opened.repository.files:
+            labels = opened.repository.path("labels.txt")
+    elif facts is None or facts.network is None:
+        reason = opened.reason or f"it is {facts.architecture}"
+        text = "`model` must be a repository with a .keras file, or one that names a network of this package"
+        raise ValueError(f"{text}. Received: model={opened.label!r} ({reason})")
+    else:
+        classifier = _by_facts(opened.label, facts, conv)
+    names = facts.labels if facts is not None else ()
+    if labels is None and len(names) == classifier.output_shape[-1]:
+        return classifier, list(names)
+    return classifier, _names(classifier.output_shape[-1], labels, imagenet=not opened.file.endswith(".keras"))
+
+
+def _by_facts(weights, facts, conv):
+    from keras_effconv import applications
+
+    shape = (facts.view().size,) * 2 + (3,) if facts.views else None
+    classes = {"classes": facts.classes} if facts.classes else {}
+    return applications.get(facts.network)(weights=weights, conv=conv, input_shape=shape, **classes, **facts.options)
 
 
 def is_file(model):

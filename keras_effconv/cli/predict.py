@@ -4,6 +4,7 @@
     keras-effconv predict rose.jpg --model=outputs/finetune/model.keras
     keras-effconv predict photos 'more/*.jpg' --model=outputs/finetune/model.keras --csv=predictions.csv
     find photos -name '*.png' | keras-effconv predict - --model=outputs/flowers-onnx --csv=predictions.csv
+    keras-effconv predict cat.jpg --model=hf://timm/resnet18.a1_in1k   # a repository of the Hugging Face hub
 
 An IMAGE is a file, a folder (all images below it), a pattern, or - for a list of files on stdin, one a line. --model is
 the name of a network, a model.keras that `keras-effconv finetune` wrote, or a folder that `keras-effconv export` wrote;
@@ -18,7 +19,11 @@ import sys
 
 def define(flags):
     """Define the flags."""
-    flags.string("model", "EfficientNetLite0", "Name of a network, path of a .keras file, or folder of an export.")
+    flags.string(
+        "model",
+        "EfficientNetLite0",
+        "Name of a network, path of a .keras file, folder of an export, or hf://user/name.",
+    )
     flags.string("conv", "Conv()", "Kind of convolution, for a network by name.")
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
     flags.integer("top", 5, "Classes for each image.", 1)

@@ -1,11 +1,13 @@
-"""The published weight sets: list, fetch, verify and convert them.
+"""The published weight sets: list, fetch, verify, convert; and push a model to the Hugging Face hub.
 
     keras-effconv zoo list --model=resnet50 --tag=torchvision
     keras-effconv zoo fetch --model=EfficientNetB0 --tag=imagenet
     keras-effconv zoo verify                                     # what is in the cache
+    keras-effconv zoo push outputs/finetune hf://me/flowers --private
     keras-effconv zoo convert weights.pth out.weights.h5 --model=ResNet50 --options='{"stride_position": "middle"}'
 
-KERAS_HOME says where the cache is; KERAS_EFFCONV_ZOO is a mirror: a folder, or its address.
+KERAS_HOME says where the cache is; KERAS_EFFCONV_ZOO is a mirror: a folder, or its address. `push` takes the folder of
+a finished run, and the token of HF_TOKEN or of `hf auth login`.
 """
 
 from keras_effconv.cli.flags import act, json_object
@@ -25,11 +27,15 @@ def define(flags):
     flags.string("reference", None, "convert: .npz of `images` (n, h, w, c), as the network reads them, and `outputs`.")
     flags.float("tolerance", 1e-4, "convert: largest difference from the reference, over its largest output.", 0.0)
     flags.boolean("yes", False, "fetch: also more than one set.")
+    flags.boolean("private", False, "push: make a new repository private.")
+    flags.string("license", None, "push: as the hub spells it, such as mit. Default: that of the run's first weights.")
+    flags.boolean("dry_run", False, "push: print what would be uploaded, and send nothing.")
 
 
 def run(flags, words):
     """Run an action."""
-    return act(flags, words, {"list": show, "fetch": fetch, "verify": verify, "convert": convert})
+    actions = {"list": show, "fetch": fetch, "verify": verify, "convert": convert, "push": push}
+    return act(flags, words, actions)
 
 
 def records_of(flags):
@@ -100,3 +106,18 @@ def convert(flags, source, target):
         print(f"largest difference from {flags.reference}: {difference:.2g} of the largest output")
         if difference > flags.tolerance:
             raise ValueError(f"the difference must be at most {flags.tolerance:g}. Received: {difference:.2g}")
+
+
+def push(flags, folder, target):
+    """Upload the model of a finished run to a repository of the hub, in one commit."""
+    from keras_effconv.zoo.hub import push as pushing
+
+    if not flags.dry_run:
+        pushing.check_token()
+    upload = pushing.prepare(folder, target, flags.license)
+    print(f"{'would upload' if flags.dry_run else 'uploading'} to {upload.url}:")
+    for name in upload.files:
+        print(f"  {name} ({upload.size(name):,} bytes)")
+    if not flags.dry_run:
+        print(f"commit: {pushing.send(upload, flags.private)}")
+        print(f"next: keras-effconv predict IMAGE --model={upload.address}")

@@ -16,14 +16,18 @@ HEAD = "predictions"  # the layer of a classifier that training fits first
 
 def check(recipe):
     """Raise a `ValueError` for a model, kind or weights that there are not, before any work is done."""
-    tags = zoo.tags(applications.get(recipe.model).__name__)
+    name = applications.get(recipe.model).__name__
     kinds.get(recipe.conv)
     if recipe.teacher is not None and not os.path.isfile(recipe.teacher):
         raise ValueError(f"`teacher` must be the path of a .keras file. Received: teacher={recipe.teacher!r}")
-    if recipe.weights is not None and recipe.weights not in tags and zoo.path_and_tag(recipe.weights)[0] is None:
-        known = ", ".join(map(repr, tags)) or "none for this network"
+    weights = recipe.weights
+    if weights is not None and zoo.hub.is_repository(weights):
+        zoo.hub.check_network(zoo.hub.open_repository(weights), name)
+    elif weights is not None and weights not in zoo.tags(name) and zoo.path_and_tag(weights)[0] is None:
+        known = ", ".join(map(repr, zoo.tags(name))) or "none for this network"
         raise ValueError(
-            f'`weights` must be "none", the path of a file, or a tag ({known}). Received: weights={recipe.weights!r}'
+            f'`weights` must be "none", the path of a file, hf://user/name, or a tag ({known}). '
+            f"Received: weights={weights!r}"
         )
 
 

@@ -33,7 +33,7 @@ class Recipe:
     Args:
         model: str, a name of `keras_effconv.applications.MODELS`.
         conv: str or kind. Default `"Conv()"`.
-        weights: `"imagenet"` or another tag of `keras_effconv.zoo.list()`, a path, or `None`.
+        weights: `"imagenet"` or another tag of `keras_effconv.zoo.list()`, a path, `"hf://user/name"`, or `None`.
         options: dict, further arguments of the constructor, such as those that a weight set wants.
         image_size: int, pixels; 0 for the model's own.
         crop: float, the central square that is seen, as a share of the shorter side; `None`, the default, for the whole

@@ -12,7 +12,7 @@ import keras
 from keras_effconv.graph import owner_of
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
-from keras_effconv.zoo import readers, records
+from keras_effconv.zoo import hub, readers, records
 from keras_effconv.zoo.checks import check_variances
 from keras_effconv.zoo.dense import as_normalized, change_epsilon, epsilons, set_normalization, to_dense
 from keras_effconv.zoo.fetching.sources import locate
@@ -30,21 +30,26 @@ class Source(NamedTuple):
         path: str.
         label: str, for messages and reports.
         producer: `Producer` whose names it has; `None` if it is to be found out.
-        preprocessing: `Preprocessing` that it wants; `None` if it is to be found out.
+        preprocessing: `Preprocessing` that it wants, or the tag of a set like which it is; `None` if it is to be found
+            out.
+        notes: tuple of (what, rule), for the report.
+        skip: tuple of regular expressions of "layer/variable", what the file has besides.
     """
 
     path: str
     label: str
     producer: Producer | None = None
-    preprocessing: Preprocessing | None = None
+    preprocessing: Preprocessing | str | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    skip: tuple[str, ...] = ()
 
 
 def resolve(weights, design, include_top=True, size=None):
-    """Find the file of a tag or a path, before a network is built.
+    """Find the file of a tag, a path or an address, before a network is built.
 
     Args:
-        weights: str, a tag like `"imagenet"`, or the path of a file; `"path@tag"` for a file that wants of an image
-            what the set of that tag wants.
+        weights: str, a tag like `"imagenet"`, the path of a file or a folder, or `"hf://user/name"`; `"path@tag"` for
+            a file that wants of an image what the set of that tag wants.
         design: `Design` of the network.
         include_top: bool; whether the network has its classifier.
         size: int, pixels of the image; or `None`.
@@ -56,6 +61,8 @@ def resolve(weights, design, include_top=True, size=None):
         ValueError: if there is no such set for the network; the message says which there are.
         WeightsUnavailable: (an OSError) if the set is not on this machine and cannot be fetched.
     """
+    if hub.is_repository(weights):
+        return Source(**hub.source(weights, design, size))
     path, tag = path_and_tag(weights)
     if path is not None:
         return Source(path, path, preprocessing=tag and stated(tag, design))
@@ -121,7 +128,8 @@ def load_weights(
 
     Args:
         model: a model as a constructor of this package gave it, of any kind; loaded, cloned, or inside another model.
-        path: str or path of the file, or of a TensorFlow checkpoint; `~` is the home directory.
+        path: str or path of the file, of a folder with one, or of a TensorFlow checkpoint; `~` is the home directory.
+            Or `"hf://user/name"`, a repository of the Hugging Face hub (with the extra `hub`).
         skip: sequence of regular expressions of "layer/variable", in the plain network's names: what is left as it is,
             and may be missing in the file or be unknown to the model. Default: none.
         classes: sequence of ints, the file's classes that the model's classes are, in order. Default `None`: all of
@@ -154,7 +162,12 @@ def load_weights(
     skip = (*skip, *(_head(info.architecture) if headless else ()))
     preprocessing = None if preprocessing is None else stated(preprocessing, info.design)
     path = os.path.expanduser(os.fspath(path))
-    return _load(model, Source(path, path, preprocessing=preprocessing), skip, classes, pointwise, entry)
+    source = Source(path, path)
+    if hub.is_repository(path):
+        source = Source(**hub.source(path, info.design, info.preprocessing.size))
+    if preprocessing is not None:
+        source = source._replace(preprocessing=preprocessing)
+    return _load(model, source, skip, classes, pointwise, entry)
 
 
 def _head(architecture):
@@ -166,7 +179,9 @@ def _load(model, source, skip, classes=None, pointwise="correlated", entry=None)
     info = info_of(model)
     network, architecture = owner_of(model, info), info.architecture
     form, variables, found, (conv, preprocessing) = _read(source.path, network, info.design, entry)
-    producer = source.producer or recognise(network, info.design, variables)
+    producer = source.producer
+    if producer is None or not producer.names(variables):
+        producer = recognise(network, info.design, variables)
     ours = {our.partition("@")[0]: name for name, our in ours_of(variables, producer, network, architecture).items()}
     infer = functools.partial(theirs_of, names=tuple(variables), producer=producer, architecture=architecture)
     told = Told(conv, in_bands(variables), preprocessing, ours, infer)
@@ -176,10 +191,10 @@ def _load(model, source, skip, classes=None, pointwise="correlated", entry=None)
     if producer.epsilon:
         change_epsilon(dense, network, producer.epsilon, notes)
     preprocessing = _preprocessing(source, told, producer, info, dense)
-    report = pour(model, dense, label, skip, classes, pointwise, told)
+    report = pour(model, dense, label, (*skip, *source.skip), classes, pointwise, told)
     model.load_report = dataclasses.replace(
         report,
-        adapted=(*notes, *report.adapted),
+        adapted=(*source.notes, *notes, *report.adapted),
         entry=found.entry,
         prefix=found.prefix,
         beside=tuple(found.beside.items()),

@@ -48,7 +48,7 @@ def test_convert_writes_each_format_and_compares(source, tmp_path):
 
 def test_a_mistake_is_one_line_and_status_2():
     mistakes = [
-        ((), "`ACTION` must be one of list, fetch, verify, convert. Received: nothing"),
+        ((), "`ACTION` must be one of list, fetch, verify, convert, push. Received: nothing"),
         (("list", "--model=nothing"), "no set of weights has that name. Received: model='nothing'"),
         (("fetch", "--model=ResNet50"), "must be those of one set, or --yes be given. Received: "),
         (("convert", "a.h5", "b.txt", "--model=VGG16"), "ends in .weights.h5, .keras, .safetensors"),

@@ -1,6 +1,7 @@
 """Small weight files of every format, each from its own producer or written here from the format's description."""
 
 import io
+import json
 import math
 import pickle
 import struct
@@ -169,6 +170,26 @@ def write_large(path, name):
         path.with_suffix(suffix).rename(path)
 
 
+def write_shards(folder, tensors, name="model", kind="safetensors", count=3, write=save_file):
+    """A folder of shards and their index, as Hugging Face's tools write a large model."""
+    folder.mkdir(exist_ok=True)
+    names, weight_map = sorted(tensors), {}
+    for i in range(count):
+        file = f"{name}-{i + 1:05}-of-{count:05}.{kind}"
+        write({each: tensors[each] for each in names[i::count]}, folder / file)
+        weight_map |= dict.fromkeys(names[i::count], file)
+    index = {"metadata": {"total_size": 1}, "weight_map": weight_map}
+    (folder / f"{name}.{kind}.index.json").write_text(json.dumps(index))
+    return folder
+
+
+def write_keras_shards(folder, model):
+    """A folder of shards and their index, as Keras writes them."""
+    folder.mkdir()
+    model.save_weights(folder / "model.weights.json", max_shard_size=0.00001)
+    return folder
+
+
 def write_all(folder):
     """One file of every format in a folder: dict of format -> paths."""
     model = keras_model()
@@ -188,4 +209,6 @@ def write_all(folder):
         "safetensors": [folder / "a.safetensors"],
         "mxnet": [folder / "a.params", folder / "a.tar"],
         "tf_checkpoint": [folder / "tf"],
+        "shards": [write_shards(folder / "shards", arrays())],
+        "keras_shards": [write_keras_shards(folder / "keras_shards", model)],
     }

@@ -241,7 +241,7 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "nothing")
     with pytest.raises(
-        FormatError, match=r"`path` must be a TensorFlow checkpoint\. Received: .* \(a directory without one\)"
+        FormatError, match=r"`path` must be a folder with one file of weights\. Received: .* \(no file of weights among"
     ):
         readers.read(tmp_path)
 

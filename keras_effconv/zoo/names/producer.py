@@ -24,6 +24,10 @@ class Producer(NamedTuple):
     layout: str | None = None  # of its kernels, where it does not follow from the format of the file
     convert: Callable | None = None  # (our name, value after `layouts`, network) -> value
 
+    def names(self, variables):
+        """Return whether a file's variables, an iterable of their names, are named as the producer names them."""
+        return any(re.search(self.mark, name) for name in variables)
+
 
 # What torch calls the variables of a layer; the layers of normalisation are known by our names for them.
 TORCH = (

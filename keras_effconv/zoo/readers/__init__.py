@@ -16,11 +16,13 @@ from keras_effconv.zoo.readers import (
     keras_v3,
     mxnet,
     safetensors,
+    shards,
     tf_checkpoint,
     torch_legacy,
     torch_zip,
 )
 from keras_effconv.zoo.readers.errors import FormatError, describe, reading, unreadable
+from keras_effconv.zoo.readers.folders import located
 from keras_effconv.zoo.readers.region import Region
 
 __all__ = ["FORMATS", "Format", "FormatError", "detect", "exists", "read"]
@@ -51,6 +53,8 @@ FORMATS = {
         Format("mxnet", "OIHW", mxnet.read),
         Format("keras_h5", "HWIO", keras_h5.read),
         Format("keras_v3", "HWIO", keras_v3.read),
+        Format("shards", "OIHW", shards.read),
+        Format("keras_shards", "HWIO", shards.read_keras),
         Format("tf_checkpoint", "HWIO", tf_checkpoint.read),
     )
 }
@@ -67,7 +71,8 @@ def detect(path):
     """Tell the format of a weights file from its content; its name plays no part.
 
     Args:
-        path: str or path of a file, or of a TensorFlow checkpoint: its prefix, one of its files, its directory.
+        path: str or path of a file; of a folder that holds one; of a TensorFlow checkpoint: its prefix, one of its
+            files, its folder; or of sharded weights: their index, or one of the shards.
 
     Returns:
         A `Format`.
@@ -81,9 +86,11 @@ def detect(path):
     >>> detect("mobilenetv2_100.pth").name  # doctest: +SKIP
     'torch_zip'
     """
-    path = os.path.expanduser(os.fspath(path))
+    path = os.fspath(located(os.path.expanduser(os.fspath(path))))
     if os.path.isdir(path) or os.path.isfile(f"{path}.index"):
         return FORMATS["tf_checkpoint"]
+    if shards.index_of(path) is not None:
+        return FORMATS["keras_shards" if shards.is_keras(path) else "shards"]
     name = _name(path)
     if name is None:
         known = ", ".join(FORMATS)
@@ -111,7 +118,7 @@ def read(path, choose=None):
     >>> form.layout, arrays["conv_stem.weight"].shape  # doctest: +SKIP
     ('OIHW', (32, 3, 3, 3))
     """
-    path = os.path.expanduser(os.fspath(path))
+    path = located(os.path.expanduser(os.fspath(path)))
     form = detect(path)
     return form, form.read(path, choose) if form.entries else form.read(path)
 

@@ -66,27 +66,50 @@ def read(path):
 def _variables(root, config, size):
     if not any(name in root for name in CONTAINERS):
         raise ContentError("layers", "one without any")
-    arrays, arrays_by_name, seen = Arrays(size), {}, set()
-    for names, group, kind, settings in _layers(root, "", config, (), set()):
-        variables = child(group, "vars")
-        keys = sorted(variables, key=lambda key: (len(key), key))
-        values = [arrays.read(child(variables, key), f"{names[-1]}/{key}") for key in keys]
+    arrays = Arrays(size)
+    return named(
+        (names, kind, settings, values_of(group, arrays)) for names, group, kind, settings in layers(root, config)
+    )
+
+
+def values_of(group, arrays):
+    """Return the variables of a layer's group: dict of key -> array."""
+    variables = child(group, "vars")
+    return {key: arrays.read(child(variables, key), f"{group.name}/{key}") for key in variables}
+
+
+def named(layers):
+    """Return the variables of layers by "layer/variable".
+
+    Args:
+        layers: iterable of (names from the outermost on, class, settings, dict of key -> array).
+    """
+    arrays_by_name, seen = {}, set()
+    for names, kind, settings, values in layers:
+        if not values:
+            continue
+        keys = sorted(values, key=lambda key: (len(key), key))
         layer = names[-1] if names[-1] not in seen else "/".join(names[-2:])
         if layer in seen:
             raise ContentError("each layer once", f"{layer!r:.80} twice")
         seen.add(layer)
         count = sum(key.isdecimal() for key in keys)  # other entries have names: HetConv2D's `form`
         numbered = keys[:count] == [str(number) for number in range(count)]
-        known = variable_names(kind, values[:count], settings) if numbered else None
+        known = variable_names(kind, [values[key] for key in keys[:count]], settings) if numbered and count else None
         names_of_all = [*known, *keys[count:]] if known else keys
-        arrays_by_name.update((f"{layer}/{name}", value) for name, value in zip(names_of_all, values, strict=True))
+        arrays_by_name.update((f"{layer}/{name}", values[key]) for name, key in zip(names_of_all, keys, strict=True))
     if not arrays_by_name:
         raise ContentError("variables", "a file without any")
     return arrays_by_name
 
 
+def layers(root, config=None):
+    """Yield every layer of a file: its names from the outermost on, group, class, settings."""
+    return _layers(root, "", config, (), set())
+
+
 def _layers(group, key, config, names, visited):
-    """Yield every layer below a group that has variables: its names from the outermost on, group, class, settings."""
+    """Yield every layer below a group: its names from the outermost on, group, class, settings."""
     address = h5py.h5o.get_info(group.id).addr
     if address in visited:
         raise ContentError("a tree of layers", f"one that holds {group.name!r:.80} twice")
@@ -99,8 +122,7 @@ def _layers(group, key, config, names, visited):
         names = (*names, str(own[0]))
         if names[-1] != settings.get("name"):
             settings = {}
-        if len(child(group, "vars")):
-            yield names, group, kind, settings
+        yield names, group, kind, settings
     for part in group:
         inside = child(group, part)
         if part in ("vars", *NOT_WEIGHTS) or not isinstance(inside, h5py.Group):

@@ -1,0 +1,163 @@
+"""From an address or a folder to a file of weights and what it is to be read as."""
+
+import json
+import os
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from keras_effconv.zoo.hub import timm, transformers
+from keras_effconv.zoo.hub.address import is_address, parse
+from keras_effconv.zoo.hub.facts import CONFIG, KEY, Facts, of_keras, own
+from keras_effconv.zoo.hub.repository import Folder, HubRepository
+from keras_effconv.zoo.readers import FormatError, reading, shards
+from keras_effconv.zoo.readers.archives import StoredZip
+from keras_effconv.zoo.readers.folders import weights_among
+
+
+class Opened(NamedTuple):
+    """A repository, and what is known of it.
+
+    Attributes:
+        repository: `HubRepository` or `Folder`.
+        label: str, for messages.
+        file: str, the file that holds the weights, in the repository.
+        facts: `Facts`; `None` if the repository does not say which network the weights are of.
+        reason: str, why there are no `facts`.
+    """
+
+    repository: HubRepository | Folder
+    label: str
+    file: str
+    facts: Facts | None
+    reason: str = ""
+
+    def path(self):
+        """Return the path of the file of weights; it, and all shards that it lists, is brought to this machine."""
+        file = PurePosixPath(self.file)
+        index = shards.index_name(file.name)
+        if index is None or str(file.with_name(index)) not in self.repository.files:
+            return self.repository.path(self.file)
+        path = self.repository.path(str(file.with_name(index)))
+        for name in shards.files_in(path):
+            self.repository.path(str(file.with_name(name)))
+        return path
+
+
+def is_repository(weights):
+    """Return whether `weights` is an address of the hub, or a folder that holds what a repository does."""
+    return is_address(weights) or (os.path.isdir(weights) and os.path.isfile(os.path.join(weights, CONFIG)))
+
+
+def open_repository(weights, name="weights"):
+    """Return what an address or a folder holds; its configuration is downloaded, its weights are not.
+
+    Args:
+        weights: str, `hf://user/name`, or the path of a folder.
+        name: str, the argument, for messages.
+
+    Returns:
+        An `Opened`.
+
+    Raises:
+        ValueError: if there is no such thing, it has no weights, or says of them what cannot be.
+        WeightsUnavailable: (an OSError) if the hub cannot be reached, or does not give it to this user.
+    """
+    address = parse(weights, name) if is_address(weights) else None
+    repository = HubRepository(address) if address else Folder(weights)
+    file, label = address.file if address else None, str(address) if address else repository.label
+    if file is None:
+        try:
+            file = weights_among(repository.files)
+        except LookupError as error:
+            raise ValueError(
+                f"`{name}` must be a repository with one file of weights. Received: {label}, {error}"
+            ) from None
+    try:
+        facts, reason = _facts(repository, address.repository if address else None)
+        if facts is None and file.endswith(".keras"):
+            facts = _facts_in(repository.path(file))
+    except FormatError as error:
+        raise FormatError(f"{label}: {error}") from None
+    return Opened(repository, label, file, facts, reason)
+
+
+def _facts(repository, name):
+    """Return the `Facts` of `config.json`, by whoever wrote it; or `None` and the reason."""
+    config = repository.json(CONFIG)
+    if not isinstance(config, dict):
+        return None, f"it has no {CONFIG}"
+    if KEY in config:
+        return own(config), ""
+    if isinstance(config.get("architecture"), str):
+        return timm.facts(config, name), ""
+    if isinstance(config.get("architectures"), list) and config["architectures"]:
+        return transformers.facts(config, repository.json(transformers.IMAGES)), ""
+    if isinstance(config.get("class_name"), str):
+        kind = str(config.get("registered_name") or "").split(">")[0] or str(config.get("module") or "").split(".")[0]
+        if kind.startswith(("keras_hub", "keras_nlp", "keras_cv")):
+            return Facts(f"{config['class_name']} of KerasHub", None), ""
+        return of_keras(config), f"its {CONFIG} is of no network of this package"
+    return None, f"its {CONFIG} names no network"
+
+
+def _facts_in(path):
+    """Return the `Facts` of a `.keras` file."""
+    with reading(path, "a .keras file"), open(path, "rb") as file:
+        archive = StoredZip(file)
+        return of_keras(json.loads(archive.bytes("config.json"))) if "config.json" in archive.infos else None
+
+
+def source(weights, design, size=None):
+    """Return what loading needs of an address or a folder for a network, after a check that it is of this network.
+
+    Args:
+        weights: str, see `open_repository`.
+        design: `Design` of the network.
+        size: int, pixels of the image; or `None`.
+
+    Returns:
+        dict of the fields of a `zoo.Source`.
+
+    Raises:
+        ValueError: if the weights are of another network, or of one with other options; and as `open_repository`.
+        WeightsUnavailable: (an OSError) as `open_repository`.
+    """
+    opened = open_repository(weights)
+    if opened.facts is None:
+        note = ("preprocessing", f"as of the names in the file: {opened.reason}")
+        return {"path": os.fspath(opened.path()), "label": opened.label, "notes": (note,)}
+    preprocessing = check(opened, design).view(size)
+    return {
+        "path": os.fspath(opened.path()),
+        "label": opened.label,
+        "producer": next((p for p in design.architecture.producers if p.name == opened.facts.producer), None),
+        "preprocessing": preprocessing,
+        # A fine-tuned model has one layer on top, of this name in every network.
+        "skip": () if "predictions" in design.architecture.head else ("predictions/.*",),
+    }
+
+
+def check_network(opened, network):
+    """Raise a `ValueError` if a repository says that its weights are of another network; `network` is its name."""
+    facts = opened.facts
+    if facts is None or facts.network == network:
+        return
+    here = "" if facts.architecture == facts.network else f" ({facts.network} here)"
+    if facts.network is None:
+        here = ", a network that this package does not build from such a file"
+    text = f"{opened.label}, which is {facts.architecture}{here}"
+    raise ValueError(f"`weights` must be of {network}. Received: {text}")
+
+
+def check(opened, design):
+    """Return the `Facts` of a repository, unless they are of another network or do not say enough: a `ValueError`."""
+    check_network(opened, design.name)
+    facts, label = opened.facts, opened.label
+    wanted = design.differences({name: value for name, value in facts.options.items() if name in design.defaults})
+    wanted = [text for text in wanted if not text.startswith("drop_connect_rate=")]
+    if wanted:
+        raise ValueError(f"`weights={label!r}` of {design.name} are for {', '.join(wanted)}")
+    if not facts.views:
+        text = f"{label} without them; to take those of the producer, download the file and pass its path"
+        raise ValueError(f"`weights` must say the mean and the std of the images that they want. Received: {text}")
+    return facts
