@@ -1,9 +1,11 @@
 """The walk over a Keras graph. All of Keras' private names that this package uses are in this file."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 
 def functional_of(model) -> keras.Function | None:
@@ -238,3 +240,47 @@ def ahead_of(model: keras.Model, layer: keras.layers.Layer) -> list:
     except _ReachedError as reached:
         return reached.args[0]
     return []
+
+
+def outputs_of(model: keras.Model) -> Iterator[tuple[str, tuple]]:
+    """Yield the name of each operation of a model, and of the models nested in it, with the shape of each output.
+
+    Args:
+        model: `keras.Model`. One that is Python code only has none.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(2, name="dense")])
+    >>> list(outputs_of(model))
+    [('x', (None, 4)), ('dense', (None, 2))]
+    """
+    for operation in getattr(functional_of(model), "operations", ()):
+        for node in operation._inbound_nodes:
+            yield from ((operation.name, tuple(tensor.shape)) for tensor in node.outputs)
+        if isinstance(operation, keras.Model):
+            yield from outputs_of(operation)
+
+
+@contextlib.contextmanager
+def without_variables() -> Iterator[keras.StatelessScope]:
+    """Let a block make models whose variables have no memory; they take it when the block ends well.
+
+    Yields:
+        `keras.StatelessScope`, which has what the block has assigned to them.
+
+    Example:
+
+    >>> with without_variables() as scope:
+    ...     layer = keras.layers.Dense(2)
+    ...     layer.build((None, 3))
+    ...     _ = layer.bias.assign([1.0, 2.0])
+    >>> keras.ops.convert_to_numpy(scope.get_current_value(layer.bias)).tolist()
+    [1.0, 2.0]
+    """
+    with keras.StatelessScope() as scope:
+        try:
+            yield scope
+        except BaseException:
+            scope.initialize_variables = False
+            global_state.set_global_attribute("uninitialized_variables", [])  # the next scope would make them
+            raise

@@ -2,9 +2,10 @@
 
 import csv
 import dataclasses
+import io
 import json
 
-from keras_effconv.utils.files import write_rows
+from keras_effconv.utils.files import open_file, write_rows
 
 SETTINGS = ("recipe", "data", "epochs", "limit", "image_size", "dtype", "options")
 
@@ -117,7 +118,7 @@ def read(folder):
 def _read(path):
     kinds = {field.name: field.type for field in dataclasses.fields(Row)}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_file(path) as binary, io.TextIOWrapper(binary, newline="", encoding="utf-8") as file:
             return [
                 Row(
                     **{

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from keras_effconv.utils.files import open_file
 from keras_effconv.utils.suggestions import did_you_mean
 
 WANTED = "`model` must be a .keras file that exists, or a network's name. Received: model="
@@ -83,7 +84,7 @@ def _file(path):
         return _exported(EXPORTS[suffix])
     if suffix in ARCHITECTURES:
         return "which has no weights: build the network, load its weights, and save both as a .keras file"
-    with path.open("rb") as file:
+    with open_file(path, "model") as file:
         hdf5 = file.read(len(HDF5)) == HDF5
     if hdf5 and _is_whole(path):
         return (

@@ -32,7 +32,7 @@ def load(model, conv="Conv()", weights="imagenet", labels=None):
     model_files.check(model)
     classifier = _from_file(Path(model)) if is_file(model) else _by_name(model, conv, weights)
     next_to_it = Path(model).with_name("labels.txt")
-    if labels is None and is_file(model) and next_to_it.is_file():
+    if labels is None and is_file(model) and next_to_it.exists():
         labels = next_to_it
     return classifier, _names(classifier.output_shape[-1], labels, imagenet=not is_file(model))
 
@@ -70,11 +70,11 @@ def is_file(model):
 
 
 def _from_file(path):
-    import keras
+    from keras_effconv import zoo
 
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(f"`model` must be a .keras file that exists, or a network's name. Received: model='{path}'")
-    return keras.models.load_model(path, compile=False)
+    return zoo.load_classifier(path)
 
 
 def _by_name(name, conv, weights):
@@ -85,10 +85,11 @@ def _by_name(name, conv, weights):
 
 def _names(classes, labels, imagenet):
     from keras_effconv import zoo
+    from keras_effconv.utils.files import read_text
 
     if labels is None:
         return [name for _, name in zoo.imagenet_classes()] if imagenet and classes == 1000 else None
-    names = Path(labels).read_text(encoding="utf-8").splitlines()
+    names = read_text(labels, "labels").splitlines()
     if len(names) != classes:
         raise ValueError(f"`labels` must be {classes} names, one a line. Received: {len(names)} in {labels}")
     return names

@@ -81,6 +81,9 @@ def load(folder, precision, threads):
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 3
     session = runtime.InferenceSession(folder / FILE, options, providers=["CPUExecutionProvider"])
+    names = {each.name for each in (*session.get_inputs(), *session.get_outputs())}
+    if not {"images", "probabilities"} <= names:
+        raise ValueError(f"{FILE} must have images and probabilities. Received: {', '.join(sorted(names))}")
     layout = json.loads(session.get_modelmeta().custom_metadata_map.get("layout", '"nhwc"'))
     axes = LAYOUTS[layout]
     return lambda images: session.run(["probabilities"], {"images": images.transpose(axes)})[0]

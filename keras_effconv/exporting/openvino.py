@@ -43,6 +43,7 @@ def load(folder, precision, threads):
         "ENABLE_CPU_PINNING": False,
     }
     model, one = core.read_model(folder / FILE), threading.Lock()
+    model.input("images"), model.output("probabilities")  # an error if it is another file's
 
     @functools.lru_cache(maxsize=KEPT)
     def compiled(shape):

@@ -1,10 +1,10 @@
 """Run an export: a function from images to probabilities, in any runtime."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from keras_effconv.exporting.format import METADATA
 from keras_effconv.exporting.writing import FORMATS
 from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.utils.arguments import one_of, positive
+from keras_effconv.utils.files import check_file, read_json
+
+MAX_SIZE, MAX_FILES = 4096, 10_000  # pixels; files of an export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,14 +79,56 @@ def load(path: str | os.PathLike, threads: int | None = None, precision: str = "
     'tulip'
     """
     folder = _folder(Path(path))
-    record = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-    runtime = FORMATS[one_of("format", record["format"], tuple(FORMATS))]
+    record = _record(folder)
+    runtime = FORMATS[one_of("format", record.format, tuple(FORMATS))]
     one_of("precision", precision, runtime.runs_in)
     if threads is not None:
         positive("threads", threads)
-    preprocessing = Preprocessing(record["size"], record["crop"], record["interpolation"], inside=True)
-    run = runtime.load(folder, precision, threads)
-    return Exported(folder, runtime.name, record["precision"], tuple(record["labels"]), preprocessing, run)
+    run = _run(runtime, folder, precision, threads)
+    return Exported(folder, runtime.name, record.precision, record.labels, record.preprocessing, run)
+
+
+class _Record(NamedTuple):
+    """What `export.json` says of an export; see `Exported`."""
+
+    format: str
+    precision: str
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing
+
+
+def _record(folder):
+    record = read_json(folder / METADATA)
+    try:
+        if positive("size", record["size"]) > MAX_SIZE:
+            raise ValueError(f"a size of {record['size']:,} pixels")
+        preprocessing = Preprocessing(record["size"], record["crop"], record["interpolation"], inside=True)
+        return _Record(
+            str(record["format"])[:80], str(record["precision"])[:80], tuple(map(str, record["labels"])), preprocessing
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _refused(folder, f"{METADATA}: {error}") from None
+
+
+def _run(runtime, folder, precision, threads):
+    for count, path in enumerate(folder.rglob("*")):
+        if count > MAX_FILES:
+            raise _refused(folder, f"more than {MAX_FILES:,} files")
+        if not path.is_dir():
+            check_file(path)
+    try:
+        return runtime.load(folder, precision, threads)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # each runtime has its own for a damaged file
+        if str(error).startswith("`"):  # an argument's
+            raise
+        raise _refused(folder, error) from None
+
+
+def _refused(folder, cause):
+    cause = " ".join(str(cause).split())[:300]
+    return ValueError(f"`path` must be a folder that keras_effconv.export wrote. Received: path='{folder}': {cause}")
 
 
 def _folder(path):

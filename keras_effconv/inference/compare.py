@@ -3,13 +3,12 @@
 Every measure takes the expected outputs first. If an output is not finite, neither is the measure.
 """
 
-import zipfile
-
 import keras
 import numpy as np
 
 from keras_effconv.graph import with_structure
 from keras_effconv.inference.kernels import array
+from keras_effconv.utils.npz import DAMAGE, open_npz
 
 EVEN, ODD = (64, 75)  # pixels, if a size is unknown
 
@@ -92,11 +91,14 @@ def difference_from(model, path):
         ValueError: for another file, or outputs of another shape than the model's.
     """
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_npz(path) as archive:
             images, outputs = archive["images"], archive["outputs"]
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except FileNotFoundError:
+        raise
+    except DAMAGE as error:
+        cause = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"`path` must be an .npz file of images and outputs ({error}). Received: path={str(path)!r}"
+            f"`path` must be an .npz file of images and outputs ({cause}). Received: path={str(path)!r}"
         ) from None
     received = model(images.astype("float32"))
     if tuple(received.shape) != outputs.shape:

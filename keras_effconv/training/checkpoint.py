@@ -3,7 +3,6 @@
 import contextlib
 import json
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_effconv.utils.files import remove_unfinished, replacing
+from keras_effconv.utils.npz import DAMAGE, open_npz
 
 STATE, BEST = "checkpoint.npz", "best.npz"
 
@@ -61,10 +61,10 @@ def _write(path, variables, **others):
 def _reading(path):
     """Open the archive; raise a `ValueError` if it is damaged or missing."""
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with open_npz(path) as file:
             yield file
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        text = f"{path}, which cannot be read: {error}"
+    except DAMAGE as error:
+        text = f"{path}, which cannot be read: {' '.join(str(error).split())[:200]}"
         raise ValueError(f"`{path.name}` must be the checkpoint of a run. Received: {text}") from None
 
 
@@ -84,7 +84,7 @@ def restore(folder):
         ValueError: when the file is not a checkpoint of this package, or is damaged.
     """
     path = Path(folder) / STATE
-    if not path.is_file():
+    if not path.exists():
         return Progress()
     with _reading(path) as file:
         return Progress(**json.loads(file["progress"].tobytes()), arrays=_arrays(file))
@@ -97,7 +97,7 @@ def restore_best(folder, network):
         ValueError: when the file is damaged, or another network's.
     """
     path = Path(folder) / BEST
-    if not path.is_file():
+    if not path.exists():
         return
     with _reading(path) as file:
         arrays = _arrays(file)

@@ -31,6 +31,25 @@ def check(recipe):
         )
 
 
+def teacher_of(recipe, network):
+    """Load the teacher of a recipe.
+
+    Args:
+        recipe: `Recipe` with a teacher.
+        network: `keras.Model` that learns from it.
+
+    Raises:
+        ValueError: the file is no model, or one of another number of classes.
+    """
+    teacher = zoo.load_classifier(recipe.teacher, "teacher")
+    if teacher.output_shape != network.output_shape:
+        raise ValueError(
+            f"`teacher` must be a classifier of {network.output_shape[-1]} classes. "
+            f"Received: teacher={recipe.teacher!r}, output of shape {teacher.output_shape!s:.80}"
+        )
+    return teacher
+
+
 def preprocessing(recipe):
     """Return the preprocessing of an image: the weights' arithmetic, the recipe's size (or the model's) and crop."""
     plain = applications.get(recipe.model).preprocessing

@@ -6,7 +6,7 @@ from keras_effconv.training import checkpoint
 from keras_effconv.training.augmentation.mixing import Mixing
 from keras_effconv.training.augmentation.pipeline import augmentation
 from keras_effconv.training.input_pipeline import Streamed, feed, for_fit
-from keras_effconv.training.network import blocks, unfreeze
+from keras_effconv.training.network import blocks, teacher_of, unfreeze
 from keras_effconv.training.optimization.averaging import MovingAverage
 from keras_effconv.training.optimization.losses import balanced
 from keras_effconv.training.optimization.optimizers import l2, make_optimizer
@@ -40,7 +40,7 @@ class PhaseRunner:
         with devices.scope():
             self.network = devices.place(network)
             self.average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
-        self.teacher = keras.models.load_model(recipe.teacher, compile=False) if recipe.teacher else None
+        self.teacher = teacher_of(recipe, network) if recipe.teacher else None
         fused = report is not None and report.fused
         self.peak = recipe.lr if recipe.lr is not None else FUSED_LR if fused else LR
         self.steps = len(feed(dataset.train, recipe))

@@ -5,6 +5,7 @@ from keras_effconv.zoo.fetching.download import WeightsUnavailable
 from keras_effconv.zoo.fetching.sources import locate, verify
 from keras_effconv.zoo.load_report import LoadReport
 from keras_effconv.zoo.loading import Source, load, load_weights, path_and_tag, resolve
+from keras_effconv.zoo.model_files import load_classifier, load_model
 from keras_effconv.zoo.pour import pour
 from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.records import RECORDS, Record, find, tags
@@ -25,6 +26,8 @@ __all__ = [
     "imagenet_classes",
     "list",
     "load",
+    "load_classifier",
+    "load_model",
     "load_weights",
     "locate",
     "path_and_tag",

@@ -6,15 +6,14 @@ configuration next to it. If that does not tell either, the user must.
 """
 
 import dataclasses
-import json
 import os
 import re
 
 from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.utils.files import read_json
 from keras_effconv.zoo.fetching.hashes import file_hash
 from keras_effconv.zoo.records import RECORDS, Package, find, wanted
 
-CONFIG_LIMIT = 1 << 20  # bytes
 SUFFIXES = re.compile(r"\.(pth|pt|th|bin|safetensors|h5|tar|gz|ckpt|keras)\b")
 HASH = re.compile(r"-[0-9a-f]{8}(?=$|\.)")  # behind the names of torch's files
 
@@ -131,10 +130,9 @@ def _beside(path):
     """Return what timm's `config.json` next to a file says; `None` without one."""
     config = os.path.join(os.path.dirname(os.path.abspath(path)), "config.json")
     try:
-        if not os.path.isfile(config) or os.path.getsize(config) > CONFIG_LIMIT:
+        if not os.path.isfile(config):
             return None
-        with open(config, encoding="utf-8") as file:
-            content = json.load(file)
+        content = read_json(config)
         told = content.get("pretrained_cfg", content)
         mean, std = (tuple(255.0 * float(x) for x in told[key]) for key in ("mean", "std"))
         return Preprocessing(224, float(told.get("crop_pct", 0.875)), mean=mean, std=std)

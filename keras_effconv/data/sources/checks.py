@@ -12,6 +12,7 @@ from absl import logging
 from keras_effconv.data.sources.messages import counted, printable, some
 from keras_effconv.data.sources.split_names import TEST, TRAIN, VALIDATION
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.files import open_file
 
 LIMIT = 200_000  # files that are compared; more would take minutes to open
 SHOW_FROM = 10_000  # files from which a progress bar shows
@@ -120,18 +121,18 @@ def _size(path):
 
 def _end(path):
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             file.seek(max(0, os.path.getsize(path) - PROBE))
             return file.read()
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
 def _digest(path):
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "blake2b").digest()
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

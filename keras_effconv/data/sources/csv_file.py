@@ -91,7 +91,7 @@ def is_csv(path):
 def list_csv(path, validation_split=0.2, seed=0, limit=None, path_column=None, label_column=None):
     """Return the `FileList` of a CSV file; arguments and errors are those of `from_csv`."""
     path = pathlib.Path(path).expanduser()
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"`path` must be a CSV file of path and label. Received: path={str(path)!r}, no file")
     try:
         rows, skipped, split = _read(path, path_column, label_column)

@@ -8,6 +8,7 @@ import pathlib
 from keras_effconv.data.images.header import FORMATS, LENGTH
 from keras_effconv.data.images.reading import not_a_file
 from keras_effconv.data.sources.messages import some
+from keras_effconv.utils.files import open_file
 
 IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp"})
 PILLOW_EXTENSIONS = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".j2k", ".webp", ".jfif"})
@@ -60,9 +61,9 @@ def is_image(path):
     if extension in OTHER_EXTENSIONS or not_a_file(path):
         return False
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             head = file.read(LENGTH)
-    except OSError:
+    except (OSError, ValueError):
         return False
     return any(all(head.startswith(mark, offset) for offset, mark in row.marks.items()) for row in FORMATS)
 

@@ -3,7 +3,6 @@
 import functools
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,6 +18,9 @@ from keras_effconv.data.sources.messages import report
 from keras_effconv.data.sources.split import check_choices, limited
 from keras_effconv.data.sources.split_names import SPLITS, TEST, TRAIN, VALIDATION, split_of_value
 from keras_effconv.preprocessing import Resize, as_resize
+from keras_effconv.utils.npz import DAMAGE, open_npz
+
+MAX_CLASSES = 1_000_000
 
 
 def archives_in(data_dir):
@@ -129,16 +131,22 @@ class Archive(NamedTuple):
 
 def _open(path):
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_npz(path) as archive:
             labels = archive["labels"].astype(np.int32)
-            names = archive["class_names"] if "class_names" in archive else range(labels.max(initial=0) + 1)
+            if labels.ndim != 1:
+                raise ValueError(f"labels of shape {labels.shape}")
+            most = labels.max(initial=0)
+            if most >= MAX_CLASSES:
+                raise ValueError(f"the label {most:,}")
+            names = archive["class_names"] if "class_names" in archive else range(most + 1)
             key = "jpeg" if "jpeg" in archive else "encoded"
             arrays = (archive["images"],) if "images" in archive else (archive[key], archive["offsets"])
-    except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
+        cause = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"{path}: an archive must have jpeg, offsets and labels, or images and labels. Received: another ({error})"
+            f"{path}: an archive must have jpeg, offsets and labels, or images and labels. Received: another ({cause})"
         ) from None
-    names = tuple(map(str, names))
+    names = tuple(map(str, np.atleast_1d(names)))
     entry = (_pixels if len(arrays) == 1 else _files)(path, labels, *arrays)
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
         raise ValueError(f"{path}: `labels` must be 0 to {len(names) - 1}. Received: {labels.min()} to {labels.max()}")
@@ -147,7 +155,8 @@ def _open(path):
 
 def _pixels(path, labels, images):
     """A function from a number to uint8 (height, width, 3)."""
-    if images.dtype != np.uint8 or images.shape[3:] != (3,) or labels.shape != images.shape[:1]:
+    sized = images.shape[3:] == (3,) and 0 not in images.shape[1:3]
+    if images.dtype != np.uint8 or not sized or labels.shape != images.shape[:1]:
         raise ValueError(
             f"{path}: `images` must be uint8 ({len(labels)}, height, width, 3). "
             f"Received: images of {images.dtype} {images.shape}"
@@ -157,8 +166,8 @@ def _pixels(path, labels, images):
 
 def _files(path, labels, data, offsets):
     """A function from a number to the bytes of a file."""
-    fits = data.ndim == labels.ndim == 1 and offsets.shape == (len(labels) + 1,) and np.all(np.diff(offsets) >= 0)
-    if not fits or (len(labels) and (offsets[0] < 0 or offsets[-1] > len(data))):
+    fits = data.ndim == 1 and offsets.shape == (len(labels) + 1,) and offsets.dtype.kind in "iu"
+    if not fits or np.any(np.diff(offsets.astype(np.int64)) < 0) or not 0 <= offsets[0] <= offsets[-1] <= len(data):
         raise ValueError(f"{path}: `offsets` must cut jpeg into {len(labels)} images. Received: others")
     return lambda i: data[offsets[i] : offsets[i + 1]].tobytes()
 

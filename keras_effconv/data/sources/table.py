@@ -6,6 +6,8 @@ import dataclasses
 import io
 import itertools
 
+from keras_effconv.utils.files import open_file
+
 SAMPLE = 100  # rows that the delimiter is told from
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SPACES = " "  # path, then the label after the last space, as in the lists of ImageNet and Caffe
@@ -46,7 +48,8 @@ def read_table(path, is_header):
     Raises:
         ValueError, csv.Error: it is no table.
     """
-    text, encoding = decoded(path.read_bytes())
+    with open_file(path) as file:
+        text, encoding = decoded(file.read())
     first, _, rest = text.partition("\n")
     marked = first.strip().lower()
     if marked.startswith("sep=") and len(marked) == 5:  # a spreadsheet says so

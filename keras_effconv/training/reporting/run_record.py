@@ -8,9 +8,10 @@ from pathlib import Path
 import keras
 
 from keras_effconv import kinds
-from keras_effconv.utils.files import write_json
+from keras_effconv.utils.files import read_json, write_json
 
 FILE = "run.json"
+SHOWN = 8  # fields in a message
 
 
 def described(recipe, dataset=None):
@@ -48,10 +49,10 @@ def check_same(folder, recipe, dataset=None):
         dataset: `Dataset`; default: compare the recipe alone, before data is read.
     """
     path = Path(folder) / FILE
-    if not path.is_file():
+    if not path.exists():
         return
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path, FILE)
     except ValueError as error:
         text = f"{path}, which cannot be read: {error}"
         raise ValueError(f"`{FILE}` must be the record of a run. Received: {text}") from None
@@ -60,7 +61,7 @@ def check_same(folder, recipe, dataset=None):
     if other:
         raise ValueError(
             f"`resume` must have the recipe and the data of the run in {folder}. Received another run's: that one has "
-            f"{', '.join(other)}"
+            f"{', '.join(other[:SHOWN])}{f' and {len(other) - SHOWN} more' if len(other) > SHOWN else ''}"
         )
 
 

@@ -7,7 +7,7 @@ import time
 
 from absl import logging
 
-from keras_effconv.utils.files import write_lines
+from keras_effconv.utils.files import open_file, write_lines
 
 _REMEMBERED = {}
 _COARSE = 2 * 10**9  # nanoseconds; the coarsest clock of a file system
@@ -78,7 +78,8 @@ def recorded_hash(path):
         ValueError: the record is no sha256.
     """
     try:
-        text = record_path(path).read_text(encoding="utf-8", errors="replace")
+        with open_file(record_path(path)) as file:
+            text = file.read(1 << 12).decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
         return None
     words = text.split()

@@ -1,7 +1,6 @@
 """One file over HTTP into a part file, continued where an earlier connection broke off."""
 
 import http.client
-import json
 import shutil
 import ssl
 import time
@@ -12,7 +11,7 @@ import urllib.request
 from absl import logging
 
 from keras_effconv.utils.extras import require
-from keras_effconv.utils.files import write_json
+from keras_effconv.utils.files import read_json, write_json
 
 WAITS = (1, 2, 4)  # seconds before the second, third and fourth attempt; offline, it is 7 s to the error
 TIMEOUT = 30  # seconds without a byte
@@ -112,7 +111,7 @@ def _note(part):
 def _kept(address, part, hashed):
     """Return how many bytes of this address are here, and the server's name for their version."""
     try:
-        note = json.loads(_note(part).read_text(encoding="utf-8"))
+        note = read_json(_note(part))
         have, known, validator = part.stat().st_size, note["address"], note["validator"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return 0, None

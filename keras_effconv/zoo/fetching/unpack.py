@@ -1,21 +1,23 @@
 """A published archive of a TensorFlow checkpoint, unpacked once beside it."""
 
+import gzip
 import shutil
-import tarfile
 from pathlib import Path, PurePosixPath
 
-from keras_effconv.utils.files import replacing
-from keras_effconv.zoo.readers.errors import unreadable
+from keras_effconv.utils.files import open_file, replacing
+from keras_effconv.zoo.readers.archives import opened_tar
+from keras_effconv.zoo.readers.errors import ContentError, reading
 
 LIMIT = 8 << 30  # bytes; the largest published checkpoint has 1.6 GB
+RATIO = 20  # of bytes unpacked to bytes packed; weights are noise, and take nearly as much
 NAMES = ("checkpoint", ".index", ".meta")
 
 
 def unpacked(path):
     """Unpack the checkpoint of a `.tar.gz` file, and return its folder.
 
-    Only the files of a checkpoint are written, by the last part of their names, and no more than 8 GiB: where an
-    archive says that its files belong plays no part.
+    Only the files of a checkpoint are written, by the last part of their names, and no more than 8 GiB and
+    some twenty times the archive: where an archive says that its files belong plays no part.
 
     Args:
         path: str or path of the archive, whose hash was checked.
@@ -30,25 +32,28 @@ def unpacked(path):
     folder = path.with_name(path.name.removesuffix(".tar.gz"))
     if folder.is_dir() and folder.stat().st_mtime >= path.stat().st_mtime:
         return folder
-    try:
-        with tarfile.open(path, "r:gz") as archive, replacing(folder) as temporary:
-            _write(archive, temporary)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise unreadable(path, "an archive of a TensorFlow checkpoint", str(error) or "another file") from None
+    with (
+        reading(path, "an archive of a TensorFlow checkpoint"),
+        open_file(path) as packed,
+        gzip.open(packed) as file,
+        opened_tar(file) as (archive, members),
+        replacing(folder) as temporary,
+    ):
+        _write(archive, members, temporary, min(LIMIT, (64 << 20) + RATIO * path.stat().st_size))
     return folder
 
 
-def _write(archive, folder):
+def _write(archive, members, folder, most):
     folder.mkdir()
-    left = LIMIT
-    for member in archive:
+    left = most
+    for member in members:
+        left -= member.size
+        if left < 0:
+            raise ContentError(f"at most {most:,} bytes", "one with more")
         name = PurePosixPath(member.name).name
         if not member.isreg() or not (name.endswith(NAMES) or ".data-" in name):
             continue
-        left -= member.size
-        if left < 0:
-            raise tarfile.TarError(f"more than {LIMIT >> 30} GiB")
         with archive.extractfile(member) as source, open(folder / name, "wb") as target:
             shutil.copyfileobj(source, target)
     if not any(folder.glob("*.index")):
-        raise tarfile.TarError("no .index file in it")
+        raise ContentError("an .index file", "one without")

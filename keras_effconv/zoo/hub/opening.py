@@ -5,6 +5,7 @@ import os
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from keras_effconv.utils.files import TEXT_LIMIT, open_file
 from keras_effconv.zoo.hub import timm, transformers
 from keras_effconv.zoo.hub.address import is_address, parse
 from keras_effconv.zoo.hub.facts import CONFIG, KEY, Facts, of_keras, own
@@ -102,9 +103,11 @@ def _facts(repository, name):
 
 def _facts_in(path):
     """Return the `Facts` of a `.keras` file."""
-    with reading(path, "a .keras file"), open(path, "rb") as file:
+    with reading(path, "a .keras file"), open_file(path) as file:
         archive = StoredZip(file)
-        return of_keras(json.loads(archive.bytes("config.json"))) if "config.json" in archive.infos else None
+        return (
+            of_keras(json.loads(archive.bytes("config.json", TEXT_LIMIT))) if "config.json" in archive.infos else None
+        )
 
 
 def source(weights, design, size=None):

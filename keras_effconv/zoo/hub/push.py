@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
-
 from keras_effconv.network_info import info_of, preprocessing_for
 from keras_effconv.preprocessing import ImagePreprocessing
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.files import read_json, read_text
 from keras_effconv.zoo.fetching.download import WeightsUnavailable
 from keras_effconv.zoo.hub.address import Address, parse
 from keras_effconv.zoo.hub.card import card
 from keras_effconv.zoo.hub.errors import TOKEN, HubUnreachable, endpoint, quiet_unless_seen, translated
 from keras_effconv.zoo.hub.facts import CONFIG, written
+from keras_effconv.zoo.model_files import load_model
 
 MODEL, LABELS, REPORT, RECORD = "model.keras", "labels.txt", "report.json", "run.json"
 NEEDED = (MODEL, LABELS, REPORT, RECORD)
@@ -137,20 +137,16 @@ def _read(folder):
         text = "`folder` must be that of a finished run, as `keras-effconv finetune` leaves it"
         raise ValueError(f"{text}. Received: folder={str(folder)!r} without {', '.join(missing)}")
     try:
-        report, record = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (REPORT, RECORD))
+        report, record = (read_json(folder / name, name) for name in (REPORT, RECORD))
         report["accuracy"], record["data"]
     except (ValueError, KeyError, TypeError) as error:
         text = f"{REPORT} and {RECORD} in {folder} ({error!r:.100})"
         raise ValueError(f"`folder` must hold the report and the record of a run. Received: {text}") from None
-    return (folder / LABELS).read_text(encoding="utf-8").splitlines(), report, record
+    return read_text(folder / LABELS, LABELS).splitlines(), report, record
 
 
 def _model(folder, labels):
-    try:
-        model = keras.models.load_model(folder / MODEL, compile=False)
-    except Exception as error:  # a damaged file can end in almost any exception
-        text = " ".join(str(error).split())[:200]
-        raise ValueError(f"`{MODEL}` must be a whole model. Received: {folder / MODEL} ({text})") from None
+    model = load_model(folder / MODEL, MODEL)
     if model.output_shape[-1] != len(labels):
         text = f"{len(labels)} in {folder / LABELS}"
         raise ValueError(f"`{LABELS}` must have the {model.output_shape[-1]} classes of the model. Received: {text}")

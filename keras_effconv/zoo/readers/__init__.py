@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
+from keras_effconv.utils.files import open_file
 from keras_effconv.zoo.readers import (
     hdf5,
     keras_h5,
@@ -124,7 +125,7 @@ def read(path, choose=None):
 
 
 def _name(path):
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         start = file.read(512)
     if start.startswith(b"PK"):
         return _name_in_zip(path)
@@ -150,7 +151,7 @@ def _name_in_zip(path):
 
 
 def _name_in_hdf5(path):
-    with reading(path, "a whole HDF5 file"), open(path, "rb") as raw, hdf5.opened(Region(raw)) as file:
+    with reading(path, "a whole HDF5 file"), open_file(path) as raw, hdf5.opened(Region(raw)) as file:
         if any(name in file for name in keras_v3.CONTAINERS):
             return "keras_v3"
         root = hdf5.child(file, "model_weights") if "model_weights" in file else file

@@ -1,7 +1,9 @@
 """Members of zip and tar files as regions of the file: nothing is unpacked, and nothing can grow."""
 
 import contextlib
+import io
 import struct
+import tarfile
 import zipfile
 import zlib
 
@@ -9,6 +11,8 @@ from keras_effconv.zoo.readers.errors import ContentError
 from keras_effconv.zoo.readers.region import Region
 
 CHUNK = 1 << 20
+MAX_READ = 16 << 20  # bytes at a time: only a header can make `tarfile` read more
+MAX_MEMBERS = 10_000
 
 
 class StoredZip:
@@ -80,3 +84,64 @@ class StoredZip:
             crc = zlib.crc32(piece, crc)
         if crc != self.infos[name].CRC:
             raise ContentError(f"the checksum {self.infos[name].CRC:08x} of {name!r:.80}", f"{crc:08x}")
+
+
+@contextlib.contextmanager
+def opened_tar(file):
+    """Open a tar file as an iterable of its members, of which `tarfile` checks neither sizes nor places.
+
+    Args:
+        file: an open binary file, which may be the stream of a compressed one.
+
+    Yields:
+        (`tarfile.TarFile`, iterable of `tarfile.TarInfo`).
+
+    Raises:
+        FormatError: for members without end, sizes below 0, and headers of many megabytes.
+        tarfile.TarError: when it is no tar file.
+
+    Example:
+
+    >>> buffer = io.BytesIO()
+    >>> with tarfile.open(fileobj=buffer, mode="w") as archive:
+    ...     archive.addfile(tarfile.TarInfo("empty"))
+    >>> with opened_tar(io.BytesIO(buffer.getvalue())) as (archive, members):
+    ...     print([member.name for member in members])
+    ['empty']
+    """
+    with tarfile.open(fileobj=_Pieces(file), mode="r:") as archive:
+        yield archive, _members(archive)
+
+
+def _members(archive):
+    end = 0
+    for count, member in enumerate(archive, 1):
+        if count > MAX_MEMBERS or member.size < 0 or member.offset_data < end:  # backwards, it would never end
+            raise ContentError(f"at most {MAX_MEMBERS:,} members, one behind the other", "others")
+        end = member.offset_data
+        yield member
+
+
+class _Pieces(io.RawIOBase):
+    """A file from which a piece can be read, and not all at once."""
+
+    def __init__(self, file):
+        super().__init__()
+        self._file = file
+
+    def read(self, count=-1):
+        if not 0 <= count <= MAX_READ:
+            raise ContentError(f"headers of at most {MAX_READ:,} bytes", f"one of {count:,}")
+        return self._file.read(count)
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def tell(self):
+        return self._file.tell()
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        return self._file.seek(offset, whence)

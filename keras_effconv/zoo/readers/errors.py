@@ -3,6 +3,8 @@
 import contextlib
 import os
 
+from keras_effconv.utils.files import NotAFileError, open_file
+
 MAX_CAUSE = 200  # characters of what a file holds
 
 
@@ -60,7 +62,7 @@ def reading(path, what):
         what: str, what it must be: "a TensorFlow checkpoint".
 
     Raises:
-        FormatError: for anything but a file that cannot be opened at all, which stays the `OSError` it is.
+        FormatError: for anything but a file that cannot be opened at all, which stays the error it is.
 
     Example:
 
@@ -76,7 +78,7 @@ def reading(path, what):
     except ContentError as error:
         content = f" with {_line(error.content)}" if error.content else ""
         raise unreadable(path, f"{what}{content}", error.received) from None
-    except (FormatError, FileNotFoundError, PermissionError, IsADirectoryError):
+    except (FormatError, NotAFileError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # a damaged file can end in almost any exception of the libraries below
         reason = str(error).strip() or type(error).__name__
@@ -95,7 +97,7 @@ def describe(path):
     """
     if os.path.isdir(path):
         return "a directory without one"
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         start = file.read(64)
     if not start:
         return "an empty file"

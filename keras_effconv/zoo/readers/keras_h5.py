@@ -1,11 +1,11 @@
 """Reads the weights of a Keras HDF5 file of the old layout: groups named by layer, `layer_names`, `weight_names`."""
 
 import json
-import os
 
 import numpy as np
 
 from keras_effconv.network_info import FACTS
+from keras_effconv.utils.files import TEXT_LIMIT, open_file
 from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
 from keras_effconv.zoo.readers.region import Region
@@ -32,22 +32,27 @@ def read(path):
     >>> variables["block1_conv1_W_1"].shape  # doctest: +SKIP
     (3, 3, 3, 64)
     """
-    with reading(path, "a Keras HDF5 file of weights"), open(path, "rb") as raw, opened(Region(raw)) as file:
-        root = child(file, "model_weights") if "model_weights" in file else file
-        arrays, variables = Arrays(os.path.getsize(path)), {}
-        for layer in _texts(root, "layer_names"):
-            group = child(root, layer)
-            weights = _texts(group, "weight_names")
-            for name, weight in zip(_names(layer, weights), weights):
-                if name in variables:
-                    raise ContentError("each variable once", f"{name!r:.80} twice")
-                variables[name] = arrays.read(child(group, weight), weight)
-        facts = _facts(file)
-        if facts and variables:
-            variables[f"network/{FACTS}"] = facts
-        if not variables:
-            raise ContentError("variables", "a file without any")
-        return variables
+    with reading(path, "a Keras HDF5 file of weights"), open_file(path) as raw:
+        region = Region(raw)
+        with opened(region) as file:
+            return _variables(file, Arrays(region))
+
+
+def _variables(file, arrays):
+    root, variables = child(file, "model_weights") if "model_weights" in file else file, {}
+    for layer in _texts(root, "layer_names"):
+        group = child(root, layer)
+        weights = _texts(group, "weight_names")
+        for name, weight in zip(_names(layer, weights), weights):
+            if name in variables:
+                raise ContentError("each variable once", f"{name!r:.80} twice")
+            variables[name] = arrays.read(child(group, weight), weight)
+    facts = _facts(file)
+    if facts and variables:
+        variables[f"network/{FACTS}"] = facts
+    if not variables:
+        raise ContentError("variables", "a file without any")
+    return variables
 
 
 def _names(layer, weights):
@@ -67,7 +72,7 @@ def _names(layer, weights):
 
 def _facts(file):
     """Return what the configuration of a model says of our network, as its bytes in other formats; else `None`."""
-    config = (texts(file, "model_config") or [""])[0] if "model_config" in file.attrs else ""
+    config = (texts(file, "model_config", TEXT_LIMIT) or [""])[0] if "model_config" in file.attrs else ""
     todo = [json.loads(config)] if CLASS in config else []
     while todo:
         node = todo.pop()

@@ -13,6 +13,7 @@ import zipfile
 import h5py
 import numpy as np
 
+from keras_effconv.utils.files import TEXT_LIMIT, open_file
 from keras_effconv.zoo.readers.archives import StoredZip
 from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.hdf5 import Arrays, child, opened, texts
@@ -52,21 +53,20 @@ def read(path):
     >>> sorted(read("model.keras"))  # doctest: +SKIP
     ['conv/bias', 'conv/kernel']
     """
-    with reading(path, "a Keras 3 file of weights"), open(path, "rb") as file:
+    with reading(path, "a Keras 3 file of weights"), open_file(path) as file:
         region, config = Region(file), None
         if zipfile.is_zipfile(file):
             archive = StoredZip(file)
             archive.check(WEIGHTS)
             region = archive.region(WEIGHTS)
-            config = json.loads(archive.bytes("config.json")) if "config.json" in archive.infos else None
+            config = json.loads(archive.bytes("config.json", TEXT_LIMIT)) if "config.json" in archive.infos else None
         with opened(region) as root:
-            return _variables(root, config, region.size)
+            return _variables(root, config, Arrays(region))
 
 
-def _variables(root, config, size):
+def _variables(root, config, arrays):
     if not any(name in root for name in CONTAINERS):
         raise ContentError("layers", "one without any")
-    arrays = Arrays(size)
     return named(
         (names, kind, settings, values_of(group, arrays)) for names, group, kind, settings in layers(root, config)
     )

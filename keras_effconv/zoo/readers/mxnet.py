@@ -11,6 +11,8 @@ import tarfile
 
 import numpy as np
 
+from keras_effconv.utils.files import open_file
+from keras_effconv.zoo.readers.archives import opened_tar
 from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.region import Region
 
@@ -38,7 +40,7 @@ def read(path):
     >>> arrays["conv1.0.weight"].shape  # doctest: +SKIP
     (64, 3, 7, 7)
     """
-    with reading(path, "an MXNet file of parameters"), open(path, "rb") as file:
+    with reading(path, "an MXNet file of parameters"), open_file(path) as file:
         if file.read(8) == struct.pack("<Q", HEADER):
             return _arrays(Region(file))
         return _arrays(_member(file))
@@ -48,8 +50,8 @@ def _member(file):
     """Return the one `.params` member of a tar file, where it lies: nothing is unpacked."""
     file.seek(0)
     try:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            members = archive.getmembers()
+        with opened_tar(file) as (_, each):
+            members = list(each)
     except tarfile.TarError:
         raise ContentError(None, "one that begins otherwise") from None
     files = [m for m in members if m.name.endswith(".params") and not os.path.basename(m.name).startswith("._")]

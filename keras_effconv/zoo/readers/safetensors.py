@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_effconv.network_info import FACTS
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.files import open_file
 from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.tensors import from_bfloat16
 
@@ -31,7 +32,7 @@ def read(path):
     """
     safe_open = require("safetensors", "weights").safe_open
     with reading(path, "a safetensors file"):
-        with open(path, "rb"):  # says so where the file is missing
+        with open_file(path):  # says so where the file is missing
             pass
         with safe_open(path, framework="np") as file:
             tensors = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)

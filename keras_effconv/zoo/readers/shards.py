@@ -10,6 +10,7 @@ import os
 import re
 from pathlib import Path
 
+from keras_effconv.utils.files import open_file, read_text
 from keras_effconv.zoo.readers import keras_v3, safetensors, torch_legacy, torch_zip
 from keras_effconv.zoo.readers.errors import ContentError, reading
 from keras_effconv.zoo.readers.hdf5 import Arrays, opened, texts
@@ -70,9 +71,7 @@ def files_in(index):
         FormatError: (a ValueError) when it is no index, or a name in it is more than the name of a file.
     """
     with reading(index, "an index of sharded weights"):
-        if os.path.getsize(index) > LIMIT:
-            raise ContentError(f"at most {LIMIT:,} bytes", f"{os.path.getsize(index):,}")
-        content = json.loads(Path(index).read_text(encoding="utf-8"))
+        content = json.loads(read_text(index, limit=LIMIT))
         weights = content.get("weight_map") if isinstance(content, dict) else None
         if not isinstance(weights, dict) or not weights:
             raise ContentError("a `weight_map`", "one without it")
@@ -124,8 +123,8 @@ def read_keras(path):
     """
     layers = {}
     for file, _ in _there(path):
-        with reading(file, "a shard of Keras' weights"), open(file, "rb") as raw, opened(Region(raw)) as root:
-            arrays = Arrays(os.path.getsize(file))
+        with reading(file, "a shard of Keras' weights"), open_file(file) as raw, opened(region := Region(raw)) as root:
+            arrays = Arrays(region)
             for names, group, kind, _ in keras_v3.layers(root):
                 # A layer is in each shard that was written meanwhile, and has its name in the first one only.
                 has_name = bool(texts(keras_v3.child(group, "vars"), "name"))
@@ -161,7 +160,7 @@ def _counted(path):
 
 
 def _reader(path):
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         start = file.read(2)
     if start == b"PK":
         return torch_zip.read

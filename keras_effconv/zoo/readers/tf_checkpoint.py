@@ -5,6 +5,8 @@ import math
 import os
 import re
 
+from keras_effconv.utils.files import check_file, open_file
+from keras_effconv.zoo.readers import tf_index
 from keras_effconv.zoo.readers.errors import ContentError, describe, reading, unreadable
 
 SHADOW = "/ExponentialMovingAverage"
@@ -39,6 +41,7 @@ def read(path):
     prefix = _prefix(path)
     with reading(path, "a TensorFlow checkpoint"):
         _check_footer(f"{prefix}.index")
+        tf_index.check(f"{prefix}.index")
         import tensorflow as tf  # seconds, and only this format needs it
 
         checkpoint = tf.train.load_checkpoint(prefix)
@@ -75,8 +78,8 @@ def _prefix(path):
         listed = os.path.join(path, "checkpoint")
         text = ""
         if os.path.isfile(listed):
-            with open(listed, encoding="utf-8", errors="replace") as file:
-                text = file.read(1 << 16)
+            with open_file(listed) as file:
+                text = file.read(1 << 16).decode("utf-8", "replace")
         latest = re.search(r'^model_checkpoint_path: *"([^"\n]+)"', text, re.MULTILINE)
         if not latest:
             raise unreadable(path, "a TensorFlow checkpoint", describe(path))
@@ -101,7 +104,7 @@ def index_of(path):
 
 def is_table(path):
     """Return whether a file ends as the index of a checkpoint does (LevelDB's magic number)."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         file.seek(max(0, os.path.getsize(path) - 8))
         return file.read() == bytes.fromhex("57fb808b247547db")
 
@@ -119,7 +122,10 @@ def _check_sizes(prefix, sizes, checkpoint):
     """Check that what the index states is in the data files, before memory is taken."""
     shapes = checkpoint.get_variable_to_shape_map()
     stated = sum(math.prod(shapes[name]) * size for name, size in sizes.items())
-    there = sum(map(os.path.getsize, glob.glob(f"{glob.escape(prefix)}.data-*")))
+    files = glob.glob(f"{glob.escape(prefix)}.data-*")
+    for file in files:
+        check_file(file)  # TensorFlow would wait for a pipe
+    there = sum(map(os.path.getsize, files))
     if stated > there:
         raise ContentError(f"{stated:,} bytes of values", f"{there:,}")
 

@@ -6,6 +6,7 @@ behind eight bytes of length.
 
 import struct
 
+from keras_effconv.utils.files import open_file
 from keras_effconv.zoo.readers.entries import entries, select
 from keras_effconv.zoo.readers.errors import ContentError, FormatError, reading
 from keras_effconv.zoo.readers.foreign import Foreign
@@ -37,7 +38,7 @@ def read(path, choose=None):
     >>> state["conv1.weight"].shape  # doctest: +SKIP
     (16, 3, 3, 3)
     """
-    with reading(path, "a legacy torch file"), open(path, "rb") as file:
+    with reading(path, "a legacy torch file"), open_file(path) as file:
         region = Region(file)
         if _plain(region) != MAGIC:
             raise ContentError(None, "one without its magic number")

@@ -5,6 +5,7 @@ The format: `<prefix>/data.pkl` is the object, `<prefix>/data/<key>` a storage, 
 
 import io
 
+from keras_effconv.utils.files import open_file
 from keras_effconv.zoo.readers.archives import StoredZip
 from keras_effconv.zoo.readers.entries import entries, select
 from keras_effconv.zoo.readers.errors import ContentError, reading
@@ -31,7 +32,7 @@ def read(path, choose=None):
     >>> state["conv_stem.weight"].shape  # doctest: +SKIP
     (32, 3, 3, 3)
     """
-    with reading(path, "a torch zip file"), open(path, "rb") as file:
+    with reading(path, "a torch zip file"), open_file(path) as file:
         archive = StoredZip(file)
         pickles = [name for name in archive.infos if name.endswith("/data.pkl") or name == "data.pkl"]
         if len(pickles) != 1:
