@@ -93,7 +93,7 @@ def choose_columns(rows, header, is_image, path_column=None, label_column=None):
         one_hot = _one_hot(sample, rest, names)
     if missing := [w for w, n in (("path", path), ("label", label)) if n is None and not (w == "label" and one_hot)]:
         flags = " and ".join(f"{what}_column (--csv_{what}_column)" for what in missing)
-        raise ValueError(f"no {' nor '.join(missing)} among the columns {names[:8]}; say which by {flags}")
+        raise ValueError(f"no {' nor '.join(missing)} among the columns {names[:8]!s:.200}; say which by {flags}")
     return Columns(path, label, split, one_hot, names)
 
 

@@ -8,6 +8,7 @@ import itertools
 
 from keras_effconv.utils.files import open_file
 
+MAX_COLUMNS = 50_000  # a label a column is the widest that there is
 SAMPLE = 100  # rows that the delimiter is told from
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SPACES = " "  # path, then the label after the last space, as in the lists of ImageNet and Caffe
@@ -110,6 +111,8 @@ def _rows(text, delimiter):
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         rows = ((reader.line_num, cells) for cells in reader)
     for line, cells in rows:
+        if len(cells) > MAX_COLUMNS:
+            raise ValueError(f"{len(cells):,} columns in line {line}")
         cells = [cell.strip() for cell in cells]
         if any(cells):
             yield line, cells

@@ -104,23 +104,8 @@ class Entries:
             query = wire.parse(json.dumps({"instances": [row]}).encode(), signatures)
             error = query.signature.run(query.rows)["error"][0].decode()
             causes += [error] if error else []
-        done = self.predicted(path)
-        causes += [done] if done else []
         if causes:
             raise ValueError(max(causes, key=len))
-
-    def predicted(self, path):
-        import contextlib
-        import io
-
-        from keras_effconv.cli.predict import predict
-
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as stderr:
-            status = predict(self.once(small), ["a", "b"], [path], 1)
-        lines = stderr.getvalue().splitlines()
-        if status != len(lines):
-            raise NoErrorOfOursError(stderr.getvalue()[-2000:])
-        return "".join(lines)
 
     def data(self, path):
         from keras_effconv import data

@@ -251,10 +251,5 @@ def cases():
             for kind, t in tables.items()
             for n, d in t.items()
         ),
-        content(
-            "PNG: 400 million equal pixels",
-            "image",
-            lambda: png(chunk(b"IDAT", zlib_bomb(1200)), size=(20_000, 20_000)),
-        ),
         *(each for kind, data in formats.items() for each in cuts(kind, "image", data, harmless=True)),
     ]
