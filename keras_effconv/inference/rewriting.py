@@ -57,12 +57,14 @@ class Step:
         Raises:
             ValueError: the layer cannot be copied, and would have to be another.
         """
-        config = {**self.config, "name": name}
-        wanted = in_policy(config, policy) if policy else config
+        config = wanted = None
         try:
+            config = {**self.config, "name": name}
+            wanted = in_policy(config, policy) if policy else config
             return self.kind.from_config(wanted)
         except (NotImplementedError, TypeError, ValueError) as error:
-            if self.kind is type(self.operation) and not self.changes and wanted == config:
+            of_policy = not policy or (config is not None and wanted == config)
+            if self.kind is type(self.operation) and not self.changes and of_policy:
                 return self.operation
             if self.kind is keras.layers.Lambda:  # its function is at hand, and is not read from a configuration
                 own = self.operation

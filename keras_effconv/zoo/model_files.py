@@ -99,7 +99,9 @@ def load_classifier(path: str | os.PathLike, name: str = "model") -> keras.Model
 
 def _check(file, path):
     """Check a file as far as it can be without a model."""
-    if path.endswith(".keras") and zipfile.is_zipfile(file):  # as Keras tells them
+    if path.endswith(".keras"):  # Keras tells formats by the name, too
+        if not zipfile.is_zipfile(file):
+            raise ContentError("a whole archive", describe(path))
         with contextlib.closing(zipfile.ZipFile(file)) as archive:
             _check_archive(archive, Region(file).size)
     elif path.endswith(LEGACY):

@@ -215,7 +215,7 @@ def test_two_networks_and_none_are_clear_errors():
 def test_a_network_that_nobody_published_is_a_clear_error():
     info = info_of(ke.ResNet20(weights=None))
     config = info.get_config()
-    config["design"]["name"] = "ResNet21"
+    config["design"]["name"] = "ResNett20"
     with pytest.raises(ValueError, match=r"import the module that publishes it first.*did you mean .*ResNet20"):
         _ = NetworkInfo.from_config(config).architecture
 

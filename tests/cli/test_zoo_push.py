@@ -153,7 +153,7 @@ def test_a_mistake_is_one_line_and_nothing_is_sent(run, hub, tmp_path, monkeypat
     cases = [
         ((unfinished, "hf://me/a"), "must be that of a finished run"),
         ((unfinished, "hf://me/a"), "without model.keras, labels.txt, report.json"),
-        ((damaged, "hf://me/a"), "`model.keras` must be a whole model"),
+        ((damaged, "hf://me/a"), "`model.keras` must be a .keras file of a whole model"),
         ((other, "hf://me/a"), "`labels.txt` must have the 4 classes of the model. Received: 1"),
         ((tmp_path / "none", "hf://me/a"), "`folder` must be a folder that exists"),
         ((folder, "me/a"), "`target` must be hf://user/name"),

@@ -42,7 +42,7 @@ def test_a_model_that_cannot_be_exported_is_one_line(tmp_path):
     two = keras.Model(image, [image, image])
     for model, message in [
         (wide, "square RGB images"), (maps, "square RGB images"), (two, "square RGB images|classes"),
-        (headless, "include_top=True"), ("model.keras", "keras.Model"),
+        (headless, "include_top=True"), ("model.keras", "Keras model"),
         (keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)]), "a built functional or sequential"),
         (plain(preprocessing=False), "ImagePreprocessing"),
     ]:  # fmt: skip
