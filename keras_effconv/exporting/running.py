@@ -11,7 +11,7 @@ import numpy as np
 from keras_effconv.exporting.destination import versions
 from keras_effconv.exporting.format import METADATA
 from keras_effconv.exporting.writing import FORMATS
-from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.preprocessing import FIELDS, Preprocessing
 from keras_effconv.utils.arguments import one_of, positive
 
 
@@ -81,7 +81,8 @@ def load(path: str | os.PathLike, threads: int | None = None, precision: str = "
     one_of("precision", precision, runtime.runs_in)
     if threads is not None:
         positive("threads", threads)
-    preprocessing = Preprocessing(record["size"], record["crop"], record["interpolation"], inside=True)
+    fields = {field.name: record[field.name] for field in FIELDS if field.name in record}
+    preprocessing = Preprocessing(**fields, inside=True)
     run = runtime.load(folder, precision, threads)
     return Exported(folder, runtime.name, record["precision"], tuple(record["labels"]), preprocessing, run)
 

@@ -139,7 +139,7 @@ def _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_sec
 
 def _prepared(recipe, dataset, progress):
     """Return the classifier with its weights and, if the run begins, a head fitted to frozen features."""
-    base = backbone(recipe)
+    base = backbone(recipe, dataset.white)
     model = classifier(base, len(dataset.class_names), recipe.dropout, NAME)
     if progress.arrays is not None:
         place = f"at epoch {progress.epoch + 1} of {recipe.epochs}, batch {progress.step}"

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from keras_effconv.data.dataset import Dataset, Split
+from keras_effconv.data.images.convert import converted
 from keras_effconv.data.images.decode import decode
 from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
 from keras_effconv.data.sources.catalog import BY_NAME, find
@@ -91,7 +92,7 @@ def from_tfds(
             targets[part][rows] = np.arange(begin, begin + len(rows))
             begin += len(rows)
         for part, target in targets.items():
-            _fill(images, target, _examples(builder, part), lambda example: decode(example[image_key], resize))
+            _fill(images, target, _examples(builder, part), lambda example: decode(converted(example[image_key]), resize))
 
     key = repr(
         (builder.name, str(builder.version), str(builder.data_dir), [*labels], limit, seed, validation_split, resize)
