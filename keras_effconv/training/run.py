@@ -79,7 +79,7 @@ def train(
 
     Args:
         recipe: `Recipe`.
-        dataset: `Dataset`, its images of the size of `network.preprocessing(recipe)`.
+        dataset: `Dataset`, its images of the size of `network.preprocessing(recipe)`; its `white` goes into the model.
         folder: path to write to: checkpoints and `run.json`; with `outputs` also what `keras-effconv finetune` leaves:
             `model.keras`, `labels.txt`, `report.json`, metrics, plots, a model card, TensorBoard logs and a SavedModel.
         resume: bool, whether to continue from the checkpoint in the folder, if it has one. Default `False`.

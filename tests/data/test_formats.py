@@ -139,15 +139,18 @@ BOMBS = {
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_header_that_claims_too_much_is_refused_before_it_is_decoded(kind):
     """A WebP of 34 bytes was decoded, to 1.5 GB."""
-    with pytest.raises(UnreadableImageError, match="more than 178,000,000|pixels"):
+    with pytest.raises(UnreadableImageError, match="pixels"):
         decode_image(BOMBS[kind], compiled_decoder(8))
     if "WebP" in kind:
         images, errors = each(tf.constant([BOMBS[kind]]))
         assert errors.numpy().tolist() == [TOO_LARGE.format(10_000).encode()] and not images.numpy().any()
 
 
-@pytest.mark.parametrize("start, name", [(b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-                                         (b"8BPS", "Photoshop"), (b"%PDF-1.7", "PDF"), (b"P6\n9 9", "netpbm")])  # fmt: skip
+NAMED = [(b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"), (b"8BPS", "Photoshop")]
+NAMED += [(b"%PDF-1.7", "PDF"), (b"P6\n9 9", "netpbm")]
+
+
+@pytest.mark.parametrize("start, name", NAMED)
 def test_what_cannot_be_read_is_named(start, name):
     with pytest.raises(UnreadableImageError, match=f"{name} cannot be read: convert it to JPEG or PNG"):
         decode_image(start + bytes(90), compiled_decoder(8))

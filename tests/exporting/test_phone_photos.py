@@ -1,5 +1,6 @@
 """A folder of one's own photos: the same answers from `predict`, the SavedModel in TensorFlow, and the server."""
 
+import functools
 import io
 
 import keras
@@ -72,10 +73,13 @@ def exported(tmp_path_factory):
     return model, load(ke.export(model, path / "served", labels=list("abcd")))
 
 
+decoder_for = functools.cache(compiled_decoder)
+
+
 def predicted(model, path):
     """What `keras-effconv predict` computes of a file."""
     layer = ke.preprocessing_for(model)
-    image = np.asarray(read_image(path, compiled_decoder(layer.preprocessing)))
+    image = np.asarray(read_image(path, decoder_for(layer.preprocessing)))
     return np.asarray(model(np.asarray(layer(image[None])), training=False))[0]
 
 
