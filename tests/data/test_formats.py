@@ -47,7 +47,7 @@ def bmp(image):
 
 
 def cornered():
-    """An animated WebP and a GIF whose first frame is smaller than the canvas, in a corner."""
+    """An animated WebP whose first frame is smaller than the canvas, in a corner."""
     frame = encoded(clear(), "WEBP", lossless=True)
     picture = frame[frame.index(b"VP8L") :]
     box = b"".join(n.to_bytes(3, "little") for n in (3, 2, 47, 39, 9)) + b"\0"
@@ -58,6 +58,7 @@ def cornered():
 
 
 P = gradient().quantize(64)
+SMALL = encoded(P, "GIF", transparency=5)
 OPACITY = {
     "RGBA PNG": encoded(clear(), "PNG"),
     "grey PNG": encoded(clear("LA"), "PNG"),
@@ -65,6 +66,7 @@ OPACITY = {
     "PNG with one clear colour": encoded(gradient(), "PNG", transparency=(6, 5, 4)),
     "grey PNG with one clear shade": encoded(gradient().convert("L"), "PNG", transparency=50),
     "GIF": encoded(P, "GIF", transparency=5),
+    "GIF of a smaller frame": SMALL[:6] + struct.pack("<HH", 60, 50) + SMALL[10:],
     "animated GIF": encoded(P, "GIF", transparency=5, save_all=True, append_images=[P.rotate(180)]),
     "lossless WebP": encoded(clear(), "WEBP", lossless=True),
     "lossy WebP": encoded(clear(), "WEBP"),

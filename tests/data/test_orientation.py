@@ -122,12 +122,17 @@ def test_load_stream_and_evaluation_see_the_turned_photo(tmp_path):
         for name in ("a", "b"):
             (tmp_path / part / name).mkdir(parents=True)
             (tmp_path / part / name / "1.JPG").write_bytes(encoded(gradient(), "JPEG", exif=exif(6)))
+        (tmp_path / part / "a" / "2.tiff").write_bytes(
+            encoded(Image.fromarray(pixels(JPEG).numpy()), "TIFF", exif=exif(6))
+        )
     upright = np.ascontiguousarray(SEEN[6](pixels(JPEG).numpy()))
     expected = decode(encoded(Image.fromarray(upright), "PNG"), 16).numpy()
     dataset, listed = data.load(data_dir=tmp_path, resize=16), data.scan(data_dir=tmp_path)
     streamed = np.concatenate([images for images, _ in data.Stream(listed.validation, 2, 16)])
     for images in (dataset.train.images, dataset.validation.images, streamed):
-        np.testing.assert_array_equal(images, [expected] * 2)
+        np.testing.assert_array_equal(images, [expected] * 3)
+    training = data.Stream(listed.train, 3, 16, training=True)
+    assert training[0][0].shape == (3, 16, 16, 3) and not training.unreadable
 
 
 def test_pillow_agrees():

@@ -22,12 +22,14 @@ class Frame(NamedTuple):
         pixels: int64 scalar, how many it claims: of its canvas or of the frame, whichever is more.
         box: four int64 scalars, its left, top, width and height on the canvas.
         clear: int64 scalar, the position in the file of the colour that counts as transparent; -1 without one.
+        flags: int64 scalar, the position of the octet that says so.
     """
 
     file: "tf.Tensor"
     pixels: "tf.Tensor"
     box: "tuple[tf.Tensor, ...]"
     clear: "tf.Tensor"
+    flags: "tf.Tensor"
 
 
 class _Walk(NamedTuple):
@@ -37,7 +39,7 @@ class _Walk(NamedTuple):
     chained: "tf.Tensor"
     last: "tf.Tensor"
     done: "tf.Tensor"
-    index: "tf.Tensor"
+    control: "tf.Tensor"
     image: "tf.Tensor"
 
 
@@ -56,13 +58,15 @@ def first_frame(data: "tf.Tensor") -> Frame:
     (height, width), image = GIF.size(octets), tf.maximum(walk.image, 0)
     box = tuple(little_endian(octets, image + 1 + 2 * side, 2) for side in range(4))
     local = octets[image + 9] >= 128
-    clear = tf.where(local, image + 10, 13) + 3 * walk.index
-    known = (walk.index >= 0) & (walk.image >= 0)
+    flags = tf.maximum(walk.control, 0) + 3
+    clear = tf.where(local, image + 10, 13) + 3 * octets[flags + 3]
+    known = (walk.control >= 0) & (walk.image >= 0) & (octets[flags] % 2 == 1)
     return Frame(
         tf.strings.join([tf.strings.substr(data, 0, tf.minimum(tf.cast(walk.position, tf.int32), length)), b";"]),
         tf.maximum(tf.where(walk.image >= 0, box[2] * box[3], 0), height * width),
         box,
         tf.where(known, clear, tf.constant(-1, tf.int64)),
+        flags,
     )
 
 
@@ -77,7 +81,7 @@ def _walked(octets, length):
         state = _Walk(*state)
         return (state.position < length) & ~state.done
 
-    def step(position, chained, last, done, index, image):
+    def step(position, chained, last, done, control, image):
         """A block of a chain, which an octet of 0 ends; or, outside of chains, the start of one."""
         full = tf.cast(octets[position : position + RUN * BLOCK : BLOCK] == 255, tf.int64)
         position += tf.where(chained, BLOCK * tf.reduce_sum(tf.math.cumprod(full)), tf.zeros_like(position))
@@ -85,15 +89,14 @@ def _walked(octets, length):
         octet = octets[position]
         is_image = ~chained & (octet == IMAGE)
         starts = is_image | (~chained & (octet == EXTENSION))
-        control = starts & (octets[position + 1] == CONTROL) & ~is_image
-        clear = tf.where(octets[position + 3] % 2 == 1, octets[position + 6], -tf.ones_like(octet))
+        controls = starts & (octets[position + 1] == CONTROL) & ~is_image
         begin = tf.where(is_image, 11 + colours(octets[position + 9]), 2)
         return (
             position + tf.where(starts, begin, octet + 1),
             tf.where(chained, octet != 0, starts),
             last | is_image,
             tf.where(chained, last & (octet == 0), ~starts),
-            tf.where(control, clear, index),
+            tf.where(controls, position, control),
             tf.where(is_image, position, image),
         )
 
@@ -111,10 +114,8 @@ def decode_gif(data: "tf.Tensor", background: tuple[int, int, int]) -> "tf.Tenso
     """
     frame, colour = first_frame(data), bytes(background)
 
-    def painted():
-        at = tf.cast(frame.clear, tf.int32)
-        before, after = tf.strings.substr(frame.file, 0, at), tf.strings.substr(frame.file, at + 3, -1)
-        return tf.strings.join([before, colour, after])
+    def painted():  # else the decoder would leave the pixels black
+        return _put(_put(frame.file, frame.flags, b"\0"), frame.clear, colour)
 
     file = tf.cond(frame.clear >= 0, painted, lambda: frame.file)
     image = tf.ensure_shape(tf.io.decode_image(file, channels=3, expand_animations=False), (None, None, 3))
@@ -124,3 +125,10 @@ def decode_gif(data: "tf.Tensor", background: tuple[int, int, int]) -> "tf.Tenso
     covered = rows[:, None] & columns
     whole = tf.reduce_all(rows) & tf.reduce_all(columns)
     return tf.cond(whole, lambda: image, lambda: tf.where(covered[..., None], image, tf.constant(background, tf.uint8)))
+
+
+def _put(file, at, octets):
+    """A file with other octets from a position on."""
+    at = tf.cast(at, tf.int32)
+    before, after = tf.strings.substr(file, 0, at), tf.strings.substr(file, at + len(octets), -1)
+    return tf.strings.join([before, octets, after])
