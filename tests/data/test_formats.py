@@ -22,6 +22,9 @@ each = tf.function(lambda files: decode_each(files, 8, 10_000), autograph=False)
 )
 
 
+DECODER = compiled_decoder(8)
+
+
 def clear(mode="RGBA"):
     """The gradient, more opaque to the right; black where nothing is seen."""
     opacity = np.broadcast_to(np.arange(48, dtype="uint8") * 5, (40, 48))
@@ -104,11 +107,10 @@ def test_opacity_of_16_bits(colour):
 
 def test_the_name_of_a_file_is_no_matter(tmp_path):
     """WebP bytes named .jpg were trained on, and refused by the server."""
-    decoder = compiled_decoder(8)
     for kind in ("WEBP", "GIF", "TIFF", "PNG"):
         file = encoded(gradient(), kind)
         (tmp_path / "x.jpg").write_bytes(file)
-        np.testing.assert_array_equal(read_image(tmp_path / "x.jpg", decoder), decode_image(file, decoder))
+        np.testing.assert_array_equal(read_image(tmp_path / "x.jpg", DECODER), decode_image(file, DECODER))
     assert {".jfif", ".jpe", ".jif", ".dib", ".webp", ".avif", ".heic", ".tif", ".jp2"} <= IMAGE_EXTENSIONS
 
 
@@ -142,7 +144,7 @@ BOMBS = {
 def test_a_header_that_claims_too_much_is_refused_before_it_is_decoded(kind):
     """A WebP of 34 bytes was decoded, to 1.5 GB."""
     with pytest.raises(UnreadableImageError, match="pixels"):
-        decode_image(BOMBS[kind], compiled_decoder(8))
+        decode_image(BOMBS[kind], DECODER)
     if "WebP" in kind:
         images, errors = each(tf.constant([BOMBS[kind]]))
         assert errors.numpy().tolist() == [TOO_LARGE.format(10_000).encode()] and not images.numpy().any()
@@ -155,7 +157,7 @@ NAMED += [(b"%PDF-1.7", "PDF"), (b"P6\n9 9", "netpbm")]
 @pytest.mark.parametrize("start, name", NAMED)
 def test_what_cannot_be_read_is_named(start, name):
     with pytest.raises(UnreadableImageError, match=f"{name} cannot be read: convert it to JPEG or PNG"):
-        decode_image(start + bytes(90), compiled_decoder(8))
+        decode_image(start + bytes(90), DECODER)
     assert each(tf.constant([start + bytes(90)]))[1].numpy()[0].decode().startswith(f"{name} cannot be read")
 
 
@@ -174,7 +176,7 @@ def test_a_compressed_bmp_is_refused_by_the_graph():
 
 def test_damaged_webp_and_gif_end_soon_and_spoil_one_row():
     rng, good = np.random.default_rng(0), OPACITY["GIF"]
-    files = [good, b"GIF89a" + bytes([255, 0, 255, 0, 0x80, 0, 0]) + bytes(6) + b"\x21\xfe" + b"\1a" * 40_000]
+    files = [good, b"GIF89a" + bytes([50, 0, 50, 0, 0x80, 0, 0]) + bytes(6) + b"\x21\xfe" + b"\1a" * 40_000]
     for kind in ("animated WebP", "animated GIF", "lossy WebP", "APNG", "BMP"):
         file = bytearray(OPACITY[kind])
         for at in rng.integers(12, len(file), 4):
@@ -191,7 +193,7 @@ def test_a_jpeg_that_is_cut_short_is_refused_in_training_too():
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), "uint8"))
     file = encoded(noise, "JPEG")[:-3000]
     with pytest.raises(UnreadableImageError):
-        decode_image(file, compiled_decoder(8))
+        decode_image(file, DECODER)
     for seed in range(3):
         with pytest.raises(tf.errors.InvalidArgumentError):
             random_crop(file, 8, (seed, 0))

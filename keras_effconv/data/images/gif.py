@@ -23,6 +23,8 @@ class Frame(NamedTuple):
         box: four int64 scalars, its left, top, width and height on the canvas.
         clear: int64 scalar, the position in the file of the colour that counts as transparent; -1 without one.
         flags: int64 scalar, the position of the octet that says so.
+        place: int64 scalar, the position in the file of the left and top side.
+        canvas: two int64 scalars, height and width.
     """
 
     file: "tf.Tensor"
@@ -30,6 +32,8 @@ class Frame(NamedTuple):
     box: "tuple[tf.Tensor, ...]"
     clear: "tf.Tensor"
     flags: "tf.Tensor"
+    place: "tf.Tensor"
+    canvas: "tuple[tf.Tensor, ...]"
 
 
 class _Walk(NamedTuple):
@@ -63,10 +67,12 @@ def first_frame(data: "tf.Tensor") -> Frame:
     known = (walk.control >= 0) & (walk.image >= 0) & (octets[flags] % 2 == 1)
     return Frame(
         tf.strings.join([tf.strings.substr(data, 0, tf.minimum(tf.cast(walk.position, tf.int32), length)), b";"]),
-        tf.maximum(tf.where(walk.image >= 0, box[2] * box[3], 0), height * width),
+        tf.maximum(tf.where(walk.image >= 0, (box[0] + box[2]) * (box[1] + box[3]), 0), height * width),
         box,
         tf.where(known, clear, tf.constant(-1, tf.int64)),
         flags,
+        image + 1,
+        (height, width),
     )
 
 
@@ -117,14 +123,22 @@ def decode_gif(data: "tf.Tensor", background: tuple[int, int, int]) -> "tf.Tenso
     def painted():  # else the decoder would leave the pixels black
         return _put(_put(frame.file, frame.flags, b"\0"), frame.clear, colour)
 
-    file = tf.cond(frame.clear >= 0, painted, lambda: frame.file)
+    file = _put(tf.cond(frame.clear >= 0, painted, lambda: frame.file), frame.place, bytes(4))
     image = tf.ensure_shape(tf.io.decode_image(file, channels=3, expand_animations=False), (None, None, 3))
+    return _on_canvas(image, frame, background)
+
+
+def _on_canvas(image, frame, background):
+    """The frame in its place; TensorFlow gives the frame alone, and cuts off what its place moves beyond its size."""
     left, top, width, height = frame.box
-    rows, columns = (tf.range(n, dtype=tf.int64) for n in tf.unstack(tf.shape(image, tf.int64)[:2]))
-    rows, columns = (rows >= top) & (rows < top + height), (columns >= left) & (columns < left + width)
-    covered = rows[:, None] & columns
-    whole = tf.reduce_all(rows) & tf.reduce_all(columns)
-    return tf.cond(whole, lambda: image, lambda: tf.where(covered[..., None], image, tf.constant(background, tf.uint8)))
+    below, behind = (tf.maximum(n, 0) for n in (frame.canvas[0] - top - height, frame.canvas[1] - left - width))
+    margins = tf.stack([tf.stack([top, below]), tf.stack([left, behind]), tf.zeros(2, tf.int64)])
+
+    def padded():
+        covered = tf.pad(tf.ones_like(image[..., :1], tf.bool), margins)
+        return tf.where(covered, tf.pad(image, margins), tf.constant(background, tf.uint8))
+
+    return tf.ensure_shape(tf.cond(tf.reduce_any(margins > 0), padded, lambda: image), (None, None, 3))
 
 
 def _put(file, at, octets):
