@@ -86,13 +86,16 @@ def from_tfds(
     }
     count = sum(len(rows) for _, rows in parts.values())
 
+    def decoded(example):
+        return decode(converted(example[image_key]), resize)
+
     def fill(images):
         targets, begin = {part: np.full(len(labels[part]), -1) for part, _ in parts.values()}, 0
         for part, rows in parts.values():
             targets[part][rows] = np.arange(begin, begin + len(rows))
             begin += len(rows)
         for part, target in targets.items():
-            _fill(images, target, _examples(builder, part), lambda example: decode(converted(example[image_key]), resize))
+            _fill(images, target, _examples(builder, part), decoded)
 
     key = repr(
         (builder.name, str(builder.version), str(builder.data_dir), [*labels], limit, seed, validation_split, resize)
