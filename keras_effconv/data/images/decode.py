@@ -102,8 +102,12 @@ def _of_other(data, white, background):
         lambda: decode_gif(data, background),
         lambda: decode_bmp(data, background),
         lambda: decode_webp(data, background),
-        # It is none that can be read, and fails with TensorFlow's words.
-        lambda: tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), (None, None, 3)),
+        lambda: tf.ensure_shape(_unknown(data), (None, None, 3)),
     ]
     number = index_of(data, (PNG, GIF, BMP, *WEBP))
     return tf.switch_case(tf.constant([0, 1, 2, 3, 3, 3, 4])[number], readers)
+
+
+def _unknown(data):
+    """Fail with the words of TensorFlow, which would read formats whose size nobody has checked."""
+    return tf.io.decode_image(tf.strings.join(["?", data]), channels=3, expand_animations=False)

@@ -23,7 +23,7 @@ class Frame(NamedTuple):
         box: four int64 scalars, its left, top, width and height on the canvas.
         clear: int64 scalar, the position in the file of the colour that counts as transparent; -1 without one.
         flags: int64 scalar, the position of the octet that says so.
-        place: int64 scalar, the position in the file of the left and top side.
+        place: int64 scalar, the position in the file of the left and top side; 0 without a frame.
         canvas: two int64 scalars, height and width.
     """
 
@@ -71,7 +71,7 @@ def first_frame(data: "tf.Tensor") -> Frame:
         box,
         tf.where(known, clear, tf.constant(-1, tf.int64)),
         flags,
-        image + 1,
+        walk.image + 1,
         (height, width),
     )
 
@@ -123,7 +123,8 @@ def decode_gif(data: "tf.Tensor", background: tuple[int, int, int]) -> "tf.Tenso
     def painted():  # else the decoder would leave the pixels black
         return _put(_put(frame.file, frame.flags, b"\0"), frame.clear, colour)
 
-    file = _put(tf.cond(frame.clear >= 0, painted, lambda: frame.file), frame.place, bytes(4))
+    file = tf.cond(frame.clear >= 0, painted, lambda: frame.file)
+    file = tf.cond(frame.place > 0, lambda: _put(file, frame.place, bytes(4)), lambda: file)
     image = tf.ensure_shape(tf.io.decode_image(file, channels=3, expand_animations=False), (None, None, 3))
     return _on_canvas(image, frame, background)
 
