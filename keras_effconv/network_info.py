@@ -173,7 +173,9 @@ def info_of(model: keras.Model, required: bool = True) -> NetworkInfo | None:
 
 
 def preprocessing_for(model: keras.Model) -> ImagePreprocessing:
-    """Return the layer from RGB images (n, h, w, 3), 0..255, to what a model expects.
+    """Return the layer from images (n, h, w, 3), RGB, 0..255, to what a model expects.
+
+    That of a network of one channel takes grey images (n, h, w, 1), too, and gives one channel.
 
     Args:
         model: `keras.Model` of this package, or one that has it inside; also saved and loaded. A model that begins with
@@ -196,7 +198,7 @@ def preprocessing_for(model: keras.Model) -> ImagePreprocessing:
     """
     for layer in layers_of(model):
         if isinstance(layer, ImagePreprocessing):
-            return dataclasses.replace(layer.preprocessing, inside=True).layer()
+            return _for_input(model, dataclasses.replace(layer.preprocessing, inside=True))
     info = info_of(model, required=False)
     if info is None:
         raise ValueError(
@@ -212,7 +214,13 @@ def preprocessing_for(model: keras.Model) -> ImagePreprocessing:
             f"{', '.join(ahead)}"
         )
     side = model.inputs[0].shape[-3]  # of frames, too
-    return (info.preprocessing if side is None else info.preprocessing.at(side)).layer()
+    return _for_input(model, info.preprocessing if side is None else info.preprocessing.at(side))
+
+
+def _for_input(model, preprocessing):
+    """Return the layer, for as many channels as the model reads."""
+    grey = model.inputs[0].shape[-1] == 1
+    return (preprocessing.grey() if grey else preprocessing).layer()
 
 
 def _is_transparent(layer):

@@ -57,7 +57,7 @@ def at(flags, model, size):
     from keras_effconv.training import evaluate
     from keras_effconv.training.trainer import at_size
 
-    view = preprocessing_for(model).preprocessing
+    view = preprocessing_for(model).preprocessing.settled()
     images = data.load(
         flags.dataset,
         flags.data_dir,

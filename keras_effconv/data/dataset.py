@@ -66,6 +66,7 @@ class Dataset:
         flip: bool, whether a horizontally mirrored image keeps its class; `False` for digits and letters.
         unreadable: tuple of str, the paths of the files that were skipped since they could not be read.
         test: likewise, to measure once, when training has ended; `None` if the data has no such split.
+        white: int, what is white in files of 16 bits a channel, as in `Resize`; `None` if no training image is one.
     """
 
     name: str
@@ -75,3 +76,4 @@ class Dataset:
     flip: bool = True
     unreadable: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     test: Split | None = None
+    white: int | None = None

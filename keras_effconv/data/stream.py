@@ -7,9 +7,10 @@ import numpy as np
 from absl import logging
 
 from keras_effconv.data.batches import Epochs
+from keras_effconv.data.images.convert import converted
 from keras_effconv.data.images.crop import random_crop
 from keras_effconv.data.images.decode import decode
-from keras_effconv.data.images.header import assert_pixels
+from keras_effconv.data.images.limits import assert_pixels
 from keras_effconv.data.sources.encoded import Files, TfdsSplit
 from keras_effconv.data.sources.file_list import printable
 from keras_effconv.preprocessing import Resize, as_resize
@@ -181,10 +182,10 @@ def _guarded(read, see, size):
     """
     blank = tf.data.Dataset.from_tensors((tf.zeros((size, size, 3), tf.uint8), False))
 
-    @tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((2,), tf.int64)])
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((2,), tf.int64)], autograph=False)
     def attempt(reference, seed):
         with tf.device("CPU:0"):
-            data = read(reference)
+            data = converted(read(reference))
             with tf.control_dependencies([assert_pixels(data)]):
                 return tf.ensure_shape(see(tf.identity(data), seed), (size, size, 3)), True
 

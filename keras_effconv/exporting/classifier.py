@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from keras_effconv.graph import check_functional, tensors_read
 from keras_effconv.network_info import preprocessing_for
-from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.preprocessing import FIELDS, Preprocessing
 
 BATCH = 16
 
@@ -29,8 +29,7 @@ class Classifier(NamedTuple):
 
     def metadata(self):
         """Return what is written into the file and next to it, as a dict for JSON."""
-        fields = ("size", "crop", "interpolation")
-        return {**{name: getattr(self.preprocessing, name) for name in fields}, "labels": self.labels}
+        return {**{field.name: getattr(self.preprocessing, field.name) for field in FIELDS}, "labels": self.labels}
 
     def predict(self, images):
         """Return probabilities and features of images, as arrays, not compiled: that takes longer for few images."""

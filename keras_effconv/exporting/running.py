@@ -11,7 +11,7 @@ import numpy as np
 from keras_effconv.exporting.destination import versions
 from keras_effconv.exporting.format import METADATA
 from keras_effconv.exporting.writing import FORMATS
-from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.preprocessing import FIELDS, Preprocessing
 from keras_effconv.utils.arguments import one_of, positive
 from keras_effconv.utils.files import check_file, read_json
 
@@ -102,7 +102,8 @@ def _record(folder):
     try:
         if positive("size", record["size"]) > MAX_SIZE:
             raise ValueError(f"a size of {record['size']:,} pixels")
-        preprocessing = Preprocessing(record["size"], record["crop"], record["interpolation"], inside=True)
+        fields = {field.name: record[field.name] for field in FIELDS if field.name in record}
+        preprocessing = Preprocessing(**fields, inside=True)
         return _Record(
             str(record["format"])[:80], str(record["precision"])[:80], tuple(map(str, record["labels"])), preprocessing
         )

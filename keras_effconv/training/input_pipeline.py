@@ -58,6 +58,7 @@ def streamed(listed, resize, strict=False):
         `Dataset` of `Streamed`.
     """
     resize = as_resize(resize)
+    resize = dataclasses.replace(resize, white=resize.white or listed.white)
     train, validation = (Streamed(part, resize, listed.flip, strict) for part in (listed.train, listed.validation))
     return dataclasses.replace(listed, train=train, validation=validation)
 

@@ -53,12 +53,18 @@ def teacher_of(recipe, network):
 def preprocessing(recipe):
     """Return the preprocessing of an image: the weights' arithmetic, the recipe's size (or the model's) and crop."""
     plain = applications.get(recipe.model).preprocessing
-    return dataclasses.replace(plain, size=recipe.image_size or plain.size, crop=recipe.crop)
+    size = recipe.image_size or plain.size
+    return dataclasses.replace(plain, size=size, crop=recipe.crop, background=recipe.background)
 
 
-def backbone(recipe):
-    """Build a model from images (n, size, size, 3), RGB, 0..255, to pooled features (n, c), preprocessing inside."""
-    constructor, steps = applications.get(recipe.model), preprocessing(recipe)
+def backbone(recipe, white=None):
+    """Build a model from images (n, size, size, 3), RGB, 0..255, to pooled features (n, c), preprocessing inside.
+
+    Args:
+        recipe: `Recipe`.
+        white: int, of the training images, as in `Resize`. Default `None`.
+    """
+    constructor, steps = applications.get(recipe.model), dataclasses.replace(preprocessing(recipe), white=white)
     shape = (steps.size, steps.size, 3)
     image = keras.Input(shape, name="image")
     options = {"drop_connect_rate": recipe.drop_connect_rate}
@@ -74,7 +80,7 @@ def backbone(recipe):
         **{**options, **recipe.options},
     )
     # The weights say what they want of an image; it is known when they are read.
-    preparing.preprocessing = info_of(network).preprocessing.sampled(steps.crop, steps.interpolation)
+    preparing.preprocessing = info_of(network).preprocessing.viewing(steps)
     return network
 
 

@@ -38,6 +38,7 @@ class Recipe:
         image_size: int, pixels; 0 for the model's own.
         crop: float, the central square that is seen, as a share of the shorter side; `None`, the default, for the whole
             image, squeezed to a square.
+        background: tuple of three ints, 0 to 255, RGB: what transparent pixels are laid over. Default: white.
         seed: int, of all that is drawn.
         head_c: float, of the logistic regression that the classifier alone is fitted by, over features computed once:
             the inverse of the strength of its regularization; 0 leaves the head as it is.
@@ -96,6 +97,7 @@ class Recipe:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     image_size: int = 0
     crop: float | None = None
+    background: tuple[int, int, int] = (255, 255, 255)
     seed: int = 0
 
     head_c: float = 0.03

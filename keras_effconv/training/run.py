@@ -79,7 +79,7 @@ def train(
 
     Args:
         recipe: `Recipe`.
-        dataset: `Dataset`, its images of the size of `network.preprocessing(recipe)`.
+        dataset: `Dataset`, its images of the size of `network.preprocessing(recipe)`; its `white` goes into the model.
         folder: path to write to: checkpoints and `run.json`; with `outputs` also what `keras-effconv finetune` leaves:
             `model.keras`, `labels.txt`, `report.json`, metrics, plots, a model card, TensorBoard logs and a SavedModel.
         resume: bool, whether to continue from the checkpoint in the folder, if it has one. Default `False`.
@@ -139,7 +139,7 @@ def _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_sec
 
 def _prepared(recipe, dataset, progress):
     """Return the classifier with its weights and, if the run begins, a head fitted to frozen features."""
-    base = backbone(recipe)
+    base = backbone(recipe, dataset.white)
     model = classifier(base, len(dataset.class_names), recipe.dropout, NAME)
     if progress.arrays is not None:
         place = f"at epoch {progress.epoch + 1} of {recipe.epochs}, batch {progress.step}"

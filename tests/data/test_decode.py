@@ -47,15 +47,19 @@ def test_decode_refuses(kind):
 
 
 @pytest.mark.parametrize("colour, channels", [(0, 1), (2, 3)])
-def test_decode_16_bit_png_keeps_the_high_byte(colour, channels):
+def test_decode_16_bit_png_scales_its_range(colour, channels):
     pixels = np.random.default_rng(0).integers(0, 1 << 16, (6, 6, channels)).astype(">u2")
     data = png(6, 6, 16, colour, b"".join(b"\0" + row.tobytes() for row in pixels))
-    np.testing.assert_array_equal(decode(data, Resize(6, crop=1.0)), np.broadcast_to(pixels >> 8, (6, 6, 3)))
+    for white in (None, 4095, 65535):
+        expected = np.round(np.minimum(pixels / (white or 65535), 1) * 255)
+        found = decode(data, Resize(6, crop=1.0, white=white)).numpy()
+        np.testing.assert_array_equal(found, np.broadcast_to(expected, (6, 6, 3)))
 
 
-def test_decode_drops_alpha_without_blending():
+@pytest.mark.parametrize("background", [(255, 255, 255), (0, 10, 200)])
+def test_decode_lays_transparent_pixels_over_a_colour(background):
     data = encoded(Image.new("RGBA", (4, 4), (250, 10, 20, 0)), "PNG")
-    assert decode(data, 2)[0, 0].numpy().tolist() == [250, 10, 20]
+    assert decode(data, Resize(2, background=background))[0, 0].numpy().tolist() == list(background)
 
 
 def test_decode_one_pixel():
@@ -129,6 +133,9 @@ def test_decode_of_damaged_files_raises_nothing_else(data):
         ({"size": 8, "crop": 1.5}, "Received: crop=1.5"),
         ({"size": 8, "crop": "half"}, "Received: crop='half'"),
         ({"size": 8, "crop": float("nan")}, "Received: crop=nan"),
+        ({"size": 8, "white": 0}, "`white` must be an integer, 1 to 65535, or None. Received: white=0"),
+        ({"size": 8, "background": (0, 256, 0)}, "`background` must be three integers, .* Received: .*256"),
+        ({"size": 8, "background": 255}, "`background` must be three integers, .* Received: background=255"),
         ({"size": 8, "interpolation": "cubic"}, "`interpolation` must be one of 'bilinear', .* Received: .*='cubic'"),
     ],
 )

@@ -2,7 +2,9 @@
 
 import dataclasses
 
-from keras_effconv.data.images.decode import crop_and_resize, rgb
+from keras_effconv.data.images.decode import crop_and_resize, of_other
+from keras_effconv.data.images.exif import orientation, stored_window, turned, turned_shape
+from keras_effconv.data.images.header import JPEG, is_of
 from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.extras import Deferred
 
@@ -23,7 +25,8 @@ def random_crop(
 
     The part is drawn by TensorFlow's `stateless_sample_distorted_bounding_box`, as that of EfficientNet was: first its
     ratio, then its height. If no such part is found in 100 attempts, it is the central square. Only that part
-    of a JPEG is decoded. Only TensorFlow operations; the same arguments give the same image.
+    of a JPEG is decoded, but for a damaged one. The part is one of the image as it should be seen, turned as its
+    file says. Only TensorFlow operations; the same arguments give the same image.
 
     Args:
         data: scalar string tensor or bytes, the content of an image file; see `decode` for the formats.
@@ -48,17 +51,25 @@ def random_crop(
     data = tf.convert_to_tensor(data, tf.string)
     crop_seed, flip_seed = tf.unstack(tf.random.split(seed, 2))
 
+    resize, tag = as_resize(resize), orientation(data)
+
+    def stored_part(shape):
+        window = random_window(turned_shape(shape, tag), crop_seed, area, ratio)
+        return stored_window(window, shape, tag)
+
     def part_of_jpeg():
-        window = random_window(tf.io.extract_jpeg_shape(data), crop_seed, area, ratio)
-        return tf.image.decode_and_crop_jpeg(data, window, channels=3)
+        return tf.image.decode_and_crop_jpeg(data, stored_part(tf.io.extract_jpeg_shape(data)), channels=3)
 
     def part_of_other():
-        image = rgb(data)
-        top, left, height, width = tf.unstack(random_window(tf.shape(image), crop_seed, area, ratio))
+        image = tf.cond(jpeg, lambda: tf.io.decode_jpeg(data, channels=3), lambda: of_other(data, resize))
+        top, left, height, width = tf.unstack(stored_part(tf.shape(image)))
         return image[top : top + height, left : left + width]
 
-    image = tf.cond(tf.io.is_jpeg(data), part_of_jpeg, part_of_other)
-    whole_part = dataclasses.replace(as_resize(resize), crop=None)
+    jpeg = is_of(JPEG, data)
+    # Of a file that was cut off, a part may be decoded without an error; the whole is not.
+    whole_file = tf.strings.substr(tf.strings.join([b"..", data]), -2, 2) == b"\xff\xd9"
+    image = turned(tf.cond(jpeg & whole_file, part_of_jpeg, part_of_other), tag)
+    whole_part = dataclasses.replace(resize, crop=None)
     image = crop_and_resize(tf.ensure_shape(image, (None, None, 3)), whole_part)
     return tf.image.stateless_random_flip_left_right(image, flip_seed) if flip else image
 

@@ -1,6 +1,12 @@
 """Encoded image bytes to a square uint8 RGB image, in TensorFlow operations only."""
 
-from keras_effconv.data.images.header import BMP, is_of, padded
+from keras_effconv.data.images.apart import apart
+from keras_effconv.data.images.bmp import decode_bmp
+from keras_effconv.data.images.exif import orientation, turned
+from keras_effconv.data.images.gif import decode_gif
+from keras_effconv.data.images.header import BMP, GIF, JPEG, PNG, WEBP, index_of, is_of
+from keras_effconv.data.images.png import decode_png
+from keras_effconv.data.images.webp import decode_webp
 from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.extras import Deferred
 
@@ -13,14 +19,14 @@ def decode(data: "bytes | tf.Tensor", resize: Resize | int) -> "tf.Tensor":
     Only TensorFlow operations: it works eagerly, in `tf.function`, in `tf.map_fn`, and in an exported SavedModel.
     The format is told from the bytes, never from a file name:
 
-    - JPEG: RGB, grayscale and CMYK, baseline and progressive.
-    - PNG: grey, RGB, palette; an alpha channel is dropped, not blended; of 16 bits per channel the high 8 are kept.
-    - GIF: the first frame.
+    - JPEG: RGB, grayscale and CMYK of 8 bits, baseline and progressive.
+    - PNG: grey, RGB, palette; 16 bits a channel are scaled by `Resize.white`; of an animation the still image.
+    - GIF and WebP: still, or the first frame. (WebP needs TensorFlow 2.20.)
     - BMP: 24 and 32 bits per pixel, and 8 bits through its colour table (as grayscale files are).
 
-    TensorFlow cannot read TIFF, ICO, animated WebP, nor BMP of 1, 4 or 16 bits or run-length encoded; still WebP is
-    read by recent TensorFlow releases only. The orientation tag of EXIF is ignored. The size that a file declares is
-    not limited by this function: whoever decodes uploads should bound it first (`decode_each` does).
+    Transparent pixels are laid over `Resize.background`. The image is turned as its Exif orientation says. AVIF, HEIC,
+    TIFF, JPEG 2000 and other BMPs need `data.images.convert` first, as all loaders have it. The size that a file
+    declares is not limited by this function: whoever decodes uploads should bound it first (`decode_each` does).
 
     Args:
         data: scalar string tensor or bytes, the content of an image file.
@@ -40,7 +46,8 @@ def decode(data: "bytes | tf.Tensor", resize: Resize | int) -> "tf.Tensor":
     >>> image.shape, image[0, 0].numpy().tolist()
     (TensorShape([2, 2, 3]), [200, 200, 200])
     """
-    return crop_and_resize(rgb(tf.convert_to_tensor(data, tf.string)), resize)
+    resize = as_resize(resize)
+    return crop_and_resize(rgb(tf.convert_to_tensor(data, tf.string), resize), resize)
 
 
 def crop_and_resize(image: "tf.Tensor", resize: Resize | int) -> "tf.Tensor":
@@ -77,22 +84,30 @@ def _central_square(image, crop):
     return image[..., top : top + side, left : left + side, :]
 
 
-def rgb(data: "tf.Tensor") -> "tf.Tensor":
-    """Decode an image file, a scalar string tensor, to uint8 (height, width, 3)."""
-    is_8_bit = tf.equal(tf.strings.substr(padded(data), 28, 2), b"\x08\0")
-    image = tf.cond(
-        is_of(BMP, data) & is_8_bit,
-        lambda: _rgb_of_8_bit_bmp(data),
-        # channels=0 would be no better: on an animated WebP it corrupts the heap (TensorFlow 2.21).
-        lambda: tf.io.decode_image(data, channels=3, expand_animations=False),
-    )
-    return tf.ensure_shape(image, (None, None, 3))
+def rgb(data: "tf.Tensor", resize: Resize) -> "tf.Tensor":
+    """Decode an image file, a scalar string tensor, to uint8 (height, width, 3), as it should be seen."""
+    image = tf.cond(is_of(JPEG, data), lambda: tf.io.decode_jpeg(data, channels=3), lambda: of_other(data, resize))
+    return tf.ensure_shape(turned(image, orientation(data)), (None, None, 3))
 
 
-def _rgb_of_8_bit_bmp(data):
-    """8-bit BMP -> uint8 (height, width, 3); TensorFlow alone takes the colour indices for shades of grey."""
-    index = tf.io.decode_bmp(data, channels=3)[..., 0]  # It repeats the one channel three times.
-    octets = tf.io.decode_raw(data, tf.uint8)
-    pixels_start, header_size = tf.bitcast(octets[10:14], tf.int32), tf.bitcast(octets[14:18], tf.int32)
-    blue_green_red_0 = tf.reshape(octets[14 + header_size : pixels_start], (-1, 4))
-    return tf.gather(blue_green_red_0[:, 2::-1], tf.cast(index, tf.int32))
+def of_other(data: "tf.Tensor", resize: Resize) -> "tf.Tensor":
+    """Decode an image file that is no JPEG to uint8 (height, width, 3), as it is stored."""
+    return _of_other(data, resize.white, resize.background)
+
+
+@apart
+def _of_other(data, white, background):
+    readers = [
+        lambda: decode_png(data, white, background),
+        lambda: decode_gif(data, background),
+        lambda: decode_bmp(data, background),
+        lambda: decode_webp(data, background),
+        lambda: tf.ensure_shape(_unknown(data), (None, None, 3)),
+    ]
+    number = index_of(data, (PNG, GIF, BMP, *WEBP))
+    return tf.switch_case(tf.constant([0, 1, 2, 3, 3, 3, 4])[number], readers)
+
+
+def _unknown(data):
+    """Fail with the words of TensorFlow, which would read formats whose size nobody has checked."""
+    return tf.io.decode_image(tf.strings.join(["?", data]), channels=3, expand_animations=False)

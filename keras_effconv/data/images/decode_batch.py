@@ -3,14 +3,16 @@
 import tensorflow as tf
 
 from keras_effconv.data.images.decode import decode
-from keras_effconv.data.images.gif import first_frame
-from keras_effconv.data.images.header import FORMATS, GIF, declared_pixels, is_of
+from keras_effconv.data.images.header import CONVERTED, DECODED, REFUSED, index_of
+from keras_effconv.data.images.limits import declared_pixels
 from keras_effconv.preprocessing import Resize, as_resize
 
-*OTHERS, LAST = (row.name for row in FORMATS)
+*OTHERS, LAST = dict.fromkeys(row.name for row in DECODED)
 UNKNOWN = f"expected a {', '.join(OTHERS)} or {LAST} file"
 CORRUPT = "the image is corrupt or of a kind that cannot be read"
 TOO_LARGE = "expected at most {} pixels"
+FOREIGN = (*REFUSED, *CONVERTED)
+CONVERT = [f"{row.name} cannot be read: convert it to JPEG or PNG" for row in FOREIGN]
 
 
 def decode_each(files: tf.Tensor, resize: Resize | int, max_pixels: int = 64_000_000) -> tuple[tf.Tensor, tf.Tensor]:
@@ -37,12 +39,12 @@ def decode_each(files: tf.Tensor, resize: Resize | int, max_pixels: int = 64_000
     resize = as_resize(resize)
     shape = (resize.size, resize.size, 3)
 
+    @tf.autograph.experimental.do_not_convert
     def read(index, data):
-        data, pixels = tf.cond(is_of(GIF, data), lambda: first_frame(data), lambda: (data, declared_pixels(data)))
-        blank = tf.zeros(shape, tf.uint8)
+        pixels, blank = declared_pixels(data), tf.zeros(shape, tf.uint8)
         image, error = tf.case(
             [
-                (pixels < 0, lambda: (blank, tf.constant(UNKNOWN))),
+                (pixels < 0, lambda: (blank, tf.gather([*CONVERT, UNKNOWN], index_of(data, FOREIGN)))),
                 (pixels > max_pixels, lambda: (blank, tf.constant(TOO_LARGE.format(max_pixels)))),
             ],
             default=lambda: (decode(data, resize), tf.constant("")),

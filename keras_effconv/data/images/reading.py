@@ -6,8 +6,10 @@ import pathlib
 import re
 import stat
 
+from keras_effconv.data.images.convert import UnreadableImageError, check_size, readable
 from keras_effconv.data.images.decode import decode
 from keras_effconv.data.images.header import PIXEL_LIMIT, declared_size
+from keras_effconv.data.images.limits import assert_pixels
 from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.extras import Deferred, require
 
@@ -16,18 +18,14 @@ tf = Deferred("tensorflow")
 BLOCK = 1024  # files handed to the threads at a time, to bound what waits to be stored
 
 
-class UnreadableImageError(ValueError):
-    """The cause, in a few words, why an image file cannot be read."""
-
-
 def compiled_decoder(resize: Resize | int):
     """Compile `decode` with a `Resize`, on the CPU: a function of the bytes, in half the time."""
     resize = as_resize(resize)
 
-    @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
     def decoder(data):
-        with tf.device("CPU:0"):
-            return decode(data, resize)
+        with tf.device("CPU:0"), tf.control_dependencies([assert_pixels(data)]):
+            return decode(tf.identity(data), resize)
 
     # Called through `decoder`, the fifth data set of a process would bring a warning about retracing.
     concrete = decoder.get_concrete_function()
@@ -53,7 +51,8 @@ def read_image(path, decoder):
         The decoder's result as an array.
 
     Raises:
-        UnreadableImageError: it cannot be opened, is not an image that `decode` takes, or is larger than `PIXEL_LIMIT`.
+        UnreadableImageError: it cannot be opened, is an image neither for `decode` nor for Pillow, or is larger than
+            `PIXEL_LIMIT`.
     """
     if cause := not_a_file(path):
         raise UnreadableImageError(cause)
@@ -69,9 +68,8 @@ def decode_image(data, decoder):
     if not data:
         raise UnreadableImageError("empty file")
     try:
-        height, width = declared_size(data)
-        if height * width > PIXEL_LIMIT:
-            raise UnreadableImageError(f"{width} x {height} pixels, more than {PIXEL_LIMIT:,}")
+        data = readable(data)
+        check_size(*declared_size(data), PIXEL_LIMIT)
         return decoder(data).numpy()
     except tf.errors.OpError as error:
         raise UnreadableImageError(_cause(error)) from error

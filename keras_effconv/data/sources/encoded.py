@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_effconv.data.batches import shuffled
 from keras_effconv.data.dataset import Dataset
+from keras_effconv.data.images.levels import find_white
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, not_a_file, read_image
 from keras_effconv.data.sources.checks import check_files
 from keras_effconv.data.sources.file_list import check_validation, labels_of, names_of_classes
@@ -132,7 +133,8 @@ def scan_files(file_list, strict=False):
         for part, files in parts.items()
         if files
     }
-    return Dataset(file_list.name, class_names=class_names, unreadable=tuple(map(printable, unreadable)), **splits)
+    unreadable, white = tuple(map(printable, unreadable)), find_white(splits[TRAIN].paths)
+    return Dataset(file_list.name, class_names=class_names, unreadable=unreadable, white=white, **splits)
 
 
 def scan_tfds(name, validation_split=0.2, data_dir=None):

@@ -6,6 +6,7 @@ import numpy as np
 from absl import logging
 
 from keras_effconv.data.dataset import Dataset, Split
+from keras_effconv.data.images.levels import with_white
 from keras_effconv.data.images.reading import compiled_decoder, read_into
 from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
 from keras_effconv.data.sources.checks import check_files, key_of_files
@@ -106,6 +107,7 @@ def decode_files(file_list, resize, strict=False, cache_dir=None, memory_limit=M
     check_files(file_list, strict)
     files = [file for part in SPLITS for file in file_list.parts.get(part, ())]
     paths = [path for _, path in files]
+    resize = with_white(resize, [path for _, path in file_list.parts[TRAIN]])
 
     def decode(images):
         kept, causes = read_into(images, paths, compiled_decoder(resize), f"images of {file_list.name}")
@@ -126,6 +128,7 @@ def decode_files(file_list, resize, strict=False, cache_dir=None, memory_limit=M
         name=file_list.name,
         class_names=class_names,
         unreadable=tuple(map(printable, unreadable)),
+        white=resize.white,
         **_splits(images, parts, class_names),
     )
 

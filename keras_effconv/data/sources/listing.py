@@ -5,13 +5,12 @@ import dataclasses
 import os
 import pathlib
 
-from keras_effconv.data.images.header import FORMATS, LENGTH
+from keras_effconv.data.images.header import CONVERTED, FORMATS, IMAGE_EXTENSIONS, LENGTH
 from keras_effconv.data.images.reading import not_a_file
 from keras_effconv.data.sources.messages import some
 from keras_effconv.utils.files import open_file
 
-IMAGE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp"})
-PILLOW_EXTENSIONS = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".j2k", ".webp", ".jfif"})
+PILLOW_EXTENSIONS = frozenset(end for row in CONVERTED for end in row.extensions)
 # Files that are no image, whatever they begin with, so that nobody opens them: data, text, films, archives.
 OTHERS = (
     ".csv .tsv .txt .json .jsonl .xml .yaml .yml .md .html .pdf .py .ipynb .mat .npy .npz .pkl .h5 .tfrecord .db .ini "
@@ -65,7 +64,7 @@ def is_image(path):
             head = file.read(LENGTH)
     except (OSError, ValueError):
         return False
-    return any(all(head.startswith(mark, offset) for offset, mark in row.marks.items()) for row in FORMATS)
+    return any(row.fits(head) for row in FORMATS)
 
 
 def is_junk(name):

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from keras_effconv.data.dataset import Dataset, Split
+from keras_effconv.data.images.convert import converted
 from keras_effconv.data.images.decode import decode
 from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
 from keras_effconv.data.sources.catalog import BY_NAME, find
@@ -85,13 +86,16 @@ def from_tfds(
     }
     count = sum(len(rows) for _, rows in parts.values())
 
+    def decoded(example):
+        return decode(converted(example[image_key]), resize)
+
     def fill(images):
         targets, begin = {part: np.full(len(labels[part]), -1) for part, _ in parts.values()}, 0
         for part, rows in parts.values():
             targets[part][rows] = np.arange(begin, begin + len(rows))
             begin += len(rows)
         for part, target in targets.items():
-            _fill(images, target, _examples(builder, part), lambda example: decode(example[image_key], resize))
+            _fill(images, target, _examples(builder, part), decoded)
 
     key = repr(
         (builder.name, str(builder.version), str(builder.data_dir), [*labels], limit, seed, validation_split, resize)
