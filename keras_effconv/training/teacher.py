@@ -64,7 +64,12 @@ def _check_images(model, path, sizes):
 
 def _check_probabilities(model, path, size):
     image = np.full((1, size, size, 3), 127.0, "float32")
-    row = np.asarray(ops.convert_to_numpy(model(image, training=False)), "float32")[0]
+    try:
+        row = np.asarray(ops.convert_to_numpy(model(image, training=False)), "float32")[0]
+    except Exception as error:  # each backend has its own
+        cause = " ".join(str(error).split())[:200]
+        text = f"`teacher` must take images of {size} pixels. Received: teacher='{path}': {cause}"
+        raise ValueError(text) from None
     if not (row >= 0).all() or abs(row.sum() - 1) > 0.01:
         raise ValueError(
             f"`teacher` must return probabilities, which are positive and add up to 1. Received: teacher='{path}', "

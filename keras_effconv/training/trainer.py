@@ -1,5 +1,7 @@
 """What `fit` runs: augmentation, the network and its loss in one model, for every recipe."""
 
+import threading
+
 import keras
 from keras import ops
 
@@ -59,6 +61,7 @@ class Trainer(keras.Model):
         self.mean = MeanLoss()
         # Keras weighs a batch's loss by its rows, padding included. Of two metrics of one name the last one counts.
         self.mean_loss = keras.metrics.Mean(name="loss") if shared else None
+        self._step = threading.local()  # each device of TensorFlow traces its step in a thread, and they take turns
 
     def build(self, input_shape):
         self.built = True  # all of its parts are
@@ -67,7 +70,7 @@ class Trainer(keras.Model):
         if not training:
             return self.network(images, training=False)
         images = self.mixing(self.augment(ops.cast(images, "float32"), training=True), training=True)
-        self._seen = images  # of this step's graph: the teacher looks at them when the loss is made
+        self._step.images = images  # the teacher looks at them when the loss is made
         probabilities = self.small(images, training=True)
         if self.average is not None:
             self.average(probabilities, training=True)
@@ -80,18 +83,19 @@ class Trainer(keras.Model):
             targets = self.mixing.targets(targets)
         losses = keras.losses.categorical_crossentropy(targets, y_pred, label_smoothing=smoothing)
         if training and self.teach:
-            soft = self.teach(self._seen), self.recipe.temperature, self.recipe.teacher_weight
+            soft = self.teach(self._step.images), self.recipe.temperature, self.recipe.teacher_weight
             losses = distilled(losses, y_pred, *soft)
         if training and self.class_weights is not None:
             losses = losses * ops.matmul(targets, ops.convert_to_tensor(self.class_weights, losses.dtype))
         if training and self.penalty is not None:
             losses = losses + self.penalty()
-        self._seen_losses = losses  # of this step's graph, as `_seen`
+        self._step.losses = losses
         return self.mean(losses, losses, sample_weight) * relative_share(sample_weight)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        if self.mean_loss is not None:
-            self.mean_loss.update_state(self._seen_losses, sample_weight)
+        losses = getattr(self._step, "losses", None)  # none as long as Keras only asks for the shapes of the metrics
+        if self.mean_loss is not None and losses is not None:
+            self.mean_loss.update_state(losses, sample_weight)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
 

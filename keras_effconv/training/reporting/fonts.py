@@ -7,6 +7,7 @@ import warnings
 from keras_effconv.utils.extras import require
 
 DEFAULT = "DejaVu Sans"  # comes with matplotlib
+BOXES = "Last Resort"  # comes with matplotlib, too: a box for every character there is
 LONGEST = 40  # characters of a name in a picture
 NUMBERED = "class N: line N + 1 of labels.txt"
 
@@ -58,7 +59,8 @@ def _families(characters):
     manager = require("matplotlib.font_manager")
     families, missing = [DEFAULT], {ord(character) for character in characters}
     missing -= _characters_of(manager.findfont(DEFAULT))
-    others = {font.name: font.fname for font in manager.fontManager.ttflist if font.name != DEFAULT} if missing else {}
+    listed = manager.fontManager.ttflist if missing else ()
+    others = {font.name: font.fname for font in listed if not font.name.startswith((DEFAULT, BOXES))}
     has = {name: missing & _characters_of(path) for name, path in others.items()}
     while missing and has:
         best = max(sorted(has), key=lambda name: len(has[name] & missing))
