@@ -5,10 +5,12 @@ import os
 
 import numpy as np
 import pytest
+from commands import command
 from PIL import Image
 from small_runs import TINY, coloured, coloured_set
 
 from keras_effconv import data
+from keras_effconv.cli import training_run
 from keras_effconv.training import checkpoint
 from keras_effconv.training.reporting.fingerprint import fingerprints
 from keras_effconv.training.reporting.run_record import check_same, described, identity, standing, write_record
@@ -116,3 +118,16 @@ def test_a_name_outside_utf8_has_a_fingerprint():
     names = tuple(os.fsdecode(b"caf\xe9/%d.jpg" % i) for i in range(3))
     split = data.Split(np.zeros((3, 8, 8, 3), "uint8"), np.zeros(3, "int32"), names)
     assert len(fingerprints({"train": split})["train"]["names"]) == 16
+
+
+@pytest.mark.parametrize(("stopped", "told"), [(True, "is whole: --resume continues"), (False, "no checkpoint in")])
+def test_an_interruption_promises_what_there_is(stopped, told, tmp_path, monkeypatch):
+    def interrupted(flags):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_run, "_run", interrupted)
+    if stopped:
+        checkpoint.save(tmp_path, [], checkpoint.Progress())
+    done = command("train", f"--output={tmp_path}")
+    assert done.returncode == 130
+    assert told in done.stderr
