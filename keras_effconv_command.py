@@ -6,6 +6,7 @@ It lies next to the package, since importing anything inside of it imports Keras
 import difflib
 import os
 import sys
+import time
 
 COMMANDS = {
     "finetune": "Fine-tune a network on a folder of images, or on a data set by name.",
@@ -29,7 +30,7 @@ def main(*words):
     Args:
         *words: str, what precedes the words of the command line, such as `"finetune"`.
     """
-    words = [*words, *sys.argv[1:]]
+    begun, words = time.perf_counter(), [*words, *sys.argv[1:]]
     if not words or words[0] in HELP:
         print(listing())
         sys.exit(0 if words else 2)
@@ -40,7 +41,7 @@ def main(*words):
     from keras_effconv.cli.command import log_to_stderr, start
 
     log_to_stderr()
-    sys.exit(start(words[0], words[1:]))
+    sys.exit(start(words[0], words[1:], begun))
 
 
 def listing():

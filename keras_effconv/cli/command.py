@@ -14,18 +14,19 @@ HELP = {"-h", "-help", "--help", "--helpfull"}
 INTERRUPTED = 130  # what a shell makes of SIGINT
 
 
-def start(name, words):
+def start(name, words, begun=None):
     """Run a command of this package.
 
     Args:
         name: str, of a module in `keras_effconv.cli`.
         words: list of str, what follows the name in the command line.
+        begun: float, `time.perf_counter()` when the process began. Default: now.
 
     Returns:
         int, the status.
     """
     module = importlib.import_module(f"keras_effconv.cli.{name}")
-    return execute(f"keras-effconv {name}", words, module.__doc__, module.define, module.run)
+    return execute(f"keras-effconv {name}", words, module.__doc__, module.define, module.run, begun)
 
 
 def main(doc, define, run):
@@ -46,7 +47,7 @@ def log_to_stderr():
     logging.set_verbosity(logging.WARNING)
 
 
-def execute(name, words, doc, define, run):
+def execute(name, words, doc, define, run, begun=None):
     """Run a command; a user's mistake is one line on stderr and status 2.
 
     Mistakes are flags that cannot be read, and every `ValueError`, `OSError` or `ImportError` of `run`.
@@ -57,11 +58,12 @@ def execute(name, words, doc, define, run):
         doc: str, see `main`.
         define: callable, see `main`.
         run: callable, see `main`.
+        begun: float, see `start`.
 
     Returns:
         int, the status.
     """
-    flags = Flags()
+    flags = Flags(begun)
     define(flags)
     try:
         if HELP & set(words):

@@ -1,27 +1,35 @@
 """Evaluate a trained model: top-1 and top-5, classes, image sizes, speed.
 
     keras-effconv evaluate --model=outputs/finetune/model.keras --data_dir=flowers
+    keras-effconv evaluate --model=outputs/finetune/model.keras --data_dir=flowers --split=test
     keras-effconv evaluate --model=outputs/train/model.keras --data_dir=imagenet.csv --sizes=224,256,320,384
 
+Classes are matched by name, by the file labels.txt next to the model: the data may have fewer of them, in any order.
 It prints a table by image size and one by class, and writes `evaluation.json` and `confusion.png` to --output.
 """
 
+import dataclasses
 import time
 from pathlib import Path
 
+import numpy as np
+
 from keras_effconv.cli.flags import flags_only, positive_integer
+
+SPLITS = ["validation", "train", "test"]
 
 
 def define(flags):
     """Define the flags."""
     flags.string("model", None, "Path of a .keras file, hf://user/name, or name of a network.", required=True)
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, hf://..., or "none".')
+    flags.string("labels", None, "File with the name of a class a line. Default: labels.txt next to --model.")
     flags.string("data_dir", None, "As of `keras-effconv finetune`.")
     flags.string("dataset", "digits", "As of `keras-effconv finetune`; not used with --data_dir.")
     flags.float("validation_split", 0.2, "As of `keras-effconv finetune`.", 0.0, 1.0)
     flags.integer("seed", 0, "Of the split, if the data has none: that of the run that is evaluated.")
     flags.integer("limit", None, "Most images per class and split.", 1)
-    flags.enum("split", "validation", ["validation", "train"], "Which images.")
+    flags.enum("split", "validation", SPLITS, "Which images.")
     flags.list("sizes", [], "Image sizes in pixels; the model's own by default. Networks that pool their last map.")
     flags.integer("batch_size", 32, "Images per step.", 1)
     flags.string("output", "outputs/evaluate", "Folder to write to.")
@@ -33,32 +41,38 @@ def run(flags, words):
     from keras_effconv.cli import models
     from keras_effconv.training.reporting import evaluation as report
     from keras_effconv.training.reporting import plots
+    from keras_effconv.training.reporting.environment import check_folder
+    from keras_effconv.utils.extras import require
     from keras_effconv.utils.files import write_json
 
-    (model, _), output = models.load(flags.model, weights=flags.weights), Path(flags.output)
+    output = Path(flags.output).expanduser()
+    require("matplotlib.figure")
+    check_folder(output, 1 << 20)
+    model, names = models.load(flags.model, weights=flags.weights, labels=flags.labels)
     sizes = [positive_integer("--sizes", size) for size in flags.sizes] or [model.input_shape[1]]
     rows, evaluations = [], {}
     for size in sizes:
-        evaluations[size], row = at(flags, model, size)
+        evaluations[size], row = at(flags, model, names, size, say=size == sizes[0])
         rows.append(row)
     first = evaluations.get(model.input_shape[1], evaluations[sizes[0]])
     print("| pixels | top-1 | top-5 | images/s |\n|---|---|---|---|")
     for row in rows:
         print(f"| {row['size']} | {row['top1']:.1%} | {row['top5']:.1%} | {row['images_per_second']:.0f} |")
     print("\n" + "\n".join(report.table(first)))
-    write_json(output / "evaluation.json", {"model": flags.model, "sizes": rows, "confusion": first.confusion.tolist()})
+    summary = {"model": flags.model, "split": flags.split, "sizes": rows, "classes": list(first.class_names)}
+    write_json(output / "evaluation.json", {**summary, "confusion": first.confusion.tolist()})
     plots.confusion(first, output / "confusion.png")
     print(f"\nwritten to {output}: evaluation.json confusion.png")
 
 
-def at(flags, model, size):
+def at(flags, model, names, size, say=True):
     """Return the evaluation at one size of the image, and its row."""
     from keras_effconv import data, preprocessing_for
     from keras_effconv.training import evaluate
     from keras_effconv.training.trainer import at_size
 
     view = preprocessing_for(model).preprocessing.settled()
-    images = data.load(
+    dataset = data.load(
         flags.dataset,
         flags.data_dir,
         view.at(size),
@@ -66,14 +80,68 @@ def at(flags, model, size):
         seed=flags.seed,
         limit=flags.limit,
     )
-    if len(images.class_names) != model.output_shape[-1]:
-        raise ValueError(
-            f"the data must have the {model.output_shape[-1]} classes of the model. Received: {len(images.class_names)}"
-        )
-    split, resized = getattr(images, flags.split), at_size(model, size)
-    resized.predict_on_batch(split.images[: flags.batch_size])  # the graph is made before time is taken
+    split, class_names = matched(chosen(dataset, flags.split), dataset, model, names, say)
+    resized, batch = at_size(model, size), min(flags.batch_size, len(split))
+    resized.predict_on_batch(split.images[:batch])  # the graph is made before time is taken
     begun = time.perf_counter()
-    evaluation = evaluate(resized, split, images.class_names, flags.batch_size)
+    evaluation = evaluate(resized, split, class_names, batch)
     speed = len(split) / (time.perf_counter() - begun)
     row = {"size": size, "images": len(split), "top1": evaluation.accuracy, "top5": evaluation.accuracy_at(5)}
     return evaluation, {**row, "images_per_second": speed}
+
+
+def chosen(dataset, name):
+    """Return a split.
+
+    Raises:
+        ValueError: the data has no such images, or they have no labels.
+    """
+    split = getattr(dataset, name)
+    if split is None or not len(split):
+        there = ", ".join(each for each in SPLITS if getattr(dataset, each) is not None)
+        raise ValueError(f"`split` must be one that the data has: {there}. Received: split={name!r}")
+    if split.labels.min() < 0:
+        raise ValueError(f"`split` must have a label for each image. Received: split={name!r}, whose labels are hidden")
+    return split
+
+
+def matched(split, dataset, model, names, say=True):
+    """Return a split with the labels of the model, and the names of the model's classes.
+
+    Args:
+        split: `Split`, its labels those of `dataset`.
+        dataset: `Dataset`.
+        model: classifier.
+        names: list of str, what the classes of the model are called, or `None`.
+        say: bool, whether to print how they were matched. Default `True`.
+
+    Raises:
+        ValueError: the data has classes that the model does not know.
+    """
+    from keras_effconv.training.class_names import in_short, match, others
+
+    classes = model.output_shape[-1]
+    if names is None:
+        if len(dataset.class_names) != classes:
+            raise ValueError(
+                f"Without a labels.txt next to the model, the data must have its {classes} classes. "
+                f"Received: {len(dataset.class_names)}"
+            )
+        if say:
+            print("there is no labels.txt next to the model: its classes are taken in the order of the data's")
+        return split, dataset.class_names
+    order = np.array(match(dataset.class_names, known(names, dataset.class_names), "the model"), "int32")
+    absent = others(dataset.class_names, known(names, dataset.class_names))
+    if say and absent:
+        print(f"the data has {len(order)} of the model's {classes} classes, by name; not {in_short(absent)}")
+    elif say and order.tolist() != list(range(classes)):
+        print("the data has the model's classes in another order: matched by name")
+    return dataclasses.replace(split, labels=order[split.labels]), tuple(names)
+
+
+def known(names, class_names):
+    """Return what the model's classes are called in the data: of ImageNet's, some sets have identifiers (n01440764)."""
+    from keras_effconv import zoo
+
+    identifiers = [identifier for identifier, _ in zoo.imagenet_classes()] if len(names) == 1000 else []
+    return identifiers if set(class_names) & set(identifiers) else names

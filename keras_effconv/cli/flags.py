@@ -3,6 +3,7 @@
 import inspect
 import json
 import textwrap
+import time
 
 from absl import flags
 
@@ -20,6 +21,9 @@ def _definer(define):
 class Flags(flags.FlagValues):
     """Flags of one command, which know of no others: nothing is global, so a process can run many command lines.
 
+    Args:
+        begun: float, `time.perf_counter()` when the command began. Default: now.
+
     Example:
 
     >>> flags = Flags()
@@ -27,6 +31,10 @@ class Flags(flags.FlagValues):
     >>> flags(["predict", "cat.jpg", "--top=3"]), flags.top
     (['predict', 'cat.jpg'], 3)
     """
+
+    def __init__(self, begun=None):
+        super().__init__()
+        self.__dict__["begun"] = time.perf_counter() if begun is None else begun  # no flag, as other attributes are
 
     string = _definer(flags.DEFINE_string)
     integer = _definer(flags.DEFINE_integer)

@@ -1,7 +1,6 @@
 """One run of training from flags: what `finetune` and `train` share."""
 
 import sys
-import time
 from pathlib import Path
 
 from keras_effconv.cli.command import INTERRUPTED
@@ -22,47 +21,51 @@ def define(flags, recipe, dataset, output):
 def run(flags, words):
     """Train, and print the report; ctrl-C leaves a checkpoint to resume from."""
     flags_only(words)
-    begun = time.perf_counter()
     try:
-        _run(flags, begun)
+        _run(flags)
     except KeyboardInterrupt:
-        print(f"\nstopped; the last checkpoint in {flags.output} is whole: --resume continues from it", file=sys.stderr)
+        print(f"\nstopped; {_left(Path(flags.output).expanduser())}", file=sys.stderr)
         return INTERRUPTED
 
 
-def _run(flags, begun):
+def _left(output):
+    from keras_effconv.training.checkpoint import STATE
+
+    if (output / STATE).is_file():
+        return f"the last checkpoint in {output} is whole: --resume continues from it"
+    return f"there is no checkpoint in {output} yet"
+
+
+def _run(flags):
     """Check the flags, before data is read and anything is written; then train."""
     from keras_effconv.training import network, train
     from keras_effconv.training.devices import find_devices
-    from keras_effconv.training.reporting.run_record import check_same
+    from keras_effconv.training.reporting.run_record import check_same, described
 
-    recipe, output = recipe_from(flags), Path(flags.output)
+    recipe, output = recipe_from(flags), Path(flags.output).expanduser()
     network.check(recipe)
     devices = find_devices(flags.distribute)
     if flags.resume:
-        check_same(output, recipe)
+        check_same(output, described(recipe))
     dataset = load(flags, recipe, network.preprocessing(recipe), output / "cache")
+    test = "" if dataset.test is None else f", {len(dataset.test)} test images for the end"
     print(
-        f"{dataset.name}: {len(dataset.train)} training and {len(dataset.validation)} validation images, "
+        f"{dataset.name}: {len(dataset.train)} training and {len(dataset.validation)} validation images{test}, "
         f"{len(dataset.class_names)} classes; {recipe.model}, {recipe.conv}"
     )
-    seconds = 60 * flags.checkpoint_minutes
-    result = train(recipe, dataset, output, flags.resume, devices=devices, checkpoint_seconds=seconds)
+    options = {"devices": devices, "checkpoint_seconds": 60 * flags.checkpoint_minutes, "begun": flags.begun}
+    result = train(recipe, dataset, output, flags.resume, **options)
     if devices.writer:
-        report(result, recipe, dataset, time.perf_counter() - begun)
+        report(result, recipe, dataset)
 
 
-def report(result, recipe, dataset, seconds):
+def report(result, recipe, dataset):
     """Print what a run came to, and where it is."""
     from keras_effconv.training.reporting import evaluation, outputs
+    from keras_effconv.training.reporting.summary import summarized, told
+    from keras_effconv.utils.paths import quoted
 
-    print("\n" + "\n".join(evaluation.table(result.evaluation)))
-    others = {"last": result.last_accuracy, "head alone": result.head_accuracy}
-    others = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in others.items() if accuracy is not None)
-    print(
-        f"\naccuracy {result.evaluation.accuracy:.1%} on {len(dataset.validation)} validation images, at the epoch "
-        f"that is best on them: {result.best} of {recipe.epochs} ({others or 'nothing was trained'}); "
-        f"training at {result.images_per_second:.0f} images/s; {seconds:.0f} s in all"
-    )
+    print("\n" + "\n".join(evaluation.table(result.evaluation)) + "\n")
+    print("\n".join(told(summarized(result, recipe, dataset), result.seconds)))
     print(f"written to {result.folder}: {' '.join(outputs.files(result.folder))}")
-    print(f"next: keras-effconv predict IMAGE --model={result.folder / 'model.keras'}")
+    print("next:", quoted(["keras-effconv", "predict", "IMAGE", f"--model={result.folder / 'model.keras'}"]))

@@ -27,6 +27,7 @@ class Progress(NamedTuple):
         curves: dict of lists by name, a value per finished epoch.
         head: dict likewise, of the head's phase.
         arrays: list of arrays, the variables of trainer and optimizer in their order; `None` for a run that begins.
+        run: str, which run it is (`run_record.identity`); empty: not known.
     """
 
     epoch: int = 0
@@ -35,6 +36,7 @@ class Progress(NamedTuple):
     curves: Mapping = MappingProxyType({})
     head: Mapping = MappingProxyType({})
     arrays: list | None = None
+    run: str = ""
 
 
 def save(folder, variables, progress):
@@ -88,6 +90,15 @@ def restore(folder):
         return Progress()
     with _reading(path) as file:
         return Progress(**json.loads(file["progress"].tobytes()), arrays=_arrays(file))
+
+
+def peek(folder):
+    """Return the `Progress` in a folder without its arrays, or `None` if it has no checkpoint; errors as `restore`."""
+    path = Path(folder) / STATE
+    if not path.is_file():
+        return None
+    with _reading(path) as file:
+        return Progress(**json.loads(file["progress"].tobytes()))
 
 
 def restore_best(folder, network):
@@ -157,6 +168,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.average, self.seconds, self.images, self.batch_size = average, seconds, images, batch_size
         self.curves, self.head = dict(progress.curves), dict(progress.head)
         self.epoch, self.before, self.partial = progress.epoch, progress.step, dict(progress.partial)
+        self.run, self.has_best = progress.run, progress.arrays is not None  # a file of another run may lie there
         self.saved = time.monotonic()
         for name in (STATE, BEST) if folder else ():
             remove_unfinished(self.folder / name)
@@ -168,14 +180,19 @@ class Checkpoint(keras.callbacks.Callback):
 
     def keep_best(self):
         """Keep the network's weights if the latest epoch is the best so far."""
-        if self.folder and best_epoch(self.curves, self.head) == len(self.curves.get("val_accuracy", ())):
-            _write(self.folder / BEST, self.network.weights)
+        if best_epoch(self.curves, self.head) == len(self.curves.get("val_accuracy", ())):
+            self.has_best = True
+            if self.folder:
+                _write(self.folder / BEST, self.network.weights)
 
     def save(self, step, partial):
         """Save the state at a batch of this epoch."""
         if self.folder:
-            save(self.folder, self.variables(), Progress(self.epoch, step, partial, self.curves, self.head))
+            save(self.folder, self.variables(), self._progress(step, partial))
         self.saved = time.monotonic()
+
+    def _progress(self, step, partial):
+        return Progress(self.epoch, step, partial, self.curves, self.head, run=self.run)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch

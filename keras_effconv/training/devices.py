@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 
 import keras
@@ -31,6 +32,13 @@ class Devices:
         return self.shard[0] == 0
 
     @property
+    def replicas(self):
+        """Return the number of devices, of all processes, that share each batch."""
+        if self.strategy is not None:
+            return self.strategy.num_replicas_in_sync
+        return math.prod(self.distribution.device_mesh.shape) if self.distribution is not None else 1
+
+    @property
     def several(self):
         """Return whether variables must be created again for the devices."""
         return self.strategy is not None or self.distribution is not None
@@ -52,6 +60,26 @@ class Devices:
         if self.distribution is not None:
             keras.distribution.set_distribution(None)
         return _copy(network) if self.several else network
+
+
+def relative_share(weights):
+    """Return the part of a batch's weight that this device has, times the number of devices; 1 outside a strategy.
+
+    TensorFlow's devices each return the mean of their own part, and Keras takes the mean of these. Times this factor,
+    the result is the mean over the batch, however much of a part is padding.
+
+    Args:
+        weights: tensor (n,) of this device's part, or `None`.
+    """
+    if weights is None or keras.backend.backend() != "tensorflow":
+        return 1.0
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return 1.0
+    mine = tf.reduce_sum(weights)
+    return mine * context.num_replicas_in_sync / context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
 
 
 def _copy(network):

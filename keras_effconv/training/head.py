@@ -7,10 +7,15 @@ import keras
 import numpy as np
 
 from keras_effconv.data.batches import Epochs
+from keras_effconv.training.accuracy import within
+from keras_effconv.training.large_head import fit_large
 from keras_effconv.training.network import HEAD
+from keras_effconv.training.optimization.losses import balanced
 from keras_effconv.utils.extras import require
 
 ITERATIONS = 500  # of L-BFGS, at most; some dozens are usual
+LARGE = 1e9  # features of all images times classes, from which on scikit-learn would take long
+SHARPNESS_ROWS = 100_000  # images that the sharpness of a head is found by
 MEMORY_LIMIT = 1 << 30  # bytes of features; more go to a temporary file that is mapped
 
 
@@ -60,10 +65,11 @@ def _room(rows, columns):
 def fit_head(model, recipe, train, validation):
     """Fit the head of a model to cached features: logistic regression, the usual linear probe.
 
-    scikit-learn's is a convex problem solved to its end: no rate, no epochs, nothing drawn. Features are shifted and
-    scaled to mean 0 and, all together, to variance 1, so that `head_c` means the same for all networks. The logits are
-    scaled to what the loss of the next phase wants of them: a head that is surer of itself than label smoothing allows
-    would first of all change the features behind it.
+    It is a convex problem, which scikit-learn solves to its end (of many features `fit_large`, within bounds of time
+    and memory): no rate, no epochs, nothing drawn. Features are shifted and scaled to mean 0 and, all together, to
+    variance 1, so that `head_c` means the same for all networks. The logits are scaled to what the loss of the next
+    phase wants of them: a head that is surer of itself than label smoothing allows would first of all change the
+    features behind it.
 
     Args:
         model: the whole network; its last layer is the head.
@@ -74,23 +80,36 @@ def fit_head(model, recipe, train, validation):
     Returns:
         dict of curves by name, a value each: loss and accuracy on the features of both splits.
     """
-    regression = require("sklearn.linear_model").LogisticRegression(
-        C=recipe.head_c, max_iter=ITERATIONS, class_weight="balanced" if recipe.class_weights else None
-    )
-    mean = train[0].mean(0)
-    scale = np.sqrt(train[0].var(0).mean()) or 1.0
-    with warnings.catch_warnings():  # of a fit that is not quite at its end
-        warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
-        regression.fit((train[0] - mean) / scale, train[1])
-    layer = model.get_layer(HEAD)
-    kernel, bias = _softmax_weights(regression, layer.units)
-    kernel /= scale
-    bias -= mean @ kernel
-    sharpness = _sharpness(train[0] @ kernel + bias, train[1], recipe.label_smoothing)
+    layer, classes = model.get_layer(HEAD), model.get_layer(HEAD).units
+    large = train[0].size * classes > LARGE
+    kernel, bias = (_fit_large if large else _fit)(*train, classes, recipe)
+    some = slice(None, None, -(-len(train[1]) // SHARPNESS_ROWS))
+    sharpness = _sharpness(train[0][some] @ kernel + bias, train[1][some], recipe.label_smoothing)
     layer.set_weights([sharpness * kernel, sharpness * bias])
     curves = {**_scores(layer, *train), **_scores(layer, *validation, "val_")}
     print(", ".join(f"{name} {values[0]:.3f}" for name, values in curves.items()))
     return curves
+
+
+def _fit(features, labels, classes, recipe):
+    """Return kernel and bias by scikit-learn."""
+    regression = require("sklearn.linear_model").LogisticRegression(
+        C=recipe.head_c, max_iter=ITERATIONS, class_weight="balanced" if recipe.class_weights else None
+    )
+    mean = features.mean(0)
+    scale = np.sqrt(features.var(0).mean()) or 1.0
+    with warnings.catch_warnings():  # of a fit that is not quite at its end
+        warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
+        regression.fit((features - mean) / scale, labels)
+    kernel, bias = _softmax_weights(regression, classes)
+    kernel /= scale
+    return kernel, bias - mean @ kernel
+
+
+def _fit_large(features, labels, classes, recipe):
+    """Return kernel and bias without a copy of the features."""
+    weights = balanced(labels, classes)[labels] if recipe.class_weights else None
+    return fit_large(features, labels, classes, recipe.head_c, weights, ITERATIONS)
 
 
 def _softmax_weights(regression, classes):
@@ -117,8 +136,10 @@ def _sharpness(logits, labels, smoothing):
 
 
 def _scores(layer, features, labels, prefix=""):
-    probabilities = np.concatenate(
-        [np.asarray(layer(part)) for part in np.array_split(features, len(features) // 4096 + 1)]
-    )
-    loss = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)).mean()
-    return {f"{prefix}loss": [float(loss)], f"{prefix}accuracy": [float((probabilities.argmax(1) == labels).mean())]}
+    losses, right = [], []
+    for rows in np.array_split(np.arange(len(labels)), len(labels) // 4096 + 1):
+        probabilities = keras.ops.convert_to_numpy(layer(features[rows[0] : rows[-1] + 1]))
+        losses.append(-np.log(np.maximum(probabilities[np.arange(len(rows)), labels[rows]], 1e-7)))
+        right.append(keras.ops.convert_to_numpy(within(labels[rows], probabilities)))
+    loss, accuracy = (float(np.concatenate(each).mean(dtype="float64")) for each in (losses, right))
+    return {f"{prefix}loss": [loss], f"{prefix}accuracy": [accuracy]}

@@ -59,40 +59,51 @@ def streamed(listed, resize, strict=False):
     """
     resize = as_resize(resize)
     resize = dataclasses.replace(resize, white=resize.white or listed.white)
-    train, validation = (Streamed(part, resize, listed.flip, strict) for part in (listed.train, listed.validation))
-    return dataclasses.replace(listed, train=train, validation=validation)
+    parts = {name: getattr(listed, name) for name in ("train", "validation", "test")}
+    parts = {n: part if part is None else Streamed(part, resize, listed.flip, strict) for n, part in parts.items()}
+    return dataclasses.replace(listed, **parts)
 
 
-def feed(split, recipe, shuffle=False, shard=(0, 1)):
+def feed(split, recipe, shuffle=False, devices=None):
     """Return the batches of a split as a recipe wants them.
 
     Args:
         split: `Split` or `Streamed`.
         recipe: `Recipe`; its `batch_size` is that of all processes together.
         shuffle: bool; for training: another order in each epoch, and of streamed images random parts.
-        shard: (number of this process, number of processes). Default: one process.
+        devices: `Devices` that share each batch. Default: one.
 
     Returns:
         `Epochs`.
     """
     batches = batches_of(split, recipe.batch_size, shuffle, recipe.seed)
-    return batches if shard[1] == 1 else ProcessShare(batches, *shard)
+    if devices is None:
+        return batches
+    if devices.shard[1] > 1:
+        return ProcessShare(batches, *devices.shard, devices.replicas)
+    return EvenBatches(batches, devices.replicas) if devices.replicas > 1 else batches
 
 
 @functools.singledispatch
 def batches_of(split, batch_size, shuffle=False, seed=0):
-    """Return the batches of a `Split` or a `Streamed`."""
+    """Return the batches of a `Split` or a `Streamed`; a batch has at most all of its images."""
     raise TypeError(f"`split` must be a Split or a Streamed. Received: split of type {type(split).__name__}")
 
 
 @batches_of.register
 def _(split: Split, batch_size, shuffle=False, seed=0):
-    return Batches(split, batch_size, shuffle=shuffle, seed=seed)
+    return Batches(split, _most(split, batch_size), shuffle=shuffle, seed=seed)
 
 
 @batches_of.register
 def _(split: Streamed, batch_size, shuffle=False, seed=0):
+    batch_size = _most(split, batch_size)
     return Stream(split.source, batch_size, split.resize, shuffle, seed, flip=split.flip, strict=split.strict)
+
+
+def _most(split, batch_size):
+    """Return the size of a batch: whoever fills the last one up must not compute 512 images for 3."""
+    return max(min(batch_size, len(split)), 1)
 
 
 def for_fit(batches):
@@ -122,27 +133,26 @@ def for_fit(batches):
     return known.prefetch(2).with_options(options)
 
 
-class ProcessShare(Epochs):
-    """The part of each batch that one of several processes works on: every `count`-th image.
+class EvenBatches(Epochs):
+    """Batches that several devices can share evenly: (images, labels, weights).
 
-    A batch that the processes cannot share evenly gets more images, its first ones again, whose weight is 0: sums over
-    all processes are those of one process. Batches are (images, labels, weights).
+    A batch of another length gets more images, its first ones again, whose weight is 0: sums over all devices are those
+    of one device.
 
     Args:
         batches: `Epochs` of whole batches.
-        number: int, of this process, from 0.
-        count: int, processes.
+        count: int, devices.
 
     Example:
 
     >>> split = Split(np.zeros((5, 8, 8, 3), "uint8"), np.arange(5, dtype="int32"), tuple("abcde"))
-    >>> images, labels, weights = ProcessShare(Batches(split, batch_size=5), 1, 2)[0]
+    >>> images, labels, weights = EvenBatches(Batches(split, batch_size=5), 2)[0]
     >>> labels.tolist(), weights.tolist()
-    ([1, 3, 0], [1.0, 1.0, 0.0])
+    ([0, 1, 2, 3, 4, 0], [1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
     """
 
-    def __init__(self, batches, number, count):
-        self.batches, self.number, self.count = batches, number, count
+    def __init__(self, batches, count):
+        self.batches, self.count = batches, count
         super().__init__(batches.total * batches.batch_size, batches.batch_size, batches.seed)
 
     def set_epoch(self, epoch, start=0):
@@ -152,6 +162,29 @@ class ProcessShare(Epochs):
     def batch(self, number):
         images, labels = self.batches.batch(number)
         rows = np.arange(-(-len(labels) // self.count) * self.count)
-        mine = rows[self.number :: self.count]
-        weights = (mine < len(labels)).astype("float32")
-        return images[mine % len(labels)], labels[mine % len(labels)], weights
+        return images[rows % len(labels)], labels[rows % len(labels)], (rows < len(labels)).astype("float32")
+
+
+class ProcessShare(EvenBatches):
+    """The part of each batch that one of several processes works on: every `count`-th image of `EvenBatches`.
+
+    Args:
+        batches: `Epochs` of whole batches.
+        number: int, of this process, from 0.
+        count: int, processes.
+        devices: int, of all processes. Default: one each.
+
+    Example:
+
+    >>> split = Split(np.zeros((5, 8, 8, 3), "uint8"), np.arange(5, dtype="int32"), tuple("abcde"))
+    >>> images, labels, weights = ProcessShare(Batches(split, batch_size=5), 1, 2)[0]
+    >>> labels.tolist(), weights.tolist()
+    ([1, 3, 0], [1.0, 1.0, 0.0])
+    """
+
+    def __init__(self, batches, number, count, devices=None):
+        self.number, self.processes = number, count
+        super().__init__(batches, devices or count)
+
+    def batch(self, number):
+        return tuple(rows[self.number :: self.processes] for rows in super().batch(number))

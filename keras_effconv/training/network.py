@@ -18,7 +18,7 @@ def check(recipe):
     """Raise a `ValueError` for a model, kind or weights that there are not, before any work is done."""
     name = applications.get(recipe.model).__name__
     kinds.get(recipe.conv)
-    if recipe.teacher is not None and not os.path.isfile(recipe.teacher):
+    if recipe.teacher is not None and not os.path.isfile(os.path.expanduser(recipe.teacher)):
         raise ValueError(f"`teacher` must be the path of a .keras file. Received: teacher={recipe.teacher!r}")
     weights = recipe.weights
     if weights is not None and zoo.hub.is_repository(weights):
@@ -29,25 +29,6 @@ def check(recipe):
             f'`weights` must be "none", the path of a file, hf://user/name, or a tag ({known}). '
             f"Received: weights={weights!r}"
         )
-
-
-def teacher_of(recipe, network):
-    """Load the teacher of a recipe.
-
-    Args:
-        recipe: `Recipe` with a teacher.
-        network: `keras.Model` that learns from it.
-
-    Raises:
-        ValueError: the file is no model, or one of another number of classes.
-    """
-    teacher = zoo.load_classifier(recipe.teacher, "teacher")
-    if teacher.output_shape != network.output_shape:
-        raise ValueError(
-            f"`teacher` must be a classifier of {network.output_shape[-1]} classes. "
-            f"Received: teacher={recipe.teacher!r}, output of shape {teacher.output_shape!s:.80}"
-        )
-    return teacher
 
 
 def preprocessing(recipe):

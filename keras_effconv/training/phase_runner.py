@@ -1,12 +1,11 @@
 """The epochs of a run, phase by phase: each phase has a trainer of its own over the same layers."""
 
-import keras
-
 from keras_effconv.training import checkpoint
+from keras_effconv.training.accuracy import metrics
 from keras_effconv.training.augmentation.mixing import Mixing
 from keras_effconv.training.augmentation.pipeline import augmentation
 from keras_effconv.training.input_pipeline import Streamed, feed, for_fit
-from keras_effconv.training.network import blocks, teacher_of, unfreeze
+from keras_effconv.training.network import blocks, unfreeze
 from keras_effconv.training.optimization.averaging import MovingAverage
 from keras_effconv.training.optimization.losses import balanced
 from keras_effconv.training.optimization.optimizers import l2, make_optimizer
@@ -26,21 +25,15 @@ class PhaseRunner:
         network: the classifier.
         report: `LoadReport` of its weights, or `None`.
         devices: `Devices`.
-
-    Raises:
-        ValueError: the devices cannot do what the recipe says.
+        teacher: `Teacher`, or `None`.
     """
 
-    def __init__(self, recipe, dataset, network, report, devices):
-        if devices.strategy is not None and recipe.accumulate > 1:  # Keras' own accumulation fails there
-            raise ValueError(
-                f"`accumulate` must be 1 on several devices of TensorFlow. Received: accumulate={recipe.accumulate}"
-            )
+    def __init__(self, recipe, dataset, network, report, devices, teacher=None):
         self.recipe, self.dataset, self.devices = recipe, dataset, devices
         with devices.scope():
             self.network = devices.place(network)
             self.average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
-        self.teacher = teacher_of(recipe, network) if recipe.teacher else None
+        self.teacher = teacher
         fused = report is not None and report.fused
         self.peak = recipe.lr if recipe.lr is not None else FUSED_LR if fused else LR
         self.steps = len(feed(dataset.train, recipe))
@@ -91,9 +84,10 @@ class PhaseRunner:
                 self.teacher,
                 l2(recipe, self.network),
                 balanced(self.dataset.train.labels, labels).tolist() if recipe.class_weights else None,
+                shared=self.devices.strategy is not None,
             )
             optimizer = make_optimizer(recipe, learning_rate(recipe, self.peak, self.steps), self.network)
-            self.trainer.compile(optimizer, weighted_metrics=_metrics(labels))
+            self.trainer.compile(optimizer, weighted_metrics=metrics(labels))
             self.trainer.build((None, *self.network.input_shape[1:]))
             self.trainer.optimizer.build(self.trainer.trainable_variables)
         paths = [v.path for v in self.trainer.trainable_variables]
@@ -103,8 +97,8 @@ class PhaseRunner:
 
     def _fit(self, phase, progress, callbacks):
         """Train for the epochs of a phase that are left; an interrupted one first, from the batch it had come to."""
-        batches = feed(self.dataset.train, self.recipe, shuffle=True, shard=self.devices.shard)
-        validation = feed(self.dataset.validation, self.recipe, shard=self.devices.shard)
+        batches = feed(self.dataset.train, self.recipe, shuffle=True, devices=self.devices)
+        validation = feed(self.dataset.validation, self.recipe, devices=self.devices)
         first = max(progress.epoch, phase.first)
         for last in [first + 1, phase.last] if progress.step else [phase.last]:
             if first >= last or self.trainer.stop_training:
@@ -120,12 +114,6 @@ class PhaseRunner:
                 callbacks=[batches.follow_epochs(), *callbacks],
             )
             first = last
-
-
-def _metrics(classes):
-    """Return top-1, and top-5 if there are more classes."""
-    metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-    return metrics + ([keras.metrics.SparseTopKCategoricalAccuracy(5, name="top5")] if classes > 5 else [])
 
 
 def _hand_over(old, new, same):

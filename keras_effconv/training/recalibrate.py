@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_effconv.utils.extras import require
+
 
 def recalibrate(model, batches, epochs=1, neutral=()):
     """Set the moving statistics of all batch normalization to those of the data, without training a weight.
@@ -18,30 +20,66 @@ def recalibrate(model, batches, epochs=1, neutral=()):
             offsets follow the statistics. Default: none. A `LoadReport` names those that a warm start added.
     """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    momenta = [layer.momentum for layer in norms]
+    if not norms:
+        return
     lines = {layer.name: _line(layer) for layer in norms if layer.name in neutral}
-    trainable = model.trainable
-    model.trainable = True
-    step = 0
-    try:
-        for _ in range(epochs):
-            for index in range(len(batches)):
-                step += 1
-                _average(model, norms, np.asarray(batches[index][0]), step)
-    finally:
-        model.trainable = trainable
-        for layer, momentum in zip(norms, momenta):
-            layer.momentum = momentum
+    means = _batch_means(model, norms, batches, epochs)
+    for layer, values in zip(norms, means):
+        for variable, value in zip((layer.moving_mean, layer.moving_variance), values):
+            variable.assign(value.astype(variable.dtype))
     for layer in norms:
         if layer.name in lines:
             _compute(layer, *lines[layer.name])
 
 
-def _average(model, norms, images, step):
-    """Run a forward pass in training mode; its momentum makes the moving statistics the mean of all steps."""
+def _batch_means(model, norms, batches, epochs):
+    """Return the mean over all batches of the statistics of each normalization: pairs of arrays."""
+    momenta, trainable = [layer.momentum for layer in norms], [layer.trainable for layer in model.layers]
+    variables = [variable for layer in norms for variable in (layer.moving_mean, layer.moving_variance)]
+    sums, steps = [np.zeros(v.shape) for v in variables], epochs * len(batches)
+    model.trainable = True  # a frozen normalization measures nothing
     for layer in norms:
-        layer.momentum = (step - 1) / step
-    model(images, training=True)
+        layer.momentum = 0.0  # so that it holds the statistics of the last batch alone
+    try:
+        step = _compiled(model)
+        bar = require("tqdm").tqdm(range(steps), "batch statistics", unit="batch", leave=False, dynamic_ncols=True)
+        for number in bar:
+            step(np.asarray(batches[number % len(batches)][0]))
+            for total, variable in zip(sums, variables):
+                total += keras.ops.convert_to_numpy(variable)
+    finally:
+        for layer, momentum in zip(norms, momenta):
+            layer.momentum = momentum
+        for layer, before in zip(model.layers, trainable):
+            layer.trainable = before
+    means = [total / steps for total in sums]
+    return list(zip(means[::2], means[1::2]))
+
+
+def _compiled(model):
+    """Return a function that runs a model in training mode on a batch, in one compiled step."""
+    make = {"tensorflow": _compiled_by_tensorflow, "jax": _compiled_by_jax}.get(keras.backend.backend())
+    return make(model) if make else lambda images: model(images, training=True)
+
+
+def _compiled_by_tensorflow(model):
+    import tensorflow as tf
+
+    return tf.function(lambda images: model(images, training=True), reduce_retracing=True)
+
+
+def _compiled_by_jax(model):
+    import jax
+
+    # Nothing but the state is returned, so that what only the output needs is not computed.
+    step = jax.jit(lambda *state_and_images: model.stateless_call(*state_and_images, training=True)[1])
+
+    def run(images):
+        trained, rest = ([v.value for v in part] for part in (model.trainable_variables, model.non_trainable_variables))
+        for variable, value in zip(model.non_trainable_variables, step(trained, rest, images)):
+            variable.assign(value)
+
+    return run
 
 
 def _line(norm):

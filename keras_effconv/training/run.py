@@ -16,6 +16,7 @@ from keras_effconv.policies import default_policy
 from keras_effconv.training import checkpoint
 from keras_effconv.training.callbacks import Patience, Speed
 from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
+from keras_effconv.training.checks import check_phases, check_run
 from keras_effconv.training.devices import Devices
 from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features, fit_head
@@ -24,9 +25,10 @@ from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.phase_runner import PhaseRunner
 from keras_effconv.training.recalibrate import recalibrate
 from keras_effconv.training.recipe import Recipe
+from keras_effconv.training.reporting.environment import check_folder
 from keras_effconv.training.reporting.evaluation import Evaluation
 from keras_effconv.training.reporting.outputs import check_outputs, logging, write_outputs
-from keras_effconv.training.reporting.run_record import check_same, recording
+from keras_effconv.training.reporting.run_record import check_same, described, identity, standing, write_record
 
 NAME = "network"
 FIT_IMAGES = 256  # for warm starts: see keras_effconv.zoo.fit
@@ -45,6 +47,9 @@ class Result(NamedTuple):
         images_per_second: float, of training the network; 0 without epochs.
         folder: Path of what the run wrote.
         evaluation: `Evaluation` on the validation images; `None` without outputs.
+        test: `Evaluation` on the test images, once, of the weights that the model has; `None` without outputs, or if
+            the data has no such images.
+        seconds: float, from the beginning of the run to its last file; 0 without outputs.
     """
 
     model: keras.Model
@@ -56,6 +61,8 @@ class Result(NamedTuple):
     images_per_second: float
     folder: Path
     evaluation: Evaluation | None = None
+    test: Evaluation | None = None
+    seconds: float = 0.0
 
     @property
     def last_accuracy(self) -> float | None:
@@ -72,6 +79,7 @@ def train(
     devices: Devices | None = None,
     checkpoint_seconds: float = 600.0,
     outputs: bool = True,
+    begun: float | None = None,
 ) -> Result:
     """Train a classifier on a data set as a recipe says.
 
@@ -82,19 +90,23 @@ def train(
         dataset: `Dataset`, its images of the size of `network.preprocessing(recipe)`; its `white` goes into the model.
         folder: path to write to: checkpoints and `run.json`; with `outputs` also what `keras-effconv finetune` leaves:
             `model.keras`, `labels.txt`, `report.json`, metrics, plots, a model card, TensorBoard logs and a SavedModel.
-        resume: bool, whether to continue from the checkpoint in the folder, if it has one. Default `False`.
+        resume: bool, whether to continue from the checkpoint in the folder; without one, the run starts anew and says
+            so. Default `False`.
         callbacks: Keras callbacks of the network's epochs.
         devices: `Devices`. Default: one.
         checkpoint_seconds: float, between checkpoints within an epoch. Default 600.
         outputs: bool, whether to evaluate the model and write more than checkpoints. Default `True`.
+        begun: float, `time.perf_counter()` when the work began, such as reading the data, for the seconds in the
+            report. Default: now.
 
     Returns:
         A `Result`.
 
     Raises:
-        ValueError: a part of the recipe does not fit the network, or the checkpoint is another run's.
+        ValueError: a part of the recipe does not fit the network, the data or the teacher, or the checkpoint is another
+            run's.
         OSError: the folder or a checkpoint cannot be written; the checkpoint before is whole.
-        ImportError: a package that `outputs` needs is missing.
+        ImportError: a package that the run needs is missing.
 
     Example:
 
@@ -104,25 +116,45 @@ def train(
     >>> train(recipe, data.digits(32, limit=2), tempfile.mkdtemp(), outputs=False).model.output_shape
     (None, 10)
     """
-    begun, folder, devices = time.perf_counter(), Path(folder), devices or Devices()
+    begun = time.perf_counter() if begun is None else begun
+    folder, devices = Path(folder).expanduser(), devices or Devices()
+    dataset, teacher = check_run(recipe, dataset, devices)
+    record = described(recipe, dataset)
     if resume:
-        check_same(folder, recipe, dataset)
+        check_same(folder, record)
+    resume, text = standing(folder, resume, record)
     if devices.writer:
+        print(text, end="\n" if text else "")
         if outputs:
             check_outputs(folder)
-        callbacks = [recording(folder, recipe, dataset), *(logging(folder) if outputs else ()), *callbacks]
-    result = _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_seconds)
+        writing = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: write_record(folder, record))
+        callbacks = [writing, *(logging(folder, resume) if outputs else ()), *callbacks]
+    run = Run(recipe, dataset, folder, resume, devices, teacher, identity(record))
+    result = _trained(run, callbacks, checkpoint_seconds)
     if not outputs or not devices.writer:
         return result
-    return result._replace(evaluation=write_outputs(result, recipe, dataset, begun))
+    return write_outputs(result, recipe, dataset, record, begun)
 
 
-def _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_seconds):
+class Run(NamedTuple):
+    """What a run is given, checked."""
+
+    recipe: Recipe
+    dataset: Dataset
+    folder: Path
+    resume: bool
+    devices: Devices
+    teacher: object
+    identity: str
+
+
+def _trained(run, callbacks, checkpoint_seconds):
+    recipe, dataset, folder, devices = run.recipe, run.dataset, run.folder, run.devices
     keras.utils.set_random_seed(recipe.seed)
-    progress = restore(folder) if resume else checkpoint.Progress()
+    progress = restore(folder) if run.resume else checkpoint.Progress()
     with default_policy(training_policy(recipe.dtype)):
-        network, progress, report = _prepared(recipe, dataset, progress)
-        runner = PhaseRunner(recipe, dataset, network, report, devices)
+        network, progress, report = _prepared(run, progress._replace(run=run.identity))
+        runner = PhaseRunner(recipe, dataset, network, report, devices, run.teacher)
         place, size = folder if devices.writer else None, (len(dataset.train), recipe.batch_size)
         keeper = Checkpoint(
             place, runner.variables, runner.network, runner.average, progress, *size, checkpoint_seconds
@@ -130,17 +162,22 @@ def _trained(recipe, dataset, folder, resume, callbacks, devices, checkpoint_sec
         speed = Speed(len(dataset.train))
         runner.run(progress, keeper, [keeper, speed, Patience(recipe.patience, keeper), *callbacks])
     model = devices.gather(runner.network)
-    restore_best(folder, model)
+    if keeper.has_best:
+        restore_best(folder, model)
     model = finished(model, recipe.dtype)
     curves, head = keeper.curves, keeper.head
     accuracy = head["val_accuracy"][-1] if head else None
     return Result(model, report, accuracy, head, curves, best_epoch(curves, head), speed.images_per_second, folder)
 
 
-def _prepared(recipe, dataset, progress):
+def _prepared(run, progress):
     """Return the classifier with its weights and, if the run begins, a head fitted to frozen features."""
+    recipe, dataset = run.recipe, run.dataset
     base = backbone(recipe, dataset.white)
     model = classifier(base, len(dataset.class_names), recipe.dropout, NAME)
+    needed = check_phases(recipe, model)
+    if run.devices.writer:
+        check_folder(run.folder, needed)
     if progress.arrays is not None:
         place = f"at epoch {progress.epoch + 1} of {recipe.epochs}, batch {progress.step}"
         print(f"resuming {place if progress.epoch < recipe.epochs else 'after the last epoch'}")

@@ -1,9 +1,12 @@
 """What `fit` runs: augmentation, the network and its loss in one model, for every recipe."""
 
+import threading
+
 import keras
 from keras import ops
 
 from keras_effconv.preprocessing import ImagePreprocessing
+from keras_effconv.training.devices import relative_share
 from keras_effconv.training.optimization.losses import distilled
 
 
@@ -31,9 +34,10 @@ class Trainer(keras.Model):
         mixing: `Mixing`.
         small: the network at another size of the image, on the same layers. Default: `network`.
         average: `MovingAverage` of the network, or `None`.
-        teacher: classifier to learn from, or `None`.
+        teacher: `Teacher`, or `None`.
         penalty: callable -> scalar that is added to the loss, or `None`.
         class_weights: sequence of floats, a weight for each class, or `None`.
+        shared: bool, whether devices of TensorFlow share each batch, padding included. Default `False`.
     """
 
     def __init__(
@@ -47,13 +51,17 @@ class Trainer(keras.Model):
         teacher=None,
         penalty=None,
         class_weights=None,
+        shared=False,
     ):
         super().__init__(name="trainer")
         self.network, self.augment, self.mixing, self.average = network, augment, mixing, average
         self.small = small or network
         self.recipe, self.penalty, self.class_weights = recipe, penalty, class_weights
-        self.teach = teacher and Frozen(teacher)
+        self.teach = teacher
         self.mean = MeanLoss()
+        # Keras weighs a batch's loss by its rows, padding included. Of two metrics of one name the last one counts.
+        self.mean_loss = keras.metrics.Mean(name="loss") if shared else None
+        self._step = threading.local()  # each device of TensorFlow traces its step in a thread, and they take turns
 
     def build(self, input_shape):
         self.built = True  # all of its parts are
@@ -62,7 +70,7 @@ class Trainer(keras.Model):
         if not training:
             return self.network(images, training=False)
         images = self.mixing(self.augment(ops.cast(images, "float32"), training=True), training=True)
-        self._seen = images  # of this step's graph: the teacher looks at them when the loss is made
+        self._step.images = images  # the teacher looks at them when the loss is made
         probabilities = self.small(images, training=True)
         if self.average is not None:
             self.average(probabilities, training=True)
@@ -75,24 +83,20 @@ class Trainer(keras.Model):
             targets = self.mixing.targets(targets)
         losses = keras.losses.categorical_crossentropy(targets, y_pred, label_smoothing=smoothing)
         if training and self.teach:
-            soft = self.teach(self._seen), self.recipe.temperature, self.recipe.teacher_weight
+            soft = self.teach(self._step.images), self.recipe.temperature, self.recipe.teacher_weight
             losses = distilled(losses, y_pred, *soft)
         if training and self.class_weights is not None:
             losses = losses * ops.matmul(targets, ops.convert_to_tensor(self.class_weights, losses.dtype))
         if training and self.penalty is not None:
             losses = losses + self.penalty()
-        return self.mean(losses, losses, sample_weight)
+        self._step.losses = losses
+        return self.mean(losses, losses, sample_weight) * relative_share(sample_weight)
 
-
-class Frozen:
-    """A model whose variables are nobody's: not trained, not averaged, not in checkpoints."""
-
-    def __init__(self, model):
-        model.trainable = False
-        self.model = model
-
-    def __call__(self, images):
-        return ops.stop_gradient(self.model(images, training=False))
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        losses = getattr(self._step, "losses", None)  # none as long as Keras only asks for the shapes of the metrics
+        if self.mean_loss is not None and losses is not None:
+            self.mean_loss.update_state(losses, sample_weight)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
 
 def at_size(model, size):

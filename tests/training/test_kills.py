@@ -19,7 +19,7 @@ FLAGS = (
     *("--epochs=6", "--batch_size=16", "--sizes=24,32", "--head_c=0.03", "--optimizer=nesterov", "--ema=0.9"),
     *("--augmentation=pad-crop", "--mixup=0.2", "--cutmix=1", "--dropout=0.2", "--checkpoint_minutes=0"),
 )
-STATE, BEGUN, WRITING, ENDING = "checkpoint.npz", "run.json", ".checkpoint.npz.*/*", "report.json"
+STATE, BEGUN, WRITING, ENDING = "checkpoint.npz", "run.json", ".checkpoint.npz.*/*", "labels.txt"
 TIMEOUT = 300
 
 

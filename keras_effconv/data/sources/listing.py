@@ -9,6 +9,7 @@ from keras_effconv.data.images.header import CONVERTED, FORMATS, IMAGE_EXTENSION
 from keras_effconv.data.images.reading import not_a_file
 from keras_effconv.data.sources.messages import some
 from keras_effconv.utils.files import open_file
+from keras_effconv.utils.paths import contains
 
 PILLOW_EXTENSIONS = frozenset(end for row in CONVERTED for end in row.extensions)
 # Files that are no image, whatever they begin with, so that nobody opens them: data, text, films, archives.
@@ -103,10 +104,7 @@ def sub_directories(root, left_out=None):
     real_root = os.path.realpath(root)
 
     def contains_root(folder):
-        real = os.path.realpath(folder)
-        return os.path.splitdrive(real)[0] == os.path.splitdrive(real_root)[0] and (
-            os.path.commonpath([real_root, real]) == real
-        )
+        return contains(os.path.realpath(folder), real_root)
 
     try:
         with os.scandir(root) as entries:

@@ -1,4 +1,4 @@
-"""What a trained model does on the validation images, in numbers."""
+"""What a trained model does on a split, in numbers."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_effconv.data import Split
+from keras_effconv.training.accuracy import share_within
 from keras_effconv.training.input_pipeline import Streamed, batches_of
 from keras_effconv.utils.extras import require
 
@@ -27,8 +28,8 @@ class Evaluation:
 
     @property
     def predicted(self):
-        """Return the best class of each image (n,)."""
-        return self.probabilities.argmax(axis=1)
+        """Return the best class of each image (n,); of equals the first."""
+        return np.where(np.isnan(self.probabilities), -1, self.probabilities).argmax(axis=1)
 
     @property
     def accuracy(self):
@@ -36,15 +37,17 @@ class Evaluation:
         return self.accuracy_at(1)
 
     def accuracy_at(self, k):
-        """Return the share of images whose class is among the k most probable; equals count against it.
+        """Return the share of images whose class is among the k most probable; of equals, the first ones count.
 
         >>> Evaluation(np.array([[0.5, 0.3, 0.2]]), np.array([1]), ("a", "b", "c")).accuracy_at(2)
         1.0
         """
-        right = np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)
-        others = np.arange(self.probabilities.shape[1]) != self.labels[:, None]
-        ahead = ((self.probabilities >= right) & others).sum(axis=1)
-        return float((ahead < k).mean())
+        return share_within(self.labels, self.probabilities, k)
+
+    @property
+    def without_images(self):
+        """Return the names of the classes that no image is of: list of str."""
+        return [self.class_names[i] for i in np.flatnonzero(self.confusion.sum(axis=1) == 0)]
 
     @property
     def confusion(self):
@@ -78,18 +81,19 @@ def evaluate(model: keras.Model, split: Split | Streamed, class_names: Sequence[
     for i in require("tqdm").tqdm(range(len(batches)), "evaluation", unit="batch", leave=False, dynamic_ncols=True):
         images, labels = batches[i]
         # A full last batch, so that no other graph is made for it.
-        full = np.resize(images, (batch_size, *images.shape[1:]))
+        full = np.resize(images, (batches.batch_size, *images.shape[1:]))
         answers.append((model.predict_on_batch(full)[: len(images)], labels))
     return Evaluation(*map(np.concatenate, zip(*answers)), tuple(class_names))
 
 
 def table(evaluation, most=25):
-    """Write the classes as lines of text, the worst first if there are more than `most`."""
-    rows = sorted(evaluation.rows(), key=lambda row: row[2] / max(row[1], 1))[:most]
+    """Write the classes as lines of text, `most` at most: the worst first, those without images last."""
+    rows = sorted(evaluation.rows(), key=lambda row: (not row[1], row[2] / max(row[1], 1)))[:most]
     width = max(len("class"), *(len(row[0]) for row in rows))
     lines = [f"{'class':<{width}}  images  right  accuracy  most often taken for"]
     for name, images, right, mistaken in rows:
-        lines.append(f"{name:<{width}}  {images:6d}  {right:5d}  {right / max(images, 1):7.1%}  {mistaken}".rstrip())
+        numbers = f"{images:6d}  {right:5d}  {right / images:7.1%}  {mistaken}" if images else "no image"
+        lines.append(f"{name:<{width}}  {numbers}".rstrip())
     if len(evaluation.class_names) > most:
-        lines.append(f"... and {len(evaluation.class_names) - most} classes with fewer mistakes")
+        lines.append(f"... and {len(evaluation.class_names) - most} classes with fewer mistakes, or without an image")
     return lines

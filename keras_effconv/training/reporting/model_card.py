@@ -1,10 +1,11 @@
 """The model card of a run: what the model is, what it was trained on, and what it does (arXiv:1810.03993, in short)."""
 
-import shlex
 from pathlib import Path
 
 from keras_effconv.counting import count
+from keras_effconv.training.class_names import in_short
 from keras_effconv.training.recipes import differences
+from keras_effconv.utils.paths import quoted
 
 CARD = """# {model} on {data}
 
@@ -15,7 +16,8 @@ CARD = """# {model} on {data}
 | images | RGB, 0..255, {size} x {size} pixels, {crop}; preprocessing is inside |
 | output | probabilities of {classes} classes: {names} |
 | trained on | {train} images of {data} |
-| validation | {validation} images: top-1 {top1}{top5} |
+| validation | {validation} |
+| test | {test} |
 | written | {files} |
 
 ## Made by
@@ -29,11 +31,15 @@ keras-effconv {version}, Keras {keras} on {backend}, commit {commit}, {time}.
 ## What to know
 
 - The weights are those of the epoch with the best accuracy on the validation images ({best}), so that accuracy is a
-  little optimistic for other images of the same kind, and says nothing of images of another kind.
+  little optimistic for other images of the same kind, and says nothing of images of another kind.{honest}
 - Probabilities are not calibrated; an image of none of the classes gets one of them all the same.
+- Classes without a validation image: {absent}.
 - Images left out of the data since they could not be read: {unreadable}.
 - Licences of the data and of the weights that it began with apply to what is made of them.
 """
+
+HONEST = """
+  The test images were looked at once, after training, and nothing was selected by them."""
 
 
 def card(model, recipe, dataset, summary, environment, files):
@@ -64,11 +70,12 @@ def card(model, recipe, dataset, summary, environment, files):
         classes=len(names),
         names=", ".join(names[:10]) + (", ..." if len(names) > 10 else ""),
         train=len(dataset.train),
-        validation=len(dataset.validation),
-        top1=f"{summary['accuracy']:.1%}",
-        top5=f", top-5 {summary['top5']:.1%}" if len(names) > 5 else "",
+        validation=_measured(summary, "", summary["validation_images"], len(names)),
+        test=_measured(summary, "test_", summary["test_images"], len(names)),
+        honest=HONEST if summary["test_images"] else "",
+        absent=in_short(summary["classes_without_validation_images"]) or "none",
         files=", ".join(files),
-        command=shlex.join([Path(environment["command"][0]).name, *environment["command"][1:]]),
+        command=quoted([Path(environment["command"][0]).name, *environment["command"][1:]]),
         recipe=changed or "the defaults",
         version=environment["packages"]["keras-effconv"],
         keras=environment["packages"]["keras"],
@@ -78,3 +85,10 @@ def card(model, recipe, dataset, summary, environment, files):
         best=summary["best_epoch"],
         unreadable=len(dataset.unreadable),
     )
+
+
+def _measured(summary, prefix, images, classes):
+    if not images:
+        return "no images"
+    top5 = f", top-5 {summary[f'{prefix}top5']:.1%}" if classes > 5 else ""
+    return f"{images} images: top-1 {summary[f'{prefix}accuracy']:.1%}{top5}"

@@ -1,5 +1,6 @@
 """The files that a finished run leaves."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -10,99 +11,122 @@ from keras_effconv.training.reporting.environment import check_folder, environme
 from keras_effconv.training.reporting.evaluation import evaluate
 from keras_effconv.training.reporting.model_card import card
 from keras_effconv.training.reporting.run_record import write_record
+from keras_effconv.training.reporting.summary import summarized
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing, write_json, write_lines
+from keras_effconv.utils.paths import quoted
 
-CARD = "README.md"
+CARD, REPORT, LOGS, SERVING = "README.md", "report.json", "logs/", "serving/1"
 FILES = (
     "model.keras",
     "labels.txt",
     CARD,
-    "report.json",
+    REPORT,
     "metrics.csv",
     "metrics.json",
     "learning_curves.png",
     "confusion.png",
+    "test_confusion.png",
     "predictions.png",
     "environment.json",
     "run.json",
-    "logs/",
-    "serving/1",
+    LOGS,
+    SERVING,
 )
+FOLDERS = (LOGS, "serving", SERVING)
 NEEDED = 200 << 20  # bytes on the disk
 
 
 def files(folder):
-    """Return those of `FILES` that a folder has, the card included: list of str."""
-    return [name for name in FILES if name == CARD or (Path(folder) / name).exists()]
+    """Return those of `FILES` that a folder has: list of str."""
+    return [name for name in FILES if (Path(folder) / name).exists()]
 
 
 def check_outputs(folder):
     """Raise before any work is done if a run cannot write its files.
 
     Raises:
+        ValueError: a file is where a folder must be, or a folder where a file must be.
         ImportError: a package is missing.
         OSError: the folder cannot be written to, or the disk has too little room.
     """
     for module in ("matplotlib.figure", "tqdm"):
         require(module)
     check_folder(folder, NEEDED)
+    for name in (*FILES, "serving"):
+        path, kind = Path(folder) / name, "folder" if name in FOLDERS else "file"
+        if path.exists() and path.is_dir() != (kind == "folder"):
+            raise ValueError(f"`folder` must leave room for a {kind} {name}. Received: something else at {str(path)!r}")
 
 
-def logging(folder):
-    """Return callbacks that write `environment.json` and TensorBoard logs when training begins."""
-    begin = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: _write_environment(folder))
-    return begin, keras.callbacks.TensorBoard(folder / "logs", write_graph=False)
+def logging(folder, resumed):
+    """Return callbacks that write `environment.json` and TensorBoard logs when training begins.
+
+    Args:
+        folder: path.
+        resumed: bool; if not, the logs of an earlier run are removed, which TensorBoard would draw over this one's.
+    """
+    earlier = [] if resumed else [folder / LOGS]
+
+    def begin(logs=None):
+        while earlier:  # each phase begins, and the first one clears; TensorBoard opens its files after this
+            shutil.rmtree(earlier.pop(), ignore_errors=True)
+        _write_environment(folder)
+
+    return keras.callbacks.LambdaCallback(on_train_begin=begin), keras.callbacks.TensorBoard(
+        folder / LOGS, write_graph=False
+    )
 
 
-def write_outputs(result, recipe, dataset, begun):
-    """Evaluate a model on the validation images, and write all that a run leaves.
+def write_outputs(result, recipe, dataset, record, begun):
+    """Evaluate a model on the validation images, and once on the test images, and write all that a run leaves.
 
     Args:
         result: `Result`.
         recipe: `Recipe`.
         dataset: `Dataset`.
+        record: dict, see `run_record.described`.
         begun: float, `time.perf_counter()` at the beginning of the run.
 
     Returns:
-        The `Evaluation`.
+        The `Result` with the evaluations and the seconds.
     """
     folder = result.folder
-    evaluation = evaluate(result.model, dataset.validation, dataset.class_names, recipe.batch_size)
+    evaluations = {"evaluation": dataset.validation, "test": dataset.test}
+    result = result._replace(
+        **{
+            name: evaluate(result.model, split, dataset.class_names, recipe.batch_size)
+            for name, split in evaluations.items()
+            if split is not None
+        }
+    )
     with replacing(folder / "model.keras") as temporary:
         result.model.save(temporary)
     write_lines(folder / "labels.txt", dataset.class_names)
     if not result.curves:  # nothing was trained, so nothing was written when training began
-        write_record(folder, recipe, dataset)
+        write_record(folder, record)
         _write_environment(folder)
-    summary = _summary(result, recipe, dataset, evaluation, time.perf_counter() - begun)
-    write_json(folder / "report.json", summary)
     _write_metrics(result, folder)
-    _write_plots(result, evaluation, dataset, folder)
-    _export(result.model, dataset, folder)
-    write_lines(folder / CARD, [card(result.model, recipe, dataset, summary, environment(), files(folder))])
-    return evaluation
+    drawn = _write_plots(result, dataset, folder)
+    exported = _export(result.model, dataset, folder)
+    _remove_earlier(folder, {*drawn, *([LOGS] if result.curves else []), *exported})
+    summary = summarized(result, recipe, dataset)
+    names = [name for name in FILES if name in (CARD, REPORT) or (folder / name).exists()]
+    write_lines(folder / CARD, [card(result.model, recipe, dataset, summary, environment(), names)])
+    seconds = round(time.perf_counter() - begun, 1)
+    write_json(folder / REPORT, {**summary, "seconds": seconds})
+    return result._replace(seconds=seconds)
+
+
+def _remove_earlier(folder, written):
+    """Remove what an earlier run wrote and this one did not, so that the folder is of one run."""
+    for name in {"test_confusion.png", "predictions.png", LOGS, SERVING} - written:
+        path = folder / name
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _write_environment(folder):
     write_json(folder / "environment.json", environment())
-
-
-def _summary(result, recipe, dataset, evaluation, seconds):
-    return {
-        "model": recipe.model,
-        "conv": str(recipe.conv),
-        "accuracy": evaluation.accuracy,
-        "top5": evaluation.accuracy_at(5),
-        "head_accuracy": result.head_accuracy,
-        "last_accuracy": result.last_accuracy,
-        "best_epoch": result.best,
-        "validation_images": len(dataset.validation),
-        "images_per_second": round(result.images_per_second, 1),
-        "seconds": round(seconds, 1),
-        "unreadable": list(dataset.unreadable),
-        "confusion": evaluation.confusion.tolist(),
-    }
 
 
 def _write_metrics(result, folder):
@@ -117,18 +141,27 @@ def _write_metrics(result, folder):
     write_lines(folder / "metrics.csv", lines)
 
 
-def _write_plots(result, evaluation, dataset, folder):
+def _write_plots(result, dataset, folder):
+    """Draw, and return the names of the pictures that not every run has."""
     plots.learning_curves(result, folder / "learning_curves.png")
-    plots.confusion(evaluation, folder / "confusion.png")
+    plots.confusion(result.evaluation, folder / "confusion.png")
+    drawn = []
+    if result.test is not None:
+        plots.confusion(result.test, folder / "test_confusion.png", "test images: ")
+        drawn.append("test_confusion.png")
     if hasattr(dataset.validation, "images"):  # a stream has none at hand
-        plots.predictions(evaluation, dataset.validation, folder / "predictions.png")
+        plots.predictions(result.evaluation, dataset.validation, folder / "predictions.png")
+        drawn.append("predictions.png")
+    return drawn
 
 
 def _export(model, dataset, folder):
     from keras_effconv import export
 
     if keras.backend.backend() != "tensorflow":
-        command = f"keras-effconv export --model={folder / 'model.keras'} --output={folder / 'serving'}"
+        model, output = f"--model={folder / 'model.keras'}", f"--output={folder / 'serving'}"
+        command = quoted(["keras-effconv", "export", model, output])
         print(f"no SavedModel, since TensorFlow writes it: KERAS_BACKEND=tensorflow {command}")
-        return
+        return []
     export(model, folder / "serving", labels=dataset.class_names, version=1)
+    return [SERVING]

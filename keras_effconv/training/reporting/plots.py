@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_effconv.training.reporting.fonts import NUMBERED, Names
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing
 
@@ -30,45 +31,60 @@ def learning_curves(result, path):
 MOST_CLASSES = 40
 
 
-def confusion(evaluation, path):
-    """Plot which class (row) is taken for which (column), in shares of the row; PNG. Of many, the most confused."""
+def confusion(evaluation, path, images=""):
+    """Plot which class (row) is taken for which (column), in shares of the row; PNG. Of many, the most confused.
+
+    Args:
+        evaluation: `Evaluation`.
+        path: of the picture.
+        images: str, which images they are, at the beginning of the title. Default: nothing.
+    """
     matrix = evaluation.confusion
     mistakes = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
     shown = np.sort(np.argsort(-mistakes, kind="stable")[:MOST_CLASSES])
-    names = [evaluation.class_names[i] for i in shown]
+    names = Names(evaluation.class_names)
+    title = (
+        f"{len(shown)} most confused of {len(matrix)} classes" if len(shown) < len(matrix) else "confusion of classes"
+    )
+    with names.drawing():
+        side = 3 + 0.28 * len(shown)
+        figure, axes = _figure(1, 1, (side + 1, side))
+        _draw_confusion(figure, axes, matrix, shown, [names.shown[i] for i in shown])
+        title = f"{images}{title}" + (f"\n{NUMBERED}" if names.numbered else "")
+        axes.set_title(title[0].upper() + title[1:])
+        _save(figure, path)
+
+
+def _draw_confusion(figure, axes, matrix, shown, names):
     shares = matrix[np.ix_(shown, shown)] / np.maximum(matrix.sum(1)[shown, None], 1)
-    side = 3 + 0.28 * len(shown)
-    figure, axes = _figure(1, 1, (side + 1, side))
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    ticks = range(len(shown))
-    axes.set_xticks(ticks, names, rotation=90)
-    axes.set_yticks(ticks, names)
+    axes.set_xticks(range(len(shown)), names, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(shown)), names, parse_math=False)
     axes.set(xlabel="predicted", ylabel="true")
     for i, j in zip(*np.nonzero(shares)) if len(shown) <= 15 else ():
         colour = "white" if shares[i, j] > 0.5 else "black"
         axes.text(j, i, matrix[shown[i], shown[j]], ha="center", va="center", fontsize=8, color=colour)
-    left_out = len(matrix) - len(shown)
-    axes.set_title(f"{len(shown)} most confused of {len(matrix)} classes" if left_out else "Confusion of classes")
     figure.colorbar(image, label="share of the true class")
-    _save(figure, path)
 
 
 def predictions(evaluation, split, path, columns=6, rows=3):
     """Plot images with the predicted class and its probability; the mistakes first, in red; PNG."""
-    wrong = evaluation.predicted != evaluation.labels
+    wrong, names = evaluation.predicted != evaluation.labels, Names(evaluation.class_names)
     order = sorted(range(len(split)), key=lambda i: (not wrong[i], i * 7919 % len(split)))[: columns * rows]
-    figure, axes = _figure(rows, columns, (2.1 * columns, 2.5 * rows))
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, i in zip(axes.flat, order):
-        axis.imshow(split.images[i])
-        best = evaluation.predicted[i]
-        title = f"{evaluation.class_names[best]} {evaluation.probabilities[i, best]:.0%}"
-        if wrong[i]:
-            title += f"\n(is {evaluation.class_names[split.labels[i]]})"
-        axis.set_title(title, fontsize=8, color="tab:red" if wrong[i] else "black")
-    figure.suptitle(f"Validation images; {wrong.sum()} of {len(split)} are wrong, shown first", fontsize=10)
-    _save(figure, path)
+    with names.drawing():
+        figure, axes = _figure(rows, columns, (2.1 * columns, 2.5 * rows))
+        for axis in axes.flat:
+            axis.axis("off")
+        for axis, i in zip(axes.flat, order):
+            axis.imshow(split.images[i])
+            best = evaluation.predicted[i]
+            title = f"{names.shown[best]} {evaluation.probabilities[i, best]:.0%}"
+            if wrong[i]:
+                title += f"\n(is {names.shown[split.labels[i]]})"
+            axis.set_title(title, fontsize=8, color="tab:red" if wrong[i] else "black", parse_math=False)
+        title = f"Validation images; {wrong.sum()} of {len(split)} are wrong, shown first"
+        figure.suptitle(f"{title}\n{NUMBERED}" if names.numbered else title, fontsize=10)
+        _save(figure, path)
 
 
 def _figure(rows, columns, size):

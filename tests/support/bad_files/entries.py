@@ -72,9 +72,10 @@ class Entries:
         calls[self.turn % len(calls)]()
 
     def teacher(self, path):
-        from keras_effconv.training import Recipe, network
+        from keras_effconv.training.teacher import load_teacher
 
-        network.teacher_of(Recipe(teacher=str(path)), self.once(small))
+        size, classes = self.once(small).input_shape[1], self.once(small).output_shape[-1]
+        load_teacher(path, (size,), tuple(map(str, range(classes))))
 
     def saved(self):
         """A SavedModel whose signature reads files, as the server has it."""

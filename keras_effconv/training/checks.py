@@ -1,0 +1,107 @@
+"""What would stop a run late, checked before anything is computed."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_effconv.training import network
+from keras_effconv.training.phases import phases
+from keras_effconv.training.teacher import load_teacher
+from keras_effconv.training.trainer import at_size
+from keras_effconv.utils.extras import require
+
+COPIES = 12  # of the weights on the disk: two checkpoints with slots and average, the best, the model, the SavedModel
+
+
+def check_run(recipe, dataset, devices):
+    """Check a recipe, its data and its devices against each other.
+
+    Returns:
+        The `Dataset`, without a test split whose labels are hidden, and the `Teacher`, or `None`.
+
+    Raises:
+        ValueError: they do not fit.
+        ImportError: a package is missing.
+    """
+    network.check(recipe)
+    if devices.strategy is not None and recipe.accumulate > 1:  # Keras' own accumulation fails there
+        raise ValueError(
+            f"`accumulate` must be 1 on several devices of TensorFlow. Received: accumulate={recipe.accumulate}"
+        )
+    for module in ("tqdm", *(("sklearn.linear_model",) if recipe.head_c else ())):
+        require(module)
+    size = network.preprocessing(recipe).size
+    check_names(dataset.class_names)
+    for name in ("train", "validation", "test"):
+        _check_split(name, getattr(dataset, name), len(dataset.class_names), size)
+    _check_classes(recipe, dataset)
+    if dataset.test is not None and _hidden(dataset.test):
+        print("the labels of the test images are hidden: they are not evaluated")
+        dataset = dataclasses.replace(dataset, test=None)
+    teacher = recipe.teacher and load_teacher(recipe.teacher, recipe.sizes or (size,), dataset.class_names)
+    return dataset, teacher or None
+
+
+def check_names(class_names):
+    """Raise a `ValueError` for names of classes that `labels.txt` cannot hold."""
+    for name in class_names:
+        if not isinstance(name, str) or len(name.splitlines()) > 1 or name != name.strip("\r\n"):
+            raise ValueError(f"The name of a class must be one line of text. Received: {name!r}")
+        if name.encode("utf-8", "replace").decode() != name:
+            raise ValueError(f"The name of a class must be text that UTF-8 can hold. Received: {name!r}")
+    if len(set(class_names)) != len(class_names) or len(class_names) < 2:
+        raise ValueError(f"A data set must have 2 classes or more, each once. Received: {list(class_names)[:10]}")
+
+
+def _check_split(name, split, classes, size):
+    if split is None:
+        return
+    if not len(split):
+        raise ValueError(f"`dataset.{name}` must have an image. Received: none")
+    pixels = split.images.shape[1] if hasattr(split, "images") else split.resize.size
+    if pixels != size:
+        raise ValueError(
+            f"`dataset.{name}` must have images of {size} pixels, as the recipe says (`network.preprocessing`). "
+            f"Received: {pixels} pixels"
+        )
+    labels = known_labels(split)
+    if labels is not None and name != "test" and labels.min() < 0:
+        raise ValueError(f"`dataset.{name}` must have a label for each image. Received: a label of {labels.min()}")
+    if labels is not None and labels.max() >= classes:
+        raise ValueError(f"`dataset.{name}` must have labels of {classes} classes. Received: a label of {labels.max()}")
+
+
+def _check_classes(recipe, dataset):
+    labels = known_labels(dataset.train)
+    if labels is None and recipe.class_weights:
+        dataset.train.labels  # noqa: B018 - its error says what is missing
+    if labels is not None and len(np.unique(labels)) < 2:
+        raise ValueError(
+            "`dataset.train` must have images of 2 classes or more. Received: of "
+            f"{dataset.class_names[labels[0]]!r} alone"
+        )
+
+
+def known_labels(split):
+    """Return int32 (n,), or `None` if they are known only when the images are read."""
+    return getattr(getattr(split, "source", split), "labels", None)
+
+
+def _hidden(split):
+    """Return whether a label is hidden; of a split that is not read yet, the first one."""
+    labels = known_labels(split)
+    if labels is not None:
+        return labels.min() < 0
+    _, label, _ = next(split.source.examples().take(1).as_numpy_iterator())
+    return label < 0
+
+
+def check_phases(recipe, model):
+    """Raise a `ValueError` if the network cannot take the images of a phase.
+
+    Returns:
+        int, the bytes that the files of the run need at most.
+    """
+    for size in {phase.size for phase in phases(recipe, model.input_shape[1], len(network.blocks(model)))}:
+        at_size(model, size)
+    return COPIES * sum(4 * int(np.prod(variable.shape)) for variable in model.weights)

@@ -1,0 +1,65 @@
+"""The numbers of a run, stated once: the report, the card and the screen all read them."""
+
+from keras_effconv.training.class_names import in_short
+
+
+def summarized(result, recipe, dataset):
+    """Return the numbers of a run: dict, fit for JSON. Those of the test images are `None` if there are none.
+
+    Args:
+        result: `Result` with its evaluations.
+        recipe: `Recipe`.
+        dataset: `Dataset`.
+    """
+    return {
+        "model": recipe.model,
+        "conv": str(recipe.conv),
+        **_measured(result.evaluation, ""),
+        "head_accuracy": result.head_accuracy,
+        "last_accuracy": result.last_accuracy,
+        "best_epoch": result.best,
+        "epochs": recipe.epochs,
+        "validation_images": len(result.evaluation.labels),
+        "classes_without_validation_images": result.evaluation.without_images,
+        **_measured(result.test, "test_"),
+        "test_images": None if result.test is None else len(result.test.labels),
+        "images_per_second": round(result.images_per_second, 1),
+        "unreadable": list(dataset.unreadable),
+    }
+
+
+def _measured(evaluation, prefix):
+    values = (None,) * 3
+    if evaluation is not None:
+        values = evaluation.accuracy, evaluation.accuracy_at(5), evaluation.confusion.tolist()
+    return {f"{prefix}{name}": value for name, value in zip(("accuracy", "top5", "confusion"), values)}
+
+
+def told(summary, seconds):
+    """Return what a run came to, in lines for the screen.
+
+    Args:
+        summary: dict of `summarized`.
+        seconds: float.
+
+    Returns:
+        list of str.
+    """
+    others = {"last": summary["last_accuracy"], "head alone": summary["head_accuracy"]}
+    others = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in others.items() if accuracy is not None)
+    speed = summary["images_per_second"]
+    speed = f"training at {speed:.0f} images/s; " if speed else ""
+    lines = [
+        f"accuracy {summary['accuracy']:.1%} on {summary['validation_images']} validation images, at the epoch "
+        f"that is best on them: {summary['best_epoch']} of {summary['epochs']} ({others or 'nothing was trained'}); "
+        f"{speed}{seconds:.0f} s in all"
+    ]
+    absent = summary["classes_without_validation_images"]
+    if absent:
+        lines.append(f"{len(absent)} classes have no validation image, so nothing is known of them: {in_short(absent)}")
+    if summary["test_images"]:
+        lines.append(
+            f"test accuracy {summary['test_accuracy']:.1%} on {summary['test_images']} test images, which nothing was "
+            "selected by"
+        )
+    return lines

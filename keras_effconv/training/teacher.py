@@ -1,0 +1,95 @@
+"""The classifier that a network learns from, checked before anything is computed."""
+
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from keras_effconv import zoo
+from keras_effconv.training.class_names import in_short, match, others
+
+LABELS = "labels.txt"
+
+
+class Teacher:
+    """A model whose variables are nobody's: not trained, not averaged, not in checkpoints.
+
+    Args:
+        model: classifier, images -> probabilities (n, classes).
+        order: list of ints, the teacher's place of each class. Default: its own order.
+    """
+
+    def __init__(self, model, order=None):
+        model.trainable = False
+        self.model, self.order = model, order
+
+    def __call__(self, images):
+        probabilities = ops.stop_gradient(self.model(images, training=False))
+        return probabilities if self.order is None else ops.take(probabilities, self.order, axis=-1)
+
+
+def load_teacher(path, sizes, class_names=None):
+    """Load a teacher, and check that it can teach.
+
+    The classes are matched by name with a `labels.txt` next to the file; without one they must be as many, and are
+    taken in their order.
+
+    Args:
+        path: of a `.keras` file.
+        sizes: ints, pixels of the images that it will see.
+        class_names: sequence of str, of the student. Default: not known yet, and not compared.
+
+    Returns:
+        `Teacher`.
+
+    Raises:
+        ValueError: the file is no classifier of such images and classes.
+    """
+    path = Path(path).expanduser()
+    model = zoo.load_classifier(path, "teacher")
+    _check_images(model, path, sizes)
+    _check_probabilities(model, path, sizes[0])
+    return Teacher(model, None if class_names is None else _order(model, path, tuple(class_names)))
+
+
+def _check_images(model, path, sizes):
+    sides = tuple(model.input_shape)[1:3]
+    wrong = [size for size in sizes if any(side not in (None, size) for side in sides)]
+    if wrong:
+        raise ValueError(
+            f"`teacher` must take the images of this run, ({wrong[0]}, {wrong[0]}, 3). "
+            f"Received: teacher='{path}', which takes {(*sides, 3)}"
+        )
+
+
+def _check_probabilities(model, path, size):
+    image = np.full((1, size, size, 3), 127.0, "float32")
+    try:
+        row = np.asarray(ops.convert_to_numpy(model(image, training=False)), "float32")[0]
+    except Exception as error:  # each backend has its own
+        cause = " ".join(str(error).split())[:200]
+        text = f"`teacher` must take images of {size} pixels. Received: teacher='{path}': {cause}"
+        raise ValueError(text) from None
+    if not (row >= 0).all() or abs(row.sum() - 1) > 0.01:
+        raise ValueError(
+            f"`teacher` must return probabilities, which are positive and add up to 1. Received: teacher='{path}', "
+            f"whose outputs for a grey image are {row.min():.3g} to {row.max():.3g} with a sum of {row.sum():.3g}"
+        )
+
+
+def _order(model, path, class_names):
+    """Return the teacher's place of each class of the student; `None` where the order is the same."""
+    classes, file = model.output_shape[-1], path.with_name(LABELS)
+    names = file.read_text(encoding="utf-8").splitlines() if file.is_file() else None
+    if names is None or len(names) != classes:
+        names = class_names if classes == len(class_names) else None
+    if names is None or len(names) != len(class_names):
+        raise ValueError(
+            f"`teacher` must have the {len(class_names)} classes of the data. Received: teacher='{path}' with {classes}"
+            + (f", among them {in_short(others(class_names, names))}" if names else "")
+        )
+    order = match(class_names, names, f"`teacher`, '{path}'")
+    if order == list(range(classes)):
+        return None
+    print(f"the teacher's classes have another order: matched by name with {file}")
+    return order

@@ -1,0 +1,108 @@
+"""`keras-effconv evaluate` on data with other, fewer or differently ordered classes than the model's."""
+
+import json
+import unicodedata
+
+import keras
+import numpy as np
+import pytest
+from commands import command
+from PIL import Image
+from small_runs import COLOURS, coloured, coloured_set
+
+from keras_effconv import data
+from keras_effconv.cli import evaluate
+from keras_effconv.training.class_names import match
+
+NAMES = ["red", "green", "blue"]
+
+
+def by_colour():
+    """A classifier that is right: the largest channel is the class."""
+    image = keras.Input((32, 32, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 32)(image))
+    return keras.Model(image, keras.layers.Softmax()(pooled))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("a model")
+    by_colour().save(folder / "model.keras")
+    (folder / "labels.txt").write_text("\n".join(NAMES) + "\n")
+    return folder
+
+
+def painted(folder, names):
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        for i in range(3):
+            Image.new("RGB", (32, 32), tuple(COLOURS[NAMES.index(name.lower())])).save(folder / name / f"{i}.png")
+    return folder
+
+
+def evaluated(saved, folder, *flags):
+    return command("evaluate", f"--model={saved / 'model.keras'}", f"--data_dir={folder}", *flags)
+
+
+@pytest.fixture(autouse=True)
+def preprocessing(monkeypatch):
+    """The model is Keras' own, and says nothing of its images."""
+    import keras_effconv as ke
+    from keras_effconv.preprocessing import Preprocessing
+
+    layer = Preprocessing(32, crop=None).layer()
+    monkeypatch.setattr(ke, "preprocessing_for", lambda model: layer)
+
+
+def test_classes_are_matched_by_name(saved, tmp_path):
+    """A folder lists its classes from a to z; the model has them in the order of labels.txt."""
+    done = evaluated(saved, painted(tmp_path / "data", NAMES), f"--output={tmp_path / 'out'}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "in another order: matched by name" in done.stdout
+    record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert (record["classes"], record["sizes"][0]["top1"]) == (NAMES, 1.0)
+
+
+def test_fewer_classes_are_said_and_unknown_ones_refused(saved, tmp_path):
+    done = evaluated(saved, painted(tmp_path / "few", ["red", "blue"]), f"--output={tmp_path / 'out'}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "the data has 2 of the model's 3 classes, by name; not green" in done.stdout
+    assert "green  no image" in done.stdout
+    done = evaluated(saved, painted(tmp_path / "other", ["Red", "blue"]), f"--output={tmp_path / 'out'}")
+    assert done.returncode == 2
+    assert "1 of 2 that it does not know: 'Red' (did you mean red?)" in done.stderr.splitlines()[-1]
+
+
+def test_without_names_the_order_is_said_or_the_number_refused(capsys):
+    dataset = coloured_set([0, 1, 2], [0, 1, 2])
+    split, names = evaluate.matched(dataset.validation, dataset, by_colour(), None)
+    assert split is dataset.validation and names == tuple(NAMES)
+    assert "taken in the order of the data's" in capsys.readouterr().out
+    two = data.Dataset("two", coloured([0, 1]), coloured([0, 1]), ("red", "green"))
+    with pytest.raises(ValueError, match=r"must have its 3 classes\. Received: 2"):
+        evaluate.matched(two.validation, two, by_colour(), None)
+
+
+def test_a_split_is_chosen():
+    dataset = coloured_set([0, 1, 2], [0, 1], [2])
+    assert evaluate.chosen(dataset, "test") is dataset.test
+    with pytest.raises(ValueError, match="one that the data has: validation, train"):
+        evaluate.chosen(coloured_set([0, 1], [0, 1]), "test")
+    hidden = data.Split(coloured([0]).images, np.array([-1], "int32"), ("a",))
+    with pytest.raises(ValueError, match="whose labels are hidden"):
+        evaluate.chosen(data.Dataset("x", hidden, hidden, ("a", "b"), test=hidden), "test")
+
+
+def test_composed_and_decomposed_names_are_one():
+    """MacOS writes file names decomposed (NFD)."""
+    assert match([unicodedata.normalize("NFD", "café"), "thé"], ["thé", "café"], "the model") == [1, 0]
+    with pytest.raises(ValueError, match="several classes have this name"):
+        match(["crane"], ["crane", "crane"], "the model")
+
+
+def test_identifiers_of_imagenet_are_names_of_its_classes():
+    from keras_effconv import zoo
+
+    names = [name for _, name in zoo.imagenet_classes()]
+    assert evaluate.known(names, ["n01440764", "n01443537"])[:2] == ["n01440764", "n01443537"]
+    assert evaluate.known(names, ["tench"]) is names

@@ -1,0 +1,120 @@
+"""What would fail late fails first: nothing is computed, and nothing written, before."""
+
+import dataclasses
+from unittest import mock
+
+import keras
+import numpy as np
+import pytest
+from commands import check_mistakes
+from small_runs import TINY, coloured, coloured_set
+
+from keras_effconv import data
+from keras_effconv.training import run, train
+from keras_effconv.training.reporting.outputs import check_outputs
+
+LABELS = [0, 1, 2] * 3
+GOOD = coloured_set(LABELS, LABELS)
+
+
+def classifier(classes=3, size=32, activation="softmax"):
+    image = keras.Input((size, size, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image))
+    return keras.Model(image, keras.layers.Dense(classes, activation=activation)(pooled))
+
+
+def refused(match, tmp_path, recipe=TINY, dataset=GOOD, error=ValueError, **options):
+    """Check that a run ends with an error before its network computes anything."""
+    spent = mock.patch.object(run, "features", side_effect=AssertionError("work was spent"))
+    with spent, pytest.raises(error, match=match):
+        train(recipe, dataset, tmp_path / "out", **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("two\nlines", "one line of text"), ("end\n", "one line"), ("a\u2028b", "one line"), ("caf\udce9", "UTF-8")],
+)
+def test_names_that_labels_txt_cannot_hold(name, message, tmp_path):
+    refused(message, tmp_path, dataset=dataclasses.replace(GOOD, class_names=("red", "green", name)))
+
+
+def test_data_that_does_not_fit(tmp_path):
+    refused("must have images of 48 pixels", tmp_path, dataclasses.replace(TINY, image_size=48))
+    refused("must have labels of 2 classes", tmp_path, dataset=dataclasses.replace(GOOD, class_names=("a", "b")))
+    refused("2 classes or more, each once", tmp_path, dataset=dataclasses.replace(GOOD, class_names=("a", "b", "a")))
+    refused("images of 2 classes or more", tmp_path, dataset=coloured_set([1, 1], LABELS))
+    refused("`dataset.test` must have an image", tmp_path, dataset=coloured_set(LABELS, LABELS, []))
+    refused("`dataset.test` must have labels of 3", tmp_path, dataset=coloured_set(LABELS, LABELS, [3]))
+
+
+def test_hidden_labels_of_a_test_split_are_told(tmp_path, capsys):
+    hidden = data.Split(coloured([0, 1]).images, np.array([-1, -1], "int32"), ("a", "b"))
+    result = train(
+        dataclasses.replace(TINY, epochs=0, head_c=0), dataclasses.replace(GOOD, test=hidden), tmp_path, outputs=False
+    )
+    assert result.test is None
+    assert "labels of the test images are hidden" in capsys.readouterr().out
+
+
+def test_a_missing_package_is_known_before_training(tmp_path, monkeypatch):
+    for module in ("sklearn.linear_model", "matplotlib.figure"):
+        with monkeypatch.context() as patch:
+            patch.setitem(__import__("sys").modules, module, None)
+            refused(module, tmp_path, error=ImportError)
+
+
+def test_a_folder_that_cannot_hold_the_files(tmp_path):
+    for name, kind in (("serving", "folder"), ("logs", "folder"), ("serving/1", "folder"), ("model.keras", "file")):
+        path = tmp_path / name.replace("/", "-") / name
+        path.parent.mkdir(parents=True)
+        path.mkdir() if kind == "file" else path.write_text("")
+        with pytest.raises(ValueError, match=f"room for a {kind} {name}"):
+            check_outputs(tmp_path / name.replace("/", "-"))
+
+
+def test_a_disk_without_room_for_this_network(tmp_path, monkeypatch):
+    usage = mock.Mock(free=(200 << 20) + 1)
+    monkeypatch.setattr("keras_effconv.training.checks.COPIES", 10**6)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    refused("MiB free", tmp_path, error=OSError)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "message"),
+    [
+        (lambda: classifier(classes=4), r"must have the 3 classes of the data.*with 4"),
+        (lambda: classifier(size=40), r"must take the images of this run, \(32, 32, 3\).*\(40, 40, 3\)"),
+        (lambda: classifier(activation=None), "must return probabilities"),
+    ],
+)
+def test_a_teacher_that_cannot_teach(teacher, message, tmp_path):
+    """Teachers of other classes, of another size, of logits."""
+    teacher().save(tmp_path / "teacher.keras")
+    refused(message, tmp_path, dataclasses.replace(TINY, teacher=str(tmp_path / "teacher.keras")))
+
+
+def test_a_broken_teacher_is_one_line(tmp_path):
+    classifier().save(tmp_path / "whole.keras")
+    content = (tmp_path / "whole.keras").read_bytes()
+    (tmp_path / "broken.keras").write_bytes(content.replace(b"class_name", b"class_eman"))
+    (tmp_path / "cut.keras").write_bytes(content[:500])
+    (tmp_path / "wrong.keras").write_bytes(content[:2000] + b"\0" * 2000 + content[4000:])
+    for name in ("cut", "wrong"):
+        recipe = dataclasses.replace(TINY, teacher=str(tmp_path / f"{name}.keras"))
+        refused("`teacher` must be", tmp_path, recipe)
+    check_mistakes("finetune", [((f"--teacher={tmp_path / 'cut.keras'}", "--model=ResNet20"), "`teacher` must be")])
+
+
+def test_a_teachers_classes_are_matched_by_name(tmp_path, capsys):
+    """A teacher of another order, with labels.txt next to it: it says the same of an image."""
+    from keras_effconv.training.teacher import load_teacher
+
+    model = classifier()
+    model.save(tmp_path / "teacher.keras")
+    (tmp_path / "labels.txt").write_text("blue\nred\ngreen\n")
+    images = coloured(LABELS).images.astype("float32")
+    teacher = load_teacher(tmp_path / "teacher.keras", (32,), ("red", "green", "blue"))
+    np.testing.assert_allclose(teacher(images), model.predict(images, verbose=0)[:, [1, 2, 0]], rtol=1e-5)
+    assert "another order: matched by name" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="1 of 3 that it does not know: 'rose'"):
+        load_teacher(tmp_path / "teacher.keras", (32,), ("rose", "green", "blue"))
