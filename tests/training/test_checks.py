@@ -96,13 +96,14 @@ def test_a_teacher_that_cannot_teach(teacher, message, tmp_path):
 def test_a_broken_teacher_is_one_line(tmp_path):
     classifier().save(tmp_path / "whole.keras")
     content = (tmp_path / "whole.keras").read_bytes()
-    (tmp_path / "broken.keras").write_bytes(content.replace(b"class_name", b"class_eman"))
     (tmp_path / "cut.keras").write_bytes(content[:500])
     (tmp_path / "wrong.keras").write_bytes(content[:2000] + b"\0" * 2000 + content[4000:])
     for name in ("cut", "wrong"):
         recipe = dataclasses.replace(TINY, teacher=str(tmp_path / f"{name}.keras"))
         refused("`teacher` must be", tmp_path, recipe)
-    check_mistakes("finetune", [((f"--teacher={tmp_path / 'cut.keras'}", "--model=ResNet20"), "`teacher` must be")])
+    flags = ("--model=ResNet20", "--weights=none", "--image_size=32", f"--output={tmp_path / 'out'}", "--limit=1")
+    check_mistakes("finetune", [((f"--teacher={tmp_path / 'cut.keras'}", *flags), "`teacher` must be")])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_teachers_classes_are_matched_by_name(tmp_path, capsys):
