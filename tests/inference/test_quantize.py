@@ -36,7 +36,10 @@ def test_quantized_models_are_near_and_come_back(dtype, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dtype": "int4"}, "`dtype` must be one of 'int8', 'bfloat16', 'mixed_bfloat16'. Received: dtype='int4'"),
+        (
+            {"dtype": "int4"},
+            "`dtype` must be one of 'int8', 'bfloat16', 'mixed_bfloat16', 'float16', 'mixed_float16'. Received",
+        ),
         ({"labels": np.zeros(2)}, "`labels` must come with images. Received: labels of shape (2,)"),
         (
             {"images": np.zeros((3, 8)), "labels": np.zeros(2)},

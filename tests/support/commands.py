@@ -27,6 +27,7 @@ def command(name, *arguments, folder=ROOT, **environment):
     words, stdout, stderr = list(map(str, arguments)), io.StringIO(), io.StringIO()
     handler = logging.StreamHandler(stderr)
     handler.setLevel(logging.WARNING)
+    handler.addFilter(lambda record: "retracing" not in record.getMessage())  # counted over all tests of a process
     logging.getLogger().addHandler(handler)
     try:
         with (

@@ -1,5 +1,6 @@
 """Data sets and recipes of which a whole run takes seconds."""
 
+import keras
 import numpy as np
 
 from keras_effconv import data
@@ -17,6 +18,44 @@ TINY = Recipe(
     augmentation="none",
     ema=0,
 )
+
+SMALL = Recipe(
+    model="ResNet20",
+    options={"depth": 0.3, "width": 0.5},
+    weights=None,
+    image_size=32,
+    head_c=0,
+    epochs=4,
+    batch_size=16,
+    optimizer="nesterov",
+    lr=0.05,
+    warmup_epochs=1,
+    weight_decay=5e-4,
+    unfreeze_blocks=-1,
+    freeze_norm=False,
+    augmentation="pad-crop",
+    mixup=0.2,
+    ema=0.9,
+)
+
+
+class Stop(Exception):
+    """What a killed run does not say."""
+
+
+class StopAt(keras.callbacks.Callback):
+    """Ends a run after a batch, as if it were killed."""
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.moment, self.epoch = (epoch, batch), None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.moment:
+            raise Stop
 
 
 def coloured(labels, seed=0, names=None):

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from test_training import SMALL, Stop, StopAt
+from small_runs import SMALL, Stop, StopAt
 
 from keras_effconv import data
 from keras_effconv.policies import half_policy_of

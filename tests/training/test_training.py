@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from paths import ROOT
+from small_runs import SMALL, Stop, StopAt
 
 import keras_effconv as ke
 from keras_effconv import data
@@ -18,49 +19,12 @@ from keras_effconv.training import RECIPES, Recipe, checkpoint, network, train
 from keras_effconv.training.reporting.environment import check_folder
 from keras_effconv.training.trainer import at_size
 
-SMALL = Recipe(
-    model="ResNet20",
-    options={"depth": 0.3, "width": 0.5},
-    weights=None,
-    image_size=32,
-    head_c=0,
-    epochs=4,
-    batch_size=16,
-    optimizer="nesterov",
-    lr=0.05,
-    warmup_epochs=1,
-    weight_decay=5e-4,
-    unfreeze_blocks=-1,
-    freeze_norm=False,
-    augmentation="pad-crop",
-    mixup=0.2,
-    ema=0.9,
-)
 GROWING = dataclasses.replace(SMALL, sizes=(24, 32))  # two stages, so twice the graphs
 
 
 @pytest.fixture(scope="module")
 def digits():
     return data.digits(32, limit=5)  # 50 images: three batches and a short one
-
-
-class Stop(Exception):
-    """What a killed run does not say."""
-
-
-class StopAt(keras.callbacks.Callback):
-    """Ends a run after a batch, as if it were killed."""
-
-    def __init__(self, epoch, batch):
-        super().__init__()
-        self.moment, self.epoch = (epoch, batch), None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if (self.epoch, batch) == self.moment:
-            raise Stop
 
 
 def in_any_moment():
@@ -215,7 +179,7 @@ if mode == "mirrored":
 from keras_effconv import data
 from keras_effconv.training import train
 from keras_effconv.training.devices import find_devices
-from test_training import SMALL
+from small_runs import SMALL
 devices = find_devices(mode, *place[:1], *map(int, place[1:]))
 recipe = replace(SMALL, augmentation="none", mixup=0.0, epochs=2, dropout=0.0, batch_size=10, lr=0.005)
 result = train(recipe, data.digits(32, limit=5), folder, devices=devices, outputs=False)
@@ -224,7 +188,7 @@ print("CURVES", json.dumps(result.curves), os.path.exists(os.path.join(folder, "
 
 
 def start(backend, *arguments):
-    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests" / "training", ROOT / "tests" / "support"]))
+    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests" / "support"]))
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [sys.executable, "-c", RUN, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)

@@ -97,8 +97,8 @@ def _views(config, repository):
     if interpolation not in INTERPOLATED:
         raise FormatError(f"`interpolation` must be one of {', '.join(INTERPOLATED)}. Received: {interpolation!r:.100}")
     return tuple(
-        Preprocessing(size, _crop(crop, mode), INTERPOLATED[interpolation], mean, std) for size, crop in sizes
-    ) or (Preprocessing(224, _crop(config.get("crop_pct"), mode), INTERPOLATED[interpolation], mean, std),)
+        Preprocessing(size, _crop(crop, mode), INTERPOLATED[interpolation], mean=mean, std=std) for size, crop in sizes
+    ) or (Preprocessing(224, _crop(config.get("crop_pct"), mode), INTERPOLATED[interpolation], mean=mean, std=std),)
 
 
 def _repository_of(record):

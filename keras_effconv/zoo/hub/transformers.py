@@ -55,8 +55,8 @@ def _view(images):
     resampling = images.get("resample", 2)
     if resampling not in RESAMPLING:
         raise FormatError(f"`resample` must be one of {tuple(RESAMPLING)}. Received: resample={resampling!r:.50}")
-    arithmetic = (tuple(each / scale for each in values) for values in (mean, std))
-    return Preprocessing(size, crop, RESAMPLING[resampling], *arithmetic)
+    mean, std = (tuple(each / scale for each in values) for values in (mean, std))
+    return Preprocessing(size, crop, RESAMPLING[resampling], mean=mean, std=std)
 
 
 def _sampling(images):
