@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_effconv.cli.flags import flags_only, positive_integer
+from keras_effconv.cli.training_flags import define_source
 
 SPLITS = ["validation", "train", "test"]
 
@@ -24,11 +25,8 @@ def define(flags):
     flags.string("model", None, "Path of a .keras file, hf://user/name, or name of a network.", required=True)
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, hf://..., or "none".')
     flags.string("labels", None, "File with the name of a class a line. Default: labels.txt next to --model.")
-    flags.string("data_dir", None, "As of `keras-effconv finetune`.")
-    flags.string("dataset", "digits", "As of `keras-effconv finetune`; not used with --data_dir.")
-    flags.float("validation_split", 0.2, "As of `keras-effconv finetune`.", 0.0, 1.0)
+    define_source(flags, "digits")
     flags.integer("seed", 0, "Of the split, if the data has none: that of the run that is evaluated.")
-    flags.integer("limit", None, "Most images per class and split.", 1)
     flags.enum("split", "validation", SPLITS, "Which images.")
     flags.list("sizes", [], "Image sizes in pixels; the model's own by default. Networks that pool their last map.")
     flags.integer("batch_size", 32, "Images per step.", 1)
@@ -68,10 +66,12 @@ def run(flags, words):
 def at(flags, model, names, size, say=True):
     """Return the evaluation at one size of the image, and its row."""
     from keras_effconv import data, preprocessing_for
+    from keras_effconv.data.images.levels import warn_without_white
     from keras_effconv.training import evaluate
     from keras_effconv.training.trainer import at_size
 
-    view = preprocessing_for(model).preprocessing.settled()
+    preprocessing = preprocessing_for(model).preprocessing
+    view = preprocessing.settled()
     dataset = data.load(
         flags.dataset,
         flags.data_dir,
@@ -79,8 +79,12 @@ def at(flags, model, names, size, say=True):
         validation_split=flags.validation_split,
         seed=flags.seed,
         limit=flags.limit,
+        csv_path_column=flags.csv_path_column,
+        csv_label_column=flags.csv_label_column,
     )
     split, class_names = matched(chosen(dataset, flags.split), dataset, model, names, say)
+    if say and flags.data_dir is not None:
+        warn_without_white(split.names, preprocessing)
     resized, batch = at_size(model, size), min(flags.batch_size, len(split))
     resized.predict_on_batch(split.images[:batch])  # the graph is made before time is taken
     begun = time.perf_counter()

@@ -34,11 +34,13 @@ def define(flags):
 def run(flags, words):
     """Load the model, and print a table for each image or write a row for each."""
     from keras_effconv.cli import image_files, predictor
+    from keras_effconv.data.images.levels import warn_without_white
 
     if not words:
         raise ValueError("`IMAGE` must be at least one file, folder or pattern. Received: nothing")
     paths = image_files.paths(words, sys.stdin)
     model = predictor.load(flags.model, flags.conv, flags.weights)
+    warn_without_white(paths, model.preprocessing)
     top = min(flags.top, len(model.names))
     rows = predictor.predictions(model, paths, top, flags.batch_size)
     failed = write_csv(rows, flags.csv, top) if flags.csv else tell(rows)

@@ -17,6 +17,14 @@ DEFINE = {int: Flags.integer, float: Flags.float, bool: Flags.boolean, str: Flag
 
 def define_data(flags, dataset):
     """Define the flags that `load` reads."""
+    define_source(flags, dataset)
+    flags.boolean("stream", False, "Read images while training: for data that memory and disk cannot hold decoded.")
+    flags.boolean("strict", False, "Stop at files that cannot be read, and at images that are in two splits.")
+    flags.boolean("smoke", False, "A run of less than a minute, to see that all works.")
+
+
+def define_source(flags, dataset):
+    """Define the flags that say which images there are, and which of them validate."""
     flags.string(
         "data_dir",
         None,
@@ -32,9 +40,6 @@ def define_data(flags, dataset):
     )
     flags.float("validation_split", 0.2, "Share of images to validate on if the data has no split.", 0.0, 1.0)
     flags.integer("limit", None, "Most images per class and split.", 1)
-    flags.boolean("stream", False, "Read images while training: for data that memory and disk cannot hold decoded.")
-    flags.boolean("strict", False, "Stop at files that cannot be read, and at images that are in two splits.")
-    flags.boolean("smoke", False, "A run of less than a minute, to see that all works.")
 
 
 def define_recipe(flags, recipe, without=()):

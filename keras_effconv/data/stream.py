@@ -12,7 +12,7 @@ from keras_effconv.data.images.crop import random_crop
 from keras_effconv.data.images.decode import decode
 from keras_effconv.data.images.limits import assert_pixels
 from keras_effconv.data.sources.encoded import Files, TfdsSplit
-from keras_effconv.data.sources.file_list import printable
+from keras_effconv.data.sources.messages import report
 from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.arguments import positive
 from keras_effconv.utils.extras import Deferred
@@ -31,8 +31,8 @@ class Stream(Epochs):
     Read it in order: another batch than the next one starts the reading anew, and for TFDS reads all before it.
 
     An unreadable image is skipped, and its batch is smaller then. At the end of the epoch a warning has the number of
-    skipped images, and each is named once; `unreadable` has all so far. A damaged JPEG may pass if the damage is
-    outside the part that is decoded.
+    skipped images, and those that are new have a warning for each cause, with examples; `unreadable` has all so far. A
+    damaged JPEG may pass if the damage is outside the part that is decoded.
 
     Args:
         source: `Files` or `TfdsSplit`, such as `data.scan("imagenet").train`.
@@ -131,8 +131,7 @@ class Stream(Epochs):
         if not self._skipped:
             return
         logging.warning("skipped %d images that could not be read, in this epoch", self._skipped)
-        for name, cause in list(self.unreadable.items())[self._reported :]:
-            logging.warning("skipped %s: %s", printable(name), cause)
+        report(dict(list(self.unreadable.items())[self._reported :]), strict=False, what="images")
         self._skipped, self._reported = 0, len(self.unreadable)
 
 

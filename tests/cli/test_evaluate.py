@@ -106,3 +106,13 @@ def test_identifiers_of_imagenet_are_names_of_its_classes():
     names = [name for _, name in zoo.imagenet_classes()]
     assert evaluate.known(names, ["n01440764", "n01443537"])[:2] == ["n01440764", "n01443537"]
     assert evaluate.known(names, ["tench"]) is names
+
+
+def test_columns_of_a_table_are_asked_for(saved, tmp_path):
+    folder = painted(tmp_path / "data", NAMES)
+    lines = [f"{i},{name}/{i}.png,{name},x{i}" for name in NAMES for i in range(3)]
+    (folder / "table.csv").write_text("\n".join(["n,where,what,else", *lines]) + "\n")
+    flags = ("--csv_path_column=where", "--csv_label_column=what", f"--output={tmp_path / 'out'}")
+    done = evaluated(saved, folder / "table.csv", *flags)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "100.0%" in done.stdout

@@ -228,3 +228,16 @@ def test_loose_images_are_said(tmp_path, capsys, caplog):
     save(Image.new("RGB", (4, 4)), tmp_path / "cover.png")
     found(tmp_path, capsys)
     assert "left out 1 image of" in warnings_of(caplog)[0] and "in no class folder" in warnings_of(caplog)[0]
+
+
+def test_copies_of_the_classes_at_two_depths_are_refused(tmp_path):
+    """`data/photos/CLASS` next to `photos/CLASS` were two classes, `data` and `photos`."""
+    lay(tmp_path, "data/photos/cats", "data/photos/dogs", "photos/cats", "photos/dogs")
+    with pytest.raises(ValueError, match=r"must have classes at one level .* cats, dogs in each of data, photos"):
+        scan(data_dir=tmp_path)
+
+
+def test_classes_that_all_have_folders_inside_are_said(tmp_path, capsys, caplog):
+    lay(tmp_path, "cats/siamese", "cats/persian", "dogs/poodle", "dogs/boxer")
+    assert found(tmp_path, capsys)[0]["train"] == {"cats": 3, "dogs": 3}
+    assert "one class each, though with folders inside: cats, dogs" in warnings_of(caplog)[0]

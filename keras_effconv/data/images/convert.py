@@ -100,7 +100,8 @@ def _rewritten(data, row, max_pixels):
     except UnreadableImageError:
         raise
     except Exception as error:  # each plug-in has its own for a damaged file
-        cause = re.sub(r"<[^>]*>", "the file", " ".join(f"{type(error).__name__}: {error}".split()))
+        cause = re.sub(r"(image file )?<[^>]*>", "the file", " ".join(f"{type(error).__name__}: {error}".split()))
+        cause = re.sub(r" \(\d+ bytes not processed\)", "", cause)  # the same damage is one cause
         raise UnreadableImageError(f"{row.name}: {cause[:160]}") from error
     return file.getvalue()
 

@@ -12,6 +12,7 @@ from keras_effconv.data.images.header import JPEG, LENGTH, PIXEL_LIMIT, PNG, dec
 from keras_effconv.data.images.png import DEPTH
 from keras_effconv.preprocessing import DEEPEST, Resize
 from keras_effconv.utils.extras import Deferred
+from keras_effconv.utils.files import open_file
 
 tf = Deferred("tensorflow")
 
@@ -25,9 +26,7 @@ def find_white(paths: list[str]) -> int | None:
     Returns:
         int, the smallest 2**k - 1 that is not below any value in a file of 16 bits; `None` without such files.
     """
-    candidates = [path for path in paths if not str(path).lower().endswith(JPEG.extensions)]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        largest = [value for value in pool.map(_largest, candidates) if value is not None]
+    largest = [value for value in _each(_largest, paths) if value is not None]
     if not largest:
         return None
     white = min(2 ** max(1, max(largest)).bit_length() - 1, DEEPEST)
@@ -44,18 +43,53 @@ def with_white(resize: Resize, paths: list[str]) -> Resize:
     return resize if resize.white else dataclasses.replace(resize, white=find_white(paths))
 
 
+def warn_without_white(paths: list[str], resize: Resize):
+    """Warn, once, of files of 16 bits a channel if the network has seen none in training, and so knows no white.
+
+    Args:
+        paths: the files that the network is to see. A file with the name of a JPEG is not opened.
+        resize: `Resize` (or `Preprocessing`) of the network.
+    """
+    if resize.white is None and (count := sum(_each(_is_deep, paths))):
+        logging.warning(
+            "%d of %d files have 16 bits a channel, and the network was trained without such files: %d becomes white, "
+            "so values that end at 1023 or 4095 are nearly black",
+            *(count, len(paths), DEEPEST),
+        )
+
+
+def _each(function, paths):
+    """Return what a function gives for each file that is not named as a JPEG."""
+    candidates = [path for path in paths if not str(path).lower().endswith(JPEG.extensions)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, candidates))
+
+
 def _largest(path):
     """Return the largest value of a colour in a file of 16 bits; `None` for another file, or one that is unreadable."""
     try:
-        with open(path, "rb") as file:
+        data = _deep_content(path)
+        return data and _largest_of(readable(data))
+    except (UnreadableImageError, tf.errors.OpError):  # the loader names it
+        return None
+
+
+def _is_deep(path):
+    return _deep_content(path) is not None
+
+
+def _deep_content(path):
+    """Return the content of a file of 16 bits; `None` for another file, or one that cannot be opened."""
+    try:
+        with open_file(path) as file:
             head = file.read(LENGTH)
             row = format_of(head)
             if row is None or not (row.plugin or (row is PNG and head[DEPTH : DEPTH + 1] == b"\x10")):
                 return None
             data = head + file.read()
-        return _largest_of(readable(data) if row is not PNG else data) if row is PNG or is_deep(data) else None
-    except (OSError, UnreadableImageError, tf.errors.OpError):  # the loader names it
+    except (OSError, ValueError):
         return None
+    return data if row is PNG or is_deep(data) else None
 
 
 def _largest_of(data):

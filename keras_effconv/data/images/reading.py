@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import os
-import pathlib
 import re
 import stat
 
@@ -12,6 +11,7 @@ from keras_effconv.data.images.header import PIXEL_LIMIT, declared_size
 from keras_effconv.data.images.limits import assert_pixels
 from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.extras import Deferred, require
+from keras_effconv.utils.files import NotAFileError, open_file
 
 tf = Deferred("tensorflow")
 
@@ -57,7 +57,10 @@ def read_image(path, decoder):
     if cause := not_a_file(path):
         raise UnreadableImageError(cause)
     try:
-        data = pathlib.Path(path).read_bytes()
+        with open_file(path) as file:
+            data = file.read()
+    except NotAFileError as error:  # another one has taken its place
+        raise UnreadableImageError("not a regular file") from error
     except OSError as error:
         raise UnreadableImageError(error.strerror or type(error).__name__) from error
     return decode_image(data, decoder)
@@ -113,7 +116,9 @@ def read_into(images, paths, decoder, description):
 
 
 def _cause(error):
-    """TensorFlow's message without the names of its operations, on one line."""
+    """TensorFlow's message without the names of its operations and what differs from file to file, on one line."""
     message = re.sub(r"\{\{.*?\}\}", "", error.message)
     message = re.sub(r'Graph execution error:.*(?:\n *File "[^\n]*\n)', "", message, flags=re.DOTALL)
+    message = re.sub(r"Graph execution error:.*<stack traces unavailable>", "", message, flags=re.DOTALL)
+    message = re.sub(r", size \d+\b", "", message)  # the same damage is one cause
     return " ".join(re.split(r"\[\[|\[Op:", message)[0].split())[:200]

@@ -3,6 +3,8 @@
 import dataclasses
 import re
 
+from keras_effconv.data.sources.csv_splits import NO, YES, are_splits, flag_of
+
 # In order of preference, as `_plain` writes them.
 PATHS = (
     "path filepath filename imagepath imgpath imagefilename imagefile imgfile imagename imgname fname file image img "
@@ -82,8 +84,10 @@ def choose_columns(rows, header, is_image, path_column=None, label_column=None):
         path = named(names, "path")
     if path is None:
         path = _by_values(sample, len(names), is_image)
-    split = named(names, "split") if header else None
     label = _asked("label_column", label_column, names)
+    if path is not None and path == label:
+        raise ValueError(f"`label_column` must be another column than that of paths. Received: {names[label]!r}")
+    split = find_split(sample, names, header, (path, label))
     if label is None and header:
         label = named([name if i not in (path, split) else "" for i, name in enumerate(names)], "label")
     one_hot, rest = {}, [i for i in range(len(names)) if i not in (path, split)]
@@ -95,6 +99,23 @@ def choose_columns(rows, header, is_image, path_column=None, label_column=None):
         flags = " and ".join(f"{what}_column (--csv_{what}_column)" for what in missing)
         raise ValueError(f"no {' nor '.join(missing)} among the columns {names[:8]!s:.200}; say which by {flags}")
     return Columns(path, label, split, one_hot, names)
+
+
+def find_split(sample, names, header, others):
+    """Return the number of the column of splits: by its name, or, without names, by its values; `None` without one.
+
+    Args:
+        sample: list of lists of cells.
+        names: list of str, those of the columns.
+        header: whether these names are of the file.
+        others: numbers of columns that are something else.
+    """
+    free = [i for i in range(len(names)) if i not in others]
+    if header:
+        usual = named([name if i in free else "" for i, name in enumerate(names)], "split")
+        return usual if usual is not None else next((i for i in free if flag_of(names[i])), None)
+    by_value = [i for i in free if sample and are_splits(cells[i] for cells in sample)]
+    return by_value[0] if by_value and len(names) > 2 else None
 
 
 def _plain(name):
@@ -122,6 +143,6 @@ def _by_values(sample, count, is_image):
 
 
 def _one_hot(sample, columns, names):
-    """`{column: class name}` of those with 0 and 1 only, at least two."""
-    binary = [i for i in columns if sample and all(cells[i] in ("0", "1", "0.0", "1.0") for cells in sample)]
+    """`{column: class name}` of those with 0 and 1, or false and true, only; at least two."""
+    binary = [i for i in columns if sample and all(cells[i].lower() in YES + NO for cells in sample)]
     return {i: names[i] for i in binary} if len(binary) > 1 else {}

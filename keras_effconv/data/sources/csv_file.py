@@ -10,17 +10,19 @@ from keras_effconv.data.dataset import Dataset
 from keras_effconv.data.images.storage import MEMORY_LIMIT
 from keras_effconv.data.sources.csv_columns import choose_columns, is_header
 from keras_effconv.data.sources.csv_labels import MULTI, clean_labels, from_one_hot
+from keras_effconv.data.sources.csv_splits import splits_of
 from keras_effconv.data.sources.file_list import FileList, class_of, decode_files, divided
 from keras_effconv.data.sources.image_paths import ImagePaths
 from keras_effconv.data.sources.messages import printable
 from keras_effconv.data.sources.remote import fetch_file
 from keras_effconv.data.sources.split import check_choices
-from keras_effconv.data.sources.split_names import SPLITS, TRAIN, split_of_value
+from keras_effconv.data.sources.split_names import SPLITS, TRAIN
 from keras_effconv.data.sources.table import read_table
 from keras_effconv.preprocessing import Resize, as_resize
 
 EXTENSIONS = (".csv", ".tsv", ".txt")
 SAME_PATH, OTHER_LABEL = "the same path as in an earlier row", "the same path as in an earlier row, with another label"
+GUESSED = ("cp1252", "latin-1")  # what any bytes can be
 SEVERAL = 0.1  # the share of rows with the path of an earlier row and another label that makes them several labels
 
 
@@ -124,8 +126,8 @@ def _read(path, path_column, label_column):
     skipped, rows = {}, []
     for line, cells in body:
         if extra := len(cells) - len(columns.names):
-            cells = cells + [""] * -extra
-        if extra > 0:
+            cells = (cells + [""] * -extra)[: len(columns.names) if not any(cells[len(columns.names) :]) else None]
+        if len(cells) > len(columns.names):
             skipped[f"{path.name}:{line}"] = "more values than columns (a path with a comma needs quotes)"
         else:
             rows.append((f"{path.name}:{line}", cells))
@@ -133,22 +135,19 @@ def _read(path, path_column, label_column):
         labels = from_one_hot([cells for _, cells in rows], columns.one_hot, path.name)
     else:
         labels = clean_labels([cells[columns.label] for _, cells in rows], path.name)
-    splits = _splits([cells[columns.split] for _, cells in rows] if columns.split is not None else None)
-    columns.split = columns.split if splits else None
+    splits = None
+    if columns.split is not None:
+        splits = splits_of(columns.names[columns.split], [cells[columns.split] for _, cells in rows], path.name)
+        columns.split = columns.split if splits else None
     images = [cells[columns.path] for _, cells in rows]
     found, bad = _found([name for name, _ in rows], images, labels, splits, paths)
     text = f"{printable(path)}: {columns}"
     text += "" if table.encoding.startswith("utf-8") else f", read as {table.encoding}"
+    text += ", since it is no UTF-8: save it as UTF-8 if its names are not Western" * (table.encoding in GUESSED)
     print(text + (f"; {paths.by_name} images found by name below it" if paths.by_name else ""))
     bad |= skipped
     in_order = (f"{path.name}:{line}" for line, _ in body)
     return found, {row: bad[row] for row in in_order if row in bad}, bool(splits)
-
-
-def _splits(values):
-    """Return values of a column as splits, `None` each that is none; nothing if no value is one."""
-    splits = [split_of_value(value) for value in values or ()]
-    return splits if any(splits) else None
 
 
 def _found(names, images, labels, splits, paths):

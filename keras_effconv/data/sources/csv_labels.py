@@ -6,10 +6,12 @@ import re
 from absl import logging
 
 from keras_effconv.data.sources.class_names import normalized
+from keras_effconv.data.sources.csv_splits import YES
 from keras_effconv.data.sources.messages import some
 
 MULTI = "Each image must have one label (several labels per image cannot be trained on)"
 WHOLE = re.compile(r"-?\d+(\.0*)?")
+LIST_OF_ONE = re.compile(r"""[\[(]\s*(['"])([^'"]*)\1\s*,?\s*[\])]""")
 MISSING = ("nan", "none", "null", "na", "n/a", "<na>")
 
 
@@ -24,6 +26,8 @@ def clean_labels(labels, source):
         ValueError: a cell holds several labels.
     """
     labels = [normalized(label) for label in labels]
+    if all(map(LIST_OF_ONE.fullmatch, filter(None, labels))):  # "['cat']"
+        labels = [label and LIST_OF_ONE.fullmatch(label)[2] for label in labels]
     present = [label for label in labels if label.lower() not in MISSING]
     if any("." in label for label in present) and all(WHOLE.fullmatch(label) for label in present):
         whole = {label: label.partition(".")[0] if WHOLE.fullmatch(label) else "" for label in set(labels)}
@@ -37,14 +41,14 @@ def clean_labels(labels, source):
 def check_single(names, source):
     """Raise a ValueError if names are several labels in one; warn if they may be.
 
-    A bar, a semicolon or a list in brackets joins labels if a part of one is in another name too, or is one; a comma or
-    a space if each part is a name of its own elsewhere.
+    A bar, a semicolon or a list in brackets joins labels if a part of one is in another name too, or is one; a comma, a
+    slash, a plus, an ampersand or a space if each part is a name of its own elsewhere.
 
     Args:
         names: set of str.
         source: str, for messages.
     """
-    for pattern, strict in ((r"\s*[|;]\s*", False), (r"\s*,\s*", True), (r"\s+", True)):
+    for pattern, strict in ((r"\s*[|;]\s*", False), (r"\s*[,/+&]\s*", True), (r"\s+", True)):
         parts = {name: [part for part in re.split(pattern, name.strip("[]()")) if part] for name in names}
         joined = {name: each for name, each in parts.items() if len(each) > 1}
         uses = collections.Counter(part for each in parts.values() for part in set(each))
@@ -81,7 +85,7 @@ def from_one_hot(cells, one_hot, source):
     """
     labels = []
     for row in cells:
-        ones = [name for i, name in one_hot.items() if i < len(row) and row[i] in ("1", "1.0")]
+        ones = [name for i, name in one_hot.items() if i < len(row) and row[i].lower() in YES]
         labels.append(ones[0] if len(ones) == 1 else "")
     if wrong := labels.count(""):
         columns = some(list(one_hot.values()))

@@ -123,7 +123,7 @@ def decode_files(file_list, resize, strict=False, cache_dir=None, memory_limit=M
         begin += len(listed)
     _train_each_class(images, parts, file_list)
     class_names = names_of_classes(parts[TRAIN], file_list)
-    check_validation(parts[VALIDATION], file_list)
+    check_validation(parts[VALIDATION], class_of(parts[TRAIN]), file_list)
     return Dataset(
         name=file_list.name,
         class_names=class_names,
@@ -155,17 +155,20 @@ def check_classes(train, file_list):
     """Raise a ValueError if training images are of fewer than two classes."""
     count, listed, unit = len(set(class_of(train))), file_list.classes, file_list.unit
     if count < 2:
+        skipped = [f"{printable(path)}: {cause}" for path, cause in file_list.skipped.items()]
         raise ValueError(
             f"A data set must have at least 2 {unit} with readable images. Received: {count} of {len(listed)} {unit} "
-            f"in {file_list.sources[TRAIN]!r}: {listed[:5]}"
+            f"in {file_list.sources[TRAIN]!r}: {listed[:5]}" + (f"; skipped {some(skipped, 1)}" if skipped else "")
         )
 
 
-def check_validation(validation, file_list):
+def check_validation(validation, train, file_list):
     """Raise a ValueError if no validation image is left."""
     if not len(validation):
         source = file_list.sources.get(VALIDATION, file_list.sources[TRAIN])
-        raise ValueError(f"A data set must have a readable validation image. Received: none in {source!r}")
+        single = VALIDATION not in file_list.sources and len(set(train)) == len(train)
+        cause = ", where each class has a single image, which trains" if single else ""
+        raise ValueError(f"A data set must have a readable validation image. Received: none in {source!r}{cause}")
 
 
 def labels_of(files, class_names):

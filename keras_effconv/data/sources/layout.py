@@ -220,11 +220,7 @@ def _take_classes(root, folders, layout):
 
 def _check_nesting(root, folders):
     """Raise a ValueError where every class folder holds the same several folders: the order may be the other one."""
-    inner = [
-        {child.name for child in sub_directories(folder) if holds_images(child)}
-        for folder in folders
-        if holds_images(folder)
-    ]
+    inner = [{child.name for child in classes_in(_unwrapped(folder))} for folder in folders if holds_images(folder)]
     common = set.intersection(*inner) if len(inner) > 1 else set()
     if len(common) > 1 and 2 * len(common) >= len(set.union(*inner)) and not any(map(has_own_images, folders)):
         refuse(
@@ -234,10 +230,10 @@ def _check_nesting(root, folders):
 
 
 def _note_nested(folders, layout):
-    """Note classes that have only folders inside, next to classes that have images: perhaps another level."""
+    """Note classes that have only folders inside, all of them or next to flat ones: perhaps another level."""
     flat = [folder for folder in folders if has_own_images(folder)]
     nested = [folder for folder in folders if folder not in flat and len(classes_in(folder)) > 1]
-    if flat and nested:
+    if nested and (flat or len(nested) == len([folder for folder in folders if holds_images(folder)])):
         layout.notes.append(f"one class each, though with folders inside: {names_of(nested)}")
 
 

@@ -48,9 +48,7 @@ class LeftOut:
             counts.append(f"others: {more}")
         if self.links:
             counts.append(f"links to folders: {self.links}")
-        text = f"left out {sum(self.extensions.values()) + self.links} files that are no images ({', '.join(counts)})"
-        pillow = sorted(PILLOW_EXTENSIONS & set(self.extensions))
-        return text + (f'; to read {", ".join(pillow)}: pip install "keras-effconv[images]"' if pillow else "")
+        return f"left out {sum(self.extensions.values()) + self.links} files that are no images ({', '.join(counts)})"
 
 
 def is_image(path):

@@ -108,7 +108,7 @@ def _rows(text, delimiter):
     if delimiter == SPACES:
         rows = ((i, line.rsplit(None, 1)) for i, line in enumerate(text.splitlines(), 1))
     else:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
         rows = ((reader.line_num, cells) for cells in reader)
     for line, cells in rows:
         if len(cells) > MAX_COLUMNS:
