@@ -10,9 +10,7 @@ has the names of the classes. What is written is read back, and compared with th
 """
 
 import json
-from pathlib import Path
-
-from absl import logging
+import os
 
 from keras_effconv.cli.flags import flags_only
 
@@ -63,17 +61,22 @@ def calibration(model, folder, most):
     import numpy as np
 
     from keras_effconv import preprocessing_for
+    from keras_effconv.data.images.levels import warn_without_white
     from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
-    from keras_effconv.data.sources.listing import IMAGE_EXTENSIONS
+    from keras_effconv.data.sources.listing import LeftOut, list_images
+    from keras_effconv.data.sources.messages import report
 
-    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS)
+    paths = list_images(os.path.expanduser(folder), LeftOut())
+    paths = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int))]
     view = preprocessing_for(model).preprocessing
-    decoder, images = compiled_decoder(view), []
-    for i in np.unique(np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)):
+    warn_without_white(paths, view)
+    decoder, images, unreadable = compiled_decoder(view), [], {}
+    for path in paths:
         try:
-            images.append(np.asarray(read_image(paths[i], decoder)))
+            images.append(np.asarray(read_image(path, decoder)))
         except UnreadableImageError as error:
-            logging.warning("%s: %s", paths[i], error)
+            unreadable[path] = str(error)
+    report(unreadable, strict=False, what="images")
     if not images:
         raise ValueError(f"`calibration_dir` must be a folder of images. Received: calibration_dir={folder!r}")
     return np.stack(images)

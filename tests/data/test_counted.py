@@ -11,6 +11,7 @@ from sample_images import encoded, fill, gradient, png, warnings_of
 from served import LABELS, small
 
 from keras_effconv import data
+from keras_effconv.cli.export import calibration
 from keras_effconv.data.images import convert
 from keras_effconv.data.images.levels import find_white
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, decode_image
@@ -79,3 +80,28 @@ def test_16_bits_without_a_known_white_are_said_once(tmp_path, name):
         count = " files have 16 bits"
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("was trained without such files: 65535 becomes white") == 1 and count in done.stderr
+
+
+def test_a_folder_to_calibrate_with_is_read_as_others_are(tmp_path, caplog, monkeypatch):
+    """Home folder, junk, damage and 16 bits: each is one line with the count."""
+    files = {f"{i}.png": deep(1000 + i) for i in range(3)} | {"bad 1.jpg": b"no image", "bad 2.jpg": b"no image!"}
+    write(tmp_path / "photos", files | {"__MACOSX/x.png": b"junk", "plain.png": encoded(gradient(), "PNG")})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert calibration(small(1), "~/photos", 9).shape[0] == 4
+    told, skipped = warnings_of(caplog)
+    assert told.startswith("3 of 6 files have 16 bits") and skipped.startswith("skipped 2 images: Unknown image file")
+
+
+def test_16_bits_in_archives_are_said(tmp_path, caplog):
+    content = [deep(1000), encoded(gradient(), "PNG")]
+    for part in ("train", "test"):
+        offsets = np.cumsum([0, *map(len, content)])
+        encoded_files = np.frombuffer(b"".join(content), np.uint8)
+        np.savez(tmp_path / f"{part}.npz", encoded=encoded_files, offsets=offsets, labels=np.array([0, 1]))
+    data.load(data_dir=tmp_path, resize=4)
+    assert [line.partition(", so")[0] for line in warnings_of(caplog)] == [
+        "2 of 4 files have 16 bits a channel, and `Resize(white=...)` is not set: 65535 becomes white"
+    ]
+    caplog.clear()
+    data.load(data_dir=tmp_path, resize=data.Resize(4, white=1023))
+    assert not warnings_of(caplog)

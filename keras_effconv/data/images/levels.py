@@ -51,11 +51,16 @@ def warn_without_white(paths: list[str], resize: Resize):
         resize: `Resize` (or `Preprocessing`) of the network.
     """
     if resize.white is None and (count := sum(_each(_is_deep, paths))):
-        logging.warning(
-            "%d of %d files have 16 bits a channel, and the network was trained without such files: %d becomes white, "
-            "so values that end at 1023 or 4095 are nearly black",
-            *(count, len(paths), DEEPEST),
-        )
+        tell_unknown(count, len(paths), "the network was trained without such files")
+
+
+def tell_unknown(count: int, total: int, why: str):
+    """Warn that files of 16 bits a channel are scaled by the full range."""
+    logging.warning(
+        "%d of %d files have 16 bits a channel, and %s: %d becomes white, so values that end at 1023 or 4095 are "
+        "nearly black",
+        *(count, total, why, DEEPEST),
+    )
 
 
 def _each(function, paths):
@@ -83,13 +88,22 @@ def _deep_content(path):
     try:
         with open_file(path) as file:
             head = file.read(LENGTH)
-            row = format_of(head)
-            if row is None or not (row.plugin or (row is PNG and head[DEPTH : DEPTH + 1] == b"\x10")):
+            if not _may_be_deep(head):
                 return None
             data = head + file.read()
     except (OSError, ValueError):
         return None
-    return data if row is PNG or is_deep(data) else None
+    return data if has_16_bits(data) else None
+
+
+def _may_be_deep(head):
+    row = format_of(head)
+    return row is not None and bool(row.plugin or (row is PNG and head[DEPTH : DEPTH + 1] == b"\x10"))
+
+
+def has_16_bits(data: bytes) -> bool:
+    """Whether the content of a file has 16 bits a channel, as its header says."""
+    return _may_be_deep(data) and (format_of(data) is PNG or is_deep(data))
 
 
 def _largest_of(data):

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.images.decode import crop_and_resize
+from keras_effconv.data.images.levels import has_16_bits, tell_unknown
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, decode_image
 from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
 from keras_effconv.data.sources.checks import key_of_files
@@ -199,13 +200,17 @@ def _decoded(archives, rows, resize, memory_limit, cache_dir):
     resized, every = _resizer(resize), [row for part in rows.values() for row in part]
 
     def fill(images):
-        kept, causes = [], {}
+        kept, causes, deep = [], {}, 0
         for name, _, entry in every:
+            content = entry()
+            deep += isinstance(content, bytes) and has_16_bits(content)
             try:
-                images[len(kept)] = resized(entry())
+                images[len(kept)] = resized(content)
                 kept.append(name)
             except UnreadableImageError as error:
                 causes[name] = str(error)
+        if deep and resize.white is None:
+            tell_unknown(deep, len(every), "`Resize(white=...)` is not set")
         return {"kept": kept, "causes": causes}
 
     def key():
