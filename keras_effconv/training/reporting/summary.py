@@ -59,7 +59,7 @@ def told(summary, seconds):
         lines.append(f"{len(absent)} classes have no validation image, so nothing is known of them: {in_short(absent)}")
     if summary["test_images"]:
         lines.append(
-            f"test accuracy {summary['test_accuracy']:.1%} on {summary['test_images']} test images; nothing was selected "
-            "by them"
+            f"test accuracy {summary['test_accuracy']:.1%} on {summary['test_images']} test images; nothing was "
+            "selected by them"
         )
     return lines
