@@ -7,7 +7,7 @@ from keras_effconv.utils.files import open_file
 from keras_effconv.utils.suggestions import did_you_mean
 
 WANTED = "`model` must be a .keras file that exists, or a network's name. Received: model="
-HDF5 = b"\x89HDF\r\n\x1a\n"
+HDF5, HDF5_NAMES = b"\x89HDF\r\n\x1a\n", (".h5", ".hdf5")
 EXPORTS = {
     ".tflite": "a LiteRT file",
     ".lite": "a LiteRT file",
@@ -23,7 +23,7 @@ ARCHITECTURES = (".json", ".yaml", ".yml", ".py")
 
 
 def check(model):
-    """Check that --model may be a .keras file, a repository or the name of a network.
+    """Check that --model may be a file of a whole model, a repository or the name of a network.
 
     Args:
         model: str.
@@ -87,20 +87,20 @@ def _file(path):
     with open_file(path, "model") as file:
         hdf5 = file.read(len(HDF5)) == HDF5
     if hdf5 and _is_whole(path):
-        return (
-            "a whole model in Keras' older format (HDF5): write it anew, "
-            f"keras.models.load_model({str(path)!r}).save('model.keras')"
-        )
+        if path.suffix in HDF5_NAMES:  # as Keras has it, in lower case
+            return None
+        return f"a whole model in Keras' older format (HDF5), whose name must end in {' or '.join(HDF5_NAMES)}"
     if hdf5 or suffix in (".h5", ".hdf5", *WEIGHTS):
         return f"a file of weights without a network: name the network too, --model=NETWORK --weights={path}"
     return None
 
 
 def _is_whole(path):
-    import h5py
+    from keras_effconv.zoo.readers import FormatError, hdf5, reading
+    from keras_effconv.zoo.readers.region import Region
 
     try:
-        with h5py.File(path) as file:
+        with reading(path, "an HDF5 file"), open_file(path, "model") as raw, hdf5.opened(Region(raw)) as file:
             return "model_config" in file.attrs
-    except OSError:
+    except FormatError:
         return False

@@ -78,7 +78,7 @@ def load(path: str | os.PathLike, threads: int | None = None, precision: str = "
     >>> run.labels[run(images)[0].argmax()]  # doctest: +SKIP
     'tulip'
     """
-    folder = _folder(Path(path))
+    folder = _folder(Path(path).expanduser())
     record = _record(folder)
     runtime = FORMATS[one_of("format", record.format, tuple(FORMATS))]
     one_of("precision", precision, runtime.runs_in)

@@ -116,7 +116,7 @@ def _exported(model, path, runtime, labels, preprocessing, precision, settings, 
     if precision == "int8":
         images = _calibration(settings.calibration, classifier.preprocessing.size)
         settings = dataclasses.replace(settings, calibration=images)
-    with runtime.destination(path, settings) as destination:
+    with runtime.destination(os.path.expanduser(path), settings) as destination:
         folder = destination.folder
         folder.mkdir()
         extra = _convert(runtime, classifier, folder, precision, settings) or {}

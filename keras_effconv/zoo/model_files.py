@@ -19,6 +19,7 @@ import keras
 from keras_effconv.graph import functional_of, layers_of, outputs_of, without_variables
 from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.utils.files import TEXT_LIMIT, open_file
+from keras_effconv.zoo.model_config import cause_of, check_config
 from keras_effconv.zoo.readers import hdf5
 from keras_effconv.zoo.readers.errors import ContentError, describe
 from keras_effconv.zoo.readers.keras_v3 import WEIGHTS
@@ -64,9 +65,8 @@ def load_model(path: str | os.PathLike, name: str = "model") -> keras.Model:
             _check(file, path)
             return _load(path)
         except Exception as error:  # each of the libraries has its own for a damaged file
-            cause = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(
-                f"`{name}` must be a .keras file of a whole model. Received: {name}={path!r}: {cause[:300]}"
+                f"`{name}` must be a .keras file of a whole model. Received: {name}={path!r}: {cause_of(error)[:300]}"
             ) from None
 
 
@@ -110,6 +110,8 @@ def _check(file, path):
         with hdf5.opened(region) as opened:
             if "model_config" not in opened.attrs:
                 raise ContentError("the configuration of a model", "weights alone")
+            config = json.loads((hdf5.texts(opened, "model_config", TEXT_LIMIT) or [""])[0])
+            _check_object(config, "model_config")
     else:
         raise ContentError(None, describe(path))
 
@@ -124,9 +126,14 @@ def _check_archive(archive, size):
     unpacked, most = sum(info.file_size for info in infos), RATIO * size + SMALL
     if unpacked > most or archive.getinfo(CONFIG).file_size > TEXT_LIMIT:
         raise ContentError(f"at most {most:,} bytes when unpacked", f"{unpacked:,}")
-    if not isinstance(json.loads(archive.read(CONFIG)), dict):
-        raise ContentError(f"an object in {CONFIG}", "another value")
+    _check_object(json.loads(archive.read(CONFIG)), CONFIG)
     hdf5.check(Region(io.BytesIO(archive.read(WEIGHTS))))
+
+
+def _check_object(config, where):
+    if not isinstance(config, dict):
+        raise ContentError(f"an object in {where}", "another value")
+    check_config(config)
 
 
 def _leads_out(name):

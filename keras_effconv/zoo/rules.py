@@ -84,7 +84,7 @@ def _adapted(layer, variable, value, state):
     if value is None or np.shape(value) == tuple(variable.shape):
         return value
     columns = np.shape(value)[-1]
-    if head and columns != variable.shape[-1]:
+    if head and columns != variable.shape[-1] and _agree_on_classes(layer, state):
         state.note(layer, f"new head: {variable.shape[-1]} classes, the file has {columns}")
         return None
     count, axis = state.model.input_shape[-1], 2 if np.ndim(value) == 4 else 0
@@ -92,6 +92,12 @@ def _adapted(layer, variable, value, state):
         state.note(layer, f"{count} input channels from 3: {'their sum' if count == 1 else 'repeated and scaled'}")
         return input_channels(value, count)
     return value
+
+
+def _agree_on_classes(layer, state):
+    """Return whether the kernel and the bias that the file has for a classifier are of as many classes."""
+    arrays = (state.dense.get(f"{layer.name}/{variable.name}") for variable in layer.weights)
+    return len({np.shape(array)[-1] for array in arrays if array is not None}) == 1
 
 
 def _of_classes(value, state, layer):

@@ -3,11 +3,12 @@
 import re
 
 import h5py
+import numpy as np
 import pytest
 from commands import check_mistakes
 from served import small
 
-from keras_effconv.cli import model_files
+from keras_effconv.cli import model_files, models
 
 COMMANDS = {"predict": ["photo.jpg"], "export": ["--output=out"], "evaluate": ["--data_dir=nowhere"]}
 EXPORT = "give the .keras file that it was made of"
@@ -24,6 +25,8 @@ def folder(tmp_path_factory):
     with h5py.File(folder / "old.h5", "w") as file:  # as Keras 2 saved whole models
         file.attrs["model_config"] = "{}"
     (folder / "old.hdf5").write_bytes((folder / "old.h5").read_bytes())
+    (folder / "whole.H5").write_bytes((folder / "old.h5").read_bytes())
+    (folder / "damaged.h5").write_bytes((folder / "old.h5").read_bytes()[:100])
     (folder / "old.model").write_bytes((folder / "old.h5").read_bytes())
     for name in ("resnet.pth", "resnet.PTH", "w.safetensors", "checkpoint.ckpt", "w.npz", "model.tflite", "model.onnx"):
         (folder / name).write_bytes(b"whatever")
@@ -37,9 +40,9 @@ def folder(tmp_path_factory):
 
 
 CASES = {
-    "old.h5": "a whole model in Keras' older format (HDF5): write it anew, keras.models.load_model(",
-    "old.hdf5": ".save('model.keras')",
-    "old.model": "a whole model in Keras' older format",
+    "old.model": "a whole model in Keras' older format (HDF5), whose name must end in .h5 or .hdf5",
+    "whole.H5": "whose name must end in .h5 or .hdf5",
+    "damaged.h5": WEIGHTS,
     "weights.h5": WEIGHTS,
     "new.weights.h5": WEIGHTS,
     "resnet.pth": WEIGHTS,
@@ -94,3 +97,17 @@ def test_what_is_left_to_others(folder, model, monkeypatch):
 def test_a_misspelt_network(name):
     line = [*COMMANDS[name], "--model=EfficientNet-Lite0"]
     check_mistakes(name, [(line, "; did you mean EfficientNetLite0")])
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".hdf5"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_whole_model_of_keras_older_format(suffix, tmp_path):
+    """`model.save("old.h5")`: its labels lie next to it, as those of a .keras file."""
+    model = small(1)
+    model.save(tmp_path / "old.h5")
+    (tmp_path / "old.h5").rename(tmp_path / f"old{suffix}")
+    (tmp_path / "labels.txt").write_text("rose\ntulip\ndandelion\n")
+    loaded, names = models.load(str(tmp_path / f"old{suffix}"))
+    images = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:])).astype("f4")
+    np.testing.assert_array_equal(loaded.predict_on_batch(images), model.predict_on_batch(images))
+    assert names == ["rose", "tulip", "dandelion"]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from keras_effconv.data.images import gif
 from keras_effconv.data.images.decode import decode
 from keras_effconv.data.images.decode_batch import CORRUPT, TOO_LARGE, UNKNOWN, decode_each
 from keras_effconv.data.images.gif import first_frame
@@ -173,3 +174,28 @@ def test_the_limit_of_pixels_is_the_same_in_a_graph(kind):
     with pytest.raises(tf.errors.InvalidArgumentError, match="more than 178,000,000 pixels"):
         check(tf.constant(sized(kind, side + 1, side + 1)))
     check(tf.constant(b"text"))
+
+
+@pytest.mark.parametrize("size", [100, 254])
+def test_a_gif_in_blocks_that_are_not_full_is_read_whole(size):
+    """Some encoders write the data of a picture in smaller blocks: here as many as a walk has steps, and more."""
+    rng = np.random.default_rng(0)
+    side = 700 if size == 100 else 1100
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(0, 255, (side, side), "uint8")).save(file, "gif")
+    data = file.getvalue()
+    start = 13 + 3 * 2 ** (data[10] % 8 + 1)
+    while data[start] != 0x2C:  # extensions ahead of the picture
+        start += 2
+        while data[start]:
+            start += data[start] + 1
+        start += 1
+    begin = start + 10 + (3 * 2 ** (data[start + 9] % 8 + 1) if data[start + 9] >= 128 else 0) + 1
+    codes, place = bytearray(), begin
+    while data[place]:
+        codes += data[place + 1 : place + 1 + data[place]]
+        place += data[place] + 1
+    blocks = [codes[i : i + size] for i in range(0, len(codes), size)]
+    other = data[:begin] + b"".join(bytes([len(block)]) + block for block in blocks) + data[place:]
+    assert len(blocks) > gif.MOST
+    np.testing.assert_array_equal(gif.decode_gif(other, (0, 0, 0)), gif.decode_gif(data, (0, 0, 0)))

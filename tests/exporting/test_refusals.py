@@ -117,3 +117,12 @@ def test_what_is_no_export_is_not_loaded(tmp_path, monkeypatch):
         exporting.load(tmp_path / "out", precision="bfloat16")
     with pytest.raises(ValueError, match="`threads` must be"):
         exporting.load(tmp_path / "out", threads=0)
+
+
+def test_an_export_below_the_home_directory(tmp_path, monkeypatch):
+    installed("onnx")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert ke.export(plain(), "~/out", "onnx") == tmp_path / "out"
+    assert len(exporting.load("~/out").labels) == 3
+    assert not (tmp_path / "~").exists()

@@ -52,6 +52,11 @@ def _module(name, **members):
     return module
 
 
+def functions(module, *names):
+    """Functions that a checkpoint calls by these names of a module."""
+    return vars(_module(module, **{name: types.FunctionType((lambda *_: None).__code__, {}) for name in names}))
+
+
 @contextlib.contextmanager
 def named_like_torch(**others):
     """Modules that exist while a checkpoint is written: torch's, and dicts of classes by the name of a module."""

@@ -1,10 +1,7 @@
-"""Weights as people bring them: what they want of an image, classifiers, damaged values, names of Keras."""
+"""Weights as people bring them: damaged values, names, files of Keras."""
 
-import json
 import pathlib
 
-import checkpoints
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,7 +11,7 @@ from safetensors.numpy import save_file
 from weights import random_weights
 
 import keras_effconv as ke
-from keras_effconv.zoo import pour, writers
+from keras_effconv.zoo import writers
 
 
 @pytest.fixture(scope="module")
@@ -49,212 +46,6 @@ def bodies():
 
 def variables(model):
     return {f"{layer.name}/{v.name}": numpy(v) for layer in model.layers for v in layer.weights}
-
-
-# --- what weights want of an image ------------------------------------------------------------------------------------
-
-LITE = {"weights": None, "width": 0.25, "depth": 0.1, "input_shape": (32, 32, 3), "include_top": False}
-HALF, USUAL = (127.5,) * 3, (255 * 0.485, 255 * 0.456, 255 * 0.406)
-
-
-@pytest.fixture(scope="module")
-def timm_names():
-    """The file of an EfficientNet of timm, in its names, and our network of that size."""
-    model = random_weights(ke.EfficientNetB0(**LITE))
-    return model, timm_arrays(model)
-
-
-def timm_arrays(model):
-    found = {}
-    for layer in model.layers:
-        for v in layer.weights:
-            if name := timm_name(layer.name, v.name):
-                value = numpy(v)
-                order = (2, 3, 0, 1) if layer.name.endswith("dwconv") else (3, 2, 0, 1)
-                found[name] = np.ascontiguousarray(value.transpose(order) if value.ndim == 4 else value)
-    return found
-
-
-def timm_name(layer, variable):
-    variable = {**checkpoints.VARIABLES, "kernel": "weight"}.get(variable, variable)
-    ends = {"stem_conv": "conv_stem", "stem_bn": "bn1", "top_conv": "conv_head", "top_bn": "bn2"}
-    if layer in ends:
-        return f"{ends[layer]}.{variable}"
-    if not layer.startswith("block"):
-        return None
-    block, _, part = layer.partition("_")
-    first = {"dwconv": "conv_dw", "bn": "bn1", "project_conv": "conv_pw", "project_bn": "bn2"}
-    later = {"expand_conv": "conv_pw", "expand_bn": "bn1", "dwconv": "conv_dw", "bn": "bn2", "project_conv": "conv_pwl"}
-    gate = {"se_reduce": "se.conv_reduce", "se_expand": "se.conv_expand"}
-    names = {**gate, **(first if block[5] == "1" else {**later, "project_bn": "bn3"})}
-    return f"blocks.{int(block[5]) - 1}.{ord(block[6]) - ord('a')}.{names[part]}.{variable}"
-
-
-def mean_inside(model):
-    """What the network itself takes off an image, from what it computes of a black one."""
-    stem = keras.Model(model.input, model.get_layer("normalization").output)
-    shift, scale = (numpy(stem(np.full((1, 32, 32, 3), x, "f4")))[0, 0, 0] for x in (0, 255))
-    return -255 * shift / (scale - shift)
-
-
-def test_a_file_whose_sets_disagree_asks_what_it_wants_of_an_image(timm_names, tmp_path):
-    """Timm's tf_efficientnet_b0 and its AdvProp weights have one set of names, and means of 0.485 and of 0.5."""
-    model, content = timm_names
-    save_file(content, tmp_path / "mine.safetensors")
-    before = [numpy(v).copy() for v in model.weights]
-    with pytest.raises(ValueError, match=r"`preprocessing` must say like which set .*'timm/tf_ap_in1k'") as caught:
-        ke.load_weights(model, tmp_path / "mine.safetensors")
-    assert "mean 0.5, 0.5, 0.5" in str(caught.value) and "\n" not in str(caught.value)
-    for v, old in zip(model.weights, before):
-        np.testing.assert_array_equal(numpy(v), old)
-
-
-SAID = {
-    "a tag": ("mine.safetensors", None, "timm/tf_ap_in1k", HALF),
-    "another tag": ("mine.safetensors", None, "timm/tf_aa_in1k", USUAL),
-    "preprocessing": ("mine.safetensors", None, ke.preprocessing.UNIT, HALF),
-    "the name of the file": ("tf_efficientnet_b0.ap_in1k.safetensors", None, None, HALF),
-    "an old name of the file": ("tf_efficientnet_b0_ap-f262efe1.safetensors", None, None, HALF),
-    "the folder": ("models--timm--tf_efficientnet_b0.aa_in1k/model.safetensors", None, None, USUAL),
-    "the configuration": ("a/model.safetensors", {"pretrained_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}, None, HALF),
-}
-
-
-@pytest.mark.parametrize("said", SAID)
-def test_what_a_file_wants_of_an_image_is_said_by(said, timm_names, tmp_path):
-    name, config, preprocessing, mean = SAID[said]
-    model, content = timm_names
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    save_file(content, path)
-    if config:
-        path.with_name("config.json").write_text(json.dumps(config))
-    ke.load_weights(model, path, preprocessing=preprocessing)
-    np.testing.assert_allclose(mean_inside(model), mean, rtol=1e-4)
-    np.testing.assert_allclose(ke.preprocessing_for(model).preprocessing.mean, mean, rtol=1e-4)
-
-
-def test_a_path_takes_a_tag_behind_an_at_sign(timm_names, tmp_path):
-    save_file(timm_names[1], tmp_path / "a.safetensors")
-    model = ke.EfficientNetB0(**{**LITE, "weights": f"{tmp_path}/a.safetensors@timm/tf_ap_in1k"})
-    np.testing.assert_allclose(mean_inside(model), HALF, rtol=1e-4)
-    with pytest.raises(ValueError, match=r"weights='timm/ra_in1k'` of EfficientNetB0 are for padding='symmetric'"):
-        ke.load_weights(model, tmp_path / "a.safetensors", preprocessing="timm/ra_in1k")
-
-
-def test_a_file_by_name_of_other_options_is_refused(timm_names, tmp_path):
-    """Timm's efficientnet_b0 pads otherwise than tf_efficientnet_b0, with the same names and shapes."""
-    save_file(timm_names[1], tmp_path / "efficientnet_b0.ra_in1k.safetensors")
-    with pytest.raises(ValueError, match=r"are for padding='symmetric' \(received 'same'\)"):
-        ke.load_weights(timm_names[0], tmp_path / "efficientnet_b0.ra_in1k.safetensors")
-
-
-def test_sets_that_agree_need_no_word(tmp_path):
-    """All sets of tf_efficientnet_lite1 want 0.5, though Keras' way for Lite is 127 and 128."""
-    model = random_weights(ke.EfficientNetLite1(**LITE))
-    save_file(timm_arrays(model), tmp_path / "a.safetensors")
-    ke.load_weights(model, tmp_path / "a.safetensors")
-    np.testing.assert_allclose(mean_inside(model), HALF, rtol=1e-4)
-
-
-@pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras", ".safetensors"])
-@pytest.mark.filterwarnings("ignore")
-def test_our_files_say_what_they_want_of_an_image(suffix, network, arrays, model, bodies, tmp_path):
-    """Torch's weights want RGB by mean and deviation, Keras' ResNets BGR less a mean."""
-    ke.load_weights(model, saved(tmp_path / "a.pth", tensors(arrays)))
-    path = tmp_path / f"own{suffix}"
-    model.save(path) if suffix == ".h5" else writers.write(model, path)
-    other = bodies["plain"]
-    ke.load_weights(other, path)
-    assert ke.preprocessing_for(other).preprocessing.std == pytest.approx([58.395, 57.12, 57.375])
-    assert not ke.preprocessing_for(other).preprocessing.bgr
-
-
-def test_keras_own_loading_brings_what_weights_want_of_an_image(arrays, model, network, tmp_path):
-    ke.load_weights(model, saved(tmp_path / "a.pth", tensors(arrays)))
-    model.save_weights(tmp_path / "a.weights.h5")
-    network.load_weights(tmp_path / "a.weights.h5")
-    assert not ke.preprocessing_for(network).preprocessing.bgr
-
-
-# --- classifiers ------------------------------------------------------------------------------------------------------
-
-
-def with_head(network, names, classes=4):
-    """A network's body with somebody's own classifier."""
-    rng = np.random.default_rng(0)
-    content = {key: value for key, value in variables(network).items() if not key.startswith("predictions")}
-    rows = network.get_layer("predictions").kernel.shape[0]
-    for name in names:
-        content[f"{name}/kernel"], content[f"{name}/bias"] = rng.normal(size=(rows, classes)), np.zeros(classes)
-    return {key: value.astype("f4") for key, value in content.items()}
-
-
-HEADS = (["dense"], ["dense_1"], ["my_head"], ["fc"], ["hidden", "dense"])
-
-
-@pytest.mark.parametrize("names", HEADS, ids="-".join)
-def test_a_classifier_of_any_name_is_left_out_of_a_network_without_one(names, network, bodies, tmp_path):
-    save_file(with_head(network, names), tmp_path / "own.safetensors")
-    report = ke.load_weights(bodies["plain"], tmp_path / "own.safetensors")
-    assert {name.split("/")[0] for name, _ in report.skipped} == set(names)
-    np.testing.assert_array_equal(
-        bodies["plain"].get_layer("conv1_conv").kernel, network.get_layer("conv1_conv").kernel
-    )
-
-
-def test_a_classifier_of_another_name_is_the_models_if_its_shapes_are(network, bodies, tmp_path):
-    content = with_head(network, ["dense"], classes=5)
-    save_file(content, tmp_path / "own.safetensors")
-    report = ke.load_weights(bodies["five"], tmp_path / "own.safetensors")
-    np.testing.assert_array_equal(bodies["five"].get_layer("predictions").kernel, content["dense/kernel"])
-    assert ("predictions", "the file's dense") in report.adapted
-
-
-@pytest.mark.parametrize("names", [[], ["dense"], ["predictions"]], ids=["none", "dense", "predictions"])
-@pytest.mark.parametrize("kind", ["five", "sigmoid"])
-def test_a_classifier_of_new_classes_is_new_and_reported(kind, names, network, bodies, tmp_path):
-    """A file without a head, with one by another name, with one of other classes; softmax or sigmoid."""
-    model = bodies[kind]
-    before = numpy(model.get_layer("predictions").kernel).copy()
-    save_file(with_head(network, names), tmp_path / "own.safetensors")
-    report = ke.load_weights(model, tmp_path / "own.safetensors")
-    np.testing.assert_array_equal(model.get_layer("predictions").kernel, before)
-    assert any(layer == "predictions" and rule.startswith("new head") for layer, rule in report.adapted)
-
-
-def test_a_file_without_a_classifier_into_the_usual_classes_lacks_it(network, tmp_path):
-    model = ke.ResNet20(weights=None, width=0.25, depth=0.3)
-    content = {key: value for key, value in variables(model).items() if not key.startswith("predictions")}
-    with pytest.raises(ValueError, match="missing in the file: predictions/kernel"):
-        pour(model, content)
-
-
-def test_a_deeper_network_is_no_classifier(network, bodies):
-    """Layers that are none of a classifier stay an error, also without the top."""
-    content = {**with_head(network, ["dense"]), "conv2_block2_1_conv/kernel": np.ones((3, 3, 16, 16), "f4")}
-    with pytest.raises(ValueError, match="unknown to the model: conv2_block2_1_conv/kernel"):
-        pour(bodies["plain"], content)
-
-
-def test_pretrained_weights_with_a_sigmoid_for_new_classes(network, arrays, tmp_path):
-    path = saved(tmp_path / "a.pth", tensors(arrays))
-    options = {**checkpoints.SMALL, "weights": path, "classes": 3, "classifier_activation": "sigmoid"}
-    assert any("new head" in rule for _, rule in ke.ResNet18(**options).load_report.adapted)
-    with pytest.raises(ValueError, match="`classifier_activation` must be `None` or 'softmax' with pretrained weights"):
-        ke.ResNet18(**{**options, "classes": 1000})
-
-
-def test_one_class_with_a_softmax_is_an_error_that_names_the_sigmoid():
-    with pytest.raises(ValueError, match="must be 'sigmoid' or `None` with one class") as caught:
-        ke.ResNet20(weights=None, classes=1)
-    assert "\n" not in str(caught.value)
-    for activation in ("sigmoid", None):
-        model = ke.ResNet20(weights=None, classes=1, classifier_activation=activation, width=0.25, depth=0.3)
-        assert model.output_shape == (None, 1)
-
-
-# --- values -----------------------------------------------------------------------------------------------------------
 
 
 def spoilt(value, how):
@@ -309,9 +100,6 @@ def test_a_small_difference_of_epsilons_is_corrected_exactly(arrays, model, tmp_
     norm = model.get_layer("conv1_bn")
     ours = 1 / np.sqrt(numpy(norm.moving_variance).astype("f8") + norm.epsilon)
     np.testing.assert_allclose(ours, 1 / np.sqrt(variance + 1e-5), rtol=1e-6)
-
-
-# --- names ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

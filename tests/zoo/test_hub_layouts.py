@@ -92,6 +92,8 @@ def test_without_mean_or_deviation_nothing_is_guessed(state, tmp_path, field):
         ("std", [0, 0.1, 0.1], "`std` must be positive"),
         ("std", [float("nan")] * 3, "`std` must be 3 numbers"),
         ("input_size", [3, 224, 192], "`input_size` must be of square images"),
+        ("mean", [123.7, 116.3, 103.5], "`mean` and `std` must be of pixels from 0 to 1"),
+        ("mean", [True] * 3, "`mean` must be 3 numbers"),
         ("crop_pct", 1.5, r"`crop_pct` must be a number in (0, 1]"),
         ("crop_mode", "border", "`crop_mode` must be"),
         ("interpolation", "random", "`interpolation` must be one of"),

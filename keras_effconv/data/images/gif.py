@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 from keras_effconv.data.images.apart import apart
-from keras_effconv.data.images.blocks import MOST
 from keras_effconv.data.images.header import GIF, little_endian, octets_of
 from keras_effconv.utils.extras import Deferred
 
 tf = Deferred("tensorflow")
 
 EXTENSION, IMAGE, CONTROL = 0x21, 0x2C, 0xF9
-RUN = 64  # full blocks of a picture that are skipped at a time
-BLOCK = 256  # octets of a full block
+RUN = 64  # blocks of one size, as a picture has them, that are skipped at a time
+BLOCK = 256  # octets of the largest block
+MOST = 1 << 12  # steps ahead of the end of the first picture; each takes a quarter of a millisecond
 
 
 class Frame(NamedTuple):
@@ -89,8 +89,10 @@ def _walked(octets, length):
 
     def step(position, chained, last, done, control, image):
         """A block of a chain, which an octet of 0 ends; or, outside of chains, the start of one."""
-        full = tf.cast(octets[position : position + RUN * BLOCK : BLOCK] == 255, tf.int64)
-        position += tf.where(chained, BLOCK * tf.reduce_sum(tf.math.cumprod(full)), tf.zeros_like(position))
+        size = octets[position]
+        alike = tf.cast(octets[position : position + RUN * (size + 1) : size + 1] == size, tf.int64)
+        run = (size + 1) * tf.reduce_sum(tf.math.cumprod(alike))
+        position += tf.where(chained & (size > 0), run, tf.zeros_like(position))
         position = tf.minimum(position, length)
         octet = octets[position]
         is_image = ~chained & (octet == IMAGE)

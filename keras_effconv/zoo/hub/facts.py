@@ -131,7 +131,7 @@ def integer(value, name):
 def numbers(value, name, count=3):
     """Return a tuple of so many finite numbers; anything else is a `FormatError`."""
     good = isinstance(value, (list, tuple)) and len(value) == count
-    if not good or not all(isinstance(each, (int, float)) and abs(each) < 1e6 for each in value):
+    if not good or not all(type(each) in (int, float) and abs(each) < 1e6 for each in value):
         raise FormatError(f"`{name}` must be {count} numbers. Received: {name}={value!r:.100}")
     return tuple(map(float, value))
 

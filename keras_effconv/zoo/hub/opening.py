@@ -85,8 +85,10 @@ def open_repository(weights, name="weights"):
 def _facts(repository, name):
     """Return the `Facts` of `config.json`, by whoever wrote it; or `None` and the reason."""
     config = repository.json(CONFIG)
-    if not isinstance(config, dict):
+    if config is None:
         return None, f"it has no {CONFIG}"
+    if not isinstance(config, dict):
+        return None, f"its {CONFIG} is no object"
     if KEY in config:
         return own(config), ""
     if isinstance(config.get("architecture"), str):

@@ -89,6 +89,11 @@ def _views(config, repository):
         known = (r for r in RECORDS if f"timm/{_repository_of(r)}" == repository)
         return tuple(record.preprocessing for record in known)[:1]
     mean, std = (tuple(255 * each for each in numbers(config[name], name)) for name in ("mean", "std"))
+    if min(mean) < 0 or max(*mean, *std) > 255:
+        raise FormatError(
+            "`mean` and `std` must be of pixels from 0 to 1. "
+            f"Received: mean={config['mean']!r:.100}, std={config['std']!r:.100}"
+        )
     if min(std) <= 0:
         raise FormatError(f"`std` must be positive. Received: std={config['std']!r:.100}")
     sizes = [(config.get(f"{name}input_size"), config.get(f"{name}crop_pct")) for name in ("", "test_")]

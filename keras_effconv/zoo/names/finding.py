@@ -49,7 +49,7 @@ def find(names_by_entry: Mapping[str, Iterable[str]], model, design, entry: str 
     names = [joined(each, name) for each, own in names_by_entry.items() for name in own]
     _refuse_flat(names)
     clean = _unwrapped(names)
-    inside = [name for name in names if entry in (None, "") or _begins(name, entry) or _begins(clean[name], entry)]
+    inside = names if entry in (None, "") else _inside(names_by_entry, clean, entry)
     if not inside:
         raise FormatError(f"`entry` must be one of {_listed(_tops(names))}. Received: entry={entry!r}")
     prefixes = _prefixes([clean[name] for name in inside], model, design)
@@ -79,6 +79,13 @@ def _unwrapped(names):
 
 def _begins(name, entry):
     return name == entry or name.startswith((f"{entry.rstrip('./')}.", f"{entry.rstrip('./')}/"))
+
+
+def _inside(names_by_entry, clean, entry):
+    """Return the full names that begin as the user says; if none does, those whose own names in an entry do."""
+    full = [name for name in clean if _begins(name, entry) or _begins(clean[name], entry)]
+    own = ((joined(each, name), name) for each, names in names_by_entry.items() for name in names)
+    return full or [name for name, short in own if _begins(short, entry) or _begins(WRAPPERS.sub("", short), entry)]
 
 
 def _tops(names):

@@ -9,6 +9,7 @@ from keras_effconv.zoo.readers.tensors import Tensor
 
 MAX_VISITS = 100_000  # of dicts: those of a module may be in another many times
 MAX_DEPTH = 64
+ARRAYS = ("numpy._core.multiarray _reconstruct", "numpy.core.multiarray _reconstruct")
 STATE = re.compile(r"(.*_)?(optim\w*|opt|(lr_)?schedulers?|scaler|grads?)")  # of training, not of a network
 
 # From the names of each entry to the full names ("entry.name") that are to be read.
@@ -39,7 +40,7 @@ def entries(content):
     Raises:
         FormatError: when there is none.
     """
-    found, seen, visits, strange = {}, set(), 0, None
+    found, seen, visits, strange, passed = {}, set(), 0, None, []
     todo = [("", "", content, 0)]
     while todo:
         entry, prefix, node, depth = todo.pop()
@@ -55,15 +56,27 @@ def entries(content):
         if tensors:
             found.setdefault(entry, {}).update(tensors)
         for name, child in reversed(children.items()):
-            if _is_named(name, child, dict | Foreign) and not STATE.fullmatch(name):
+            if not _is_named(name, child, dict | list | tuple | Foreign):
+                continue
+            if STATE.fullmatch(name):
+                passed.append(name)
+            else:
                 below = (entry, f"{prefix}{name}.") if module else (joined(entry, name), "")
                 todo.append((*below, child, depth + 1))
     if not found:
-        received = "an empty one" if content == {} else f"{type(content).__name__} without any"
-        if strange:
-            received = strange.reference()
-        raise ContentError("a dict of tensors", received)
+        raise ContentError("a dict of tensors", _cause(content, strange, passed))
     return found
+
+
+def _cause(content, strange, passed):
+    """Say what a checkpoint without tensors has."""
+    if content == {}:
+        return "an empty one"
+    if passed:
+        return f"the state of training alone: {', '.join(dict.fromkeys(passed))}"
+    if strange and strange.kind in ARRAYS:
+        return "NumPy arrays, not tensors: save them as safetensors, or as torch.from_numpy makes them tensors"
+    return strange.reference() if strange else f"{type(content).__name__} without any"
 
 
 def _is_named(name, value, kind):
@@ -74,6 +87,9 @@ def _members(node):
     """Return what a node has under its name, what is below it, and whether it is a module."""
     if isinstance(node, dict):
         return node, node, False
+    if isinstance(node, list | tuple):  # of state dicts; tensors in it have no names
+        inner = ((i, child) for i, child in enumerate(node) if isinstance(child, dict | list | tuple | Foreign))
+        return {}, {str(i): child for i, child in inner}, False
     state = _dict(node.state) if isinstance(node, Foreign) else {}
     if isinstance(state.get("_modules"), dict):  # of torch.nn.Module
         return {**_dict(state.get("_parameters")), **_dict(state.get("_buffers"))}, state["_modules"], True
@@ -108,7 +124,14 @@ def select(found, choose: Choose | None):
     else:
         every = {joined(entry, name): tensor for entry, names in found.items() for name, tensor in names.items()}
         tensors = {name: every[name] for name in choose({entry: tuple(names) for entry, names in found.items()})}
-    for tensor in tensors.values():
-        tensor.check()
+    for name, tensor in tensors.items():
+        _check(name, tensor)
         tensor.storage.users += 1
     return tensors
+
+
+def _check(name, tensor):
+    try:
+        tensor.check()
+    except ContentError as error:
+        raise ContentError(error.content, f"{name[:80]}: {error.received}") from None

@@ -6,7 +6,7 @@ module holds its tensors so.
 """
 
 from keras_effconv.zoo.readers.errors import ContentError
-from keras_effconv.zoo.readers.tensors import STORAGES, Tensor
+from keras_effconv.zoo.readers.tensors import STORAGES, OddTensor, Tensor
 
 MAX_INTEGER = 1 << 12  # bits; a larger one is no counter, and takes time wherever it is hashed
 
@@ -63,6 +63,16 @@ CALLABLE = {
     "torch._utils _rebuild_parameter_with_state": _parameter,
     OF_SUBCLASS: _of_subclass,
 }
+# Tensors that are no array of numbers, or of types that no network here has; an error only where they are wanted.
+ODD = {
+    "torch._utils _rebuild_qtensor": "a quantised tensor",
+    "torch._utils _rebuild_tensor_v3": "a tensor of a rare type, such as those of quantised networks",
+    "torch._utils _rebuild_sparse_tensor": "a sparse tensor",
+    "torch._utils _rebuild_sparse_csr_tensor": "a sparse tensor",
+    "torch._utils _rebuild_nested_tensor": "a nested tensor",
+    "torch._utils _rebuild_meta_tensor_no_storage": "a tensor without values",
+    "torch._utils _rebuild_wrapper_subclass": "a tensor of another library, such as those of quantised networks",
+}
 DICTS = {"collections OrderedDict", "collections defaultdict"}  # which may also be made as objects
 KNOWN = {*CALLABLE, *(f"torch {name}" for name in STORAGES), *(f"torch.storage {name}" for name in STORAGES)}
 
@@ -79,7 +89,7 @@ def call(function, arguments):
         FormatError: for what is no function, or arguments that are none.
     """
     if isinstance(function, Foreign):
-        return Foreign(function.kind)
+        return OddTensor(ODD[function.kind]) if function.kind in ODD else Foreign(function.kind)
     if not isinstance(function, Reference) or function not in CALLABLE or not isinstance(arguments, tuple):
         raise ContentError("tensors only", f"a call of {type(function).__name__}; nothing was executed")
     return CALLABLE[function](*arguments)

@@ -84,6 +84,21 @@ class Tensor:
         return view
 
 
+class OddTensor(Tensor):
+    """A tensor that cannot be read.
+
+    Args:
+        what: str, what it is, for a message.
+    """
+
+    def __init__(self, what):
+        self.what = what
+
+    def check(self):
+        """Raise a `FormatError`."""
+        raise ContentError("tensors of floating-point numbers", self.what)
+
+
 def from_bfloat16(bits):
     """Return bfloat16 as float32, of which it is the upper half.
 

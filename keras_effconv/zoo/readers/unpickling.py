@@ -166,7 +166,8 @@ class _Machine:
         """Push a new object: a dict of a known class of dicts, else a placeholder."""
         if not isinstance(kind, Foreign | Reference):
             raise ContentError("tensors only", f"an object of {type(kind).__name__}; nothing was executed")
-        self.stack.append({} if kind in DICTS else Foreign(str(kind)))
+        name = kind.kind if isinstance(kind, Foreign) else str(kind)
+        self.stack.append({} if name in DICTS else Foreign(name))
 
     def do_build(self, _):
         # A state dict carries `_metadata` as an attribute, and a tensor may carry others: dropped.

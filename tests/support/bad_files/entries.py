@@ -127,7 +127,7 @@ class Entries:
         from keras_effconv.training import Recipe
         from keras_effconv.training.reporting import run_record
 
-        run_record.check_same(path.parent, Recipe())
+        run_record.check_same(path.parent, run_record.described(Recipe()))
 
     def good_model(self):
         self.once(small).save(self.folder / "good.keras")

@@ -135,6 +135,8 @@ GIFS = {
     "a code size of 200": lambda: gif(gif_frame(4, 4, b"\xc8\x02\x4c\x01\0")),
     "no frame": lambda: gif(),
     "30,000 empty comments": lambda: gif(*[b"!\xfe\0"] * 30_000),
+    "30,000 comments of a letter": lambda: gif(*[b"!\xfe\1a\0"] * 30_000),
+    "a frame of blocks of one octet": lambda: gif(gif_frame(4000, 4000, b"\x08" + b"\1\0" * 100_000)),
 }
 
 

@@ -63,6 +63,23 @@ def with_class(name, **described):
     return archive(config=changed)
 
 
+def described(class_name, **config):
+    """A layer of Keras, as a configuration has it."""
+    return {"module": "keras.layers", "class_name": class_name, "registered_name": None, "config": config}
+
+
+def of_keras(class_name, **config):
+    """The archive in whose configuration a layer is another one of Keras."""
+    return with_class("up", **described(class_name, name="up", **config))
+
+
+def sequential(count, *inside):
+    """A sequential model of many layers; Keras builds all of them again for each."""
+    layers = [described("Activation", name=f"a{i}", activation="relu") for i in range(count)]
+    first = described("InputLayer", name="in", batch_shape=[None, 4])
+    return {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": [first, *inside, *layers]}}
+
+
 def lambda_layer():
     code = {"class_name": "__lambda__", "config": {"value": ["4wEAAAAAAAAA", None, None]}}
     settings = {"name": "up", "trainable": True, "dtype": "float32", "function": code}
@@ -126,6 +143,7 @@ def members(*more, **options):
     return raw_zip([*every, *more], **options)
 
 
+TABLE = {"max_tokens": 10**12, "num_oov_indices": 10**9, "output_mode": "multi_hot"}
 NOT_ARCHIVES = {
     "nothing": b"",
     "text": b"text",
@@ -190,6 +208,21 @@ CONFIGS = {
         registered_name="keras_effconv>ImagePreprocessing",
         config={"name": "up", "size": 10**9},
     ),
+    "a table of 10^9 numbers": lambda: of_keras("IntegerLookup", **TABLE, vocabulary=[1]),
+    "a table of 10^9 texts": lambda: of_keras("StringLookup", **TABLE, vocabulary=["a"]),
+    "a table in a wrapper": lambda: of_keras("TimeDistributed", layer=described("IntegerLookup", **TABLE)),
+    "a table by another path": lambda: with_class(
+        "up", class_name="IndexLookup", module="keras.src.layers.preprocessing.index_lookup", config=TABLE
+    ),
+    "a vocabulary of the system's": lambda: of_keras("StringLookup", vocabulary="/etc/passwd"),
+    "an endless vocabulary": lambda: of_keras("TextVectorization", vocabulary="/dev/zero"),
+    "2,000 layers one behind the other": lambda: archive(config=sequential(2000)),
+    "sequential models in sequential models": lambda: archive(config=sequential(150, sequential(150))),
+    "a filter bank of 2^30": lambda: of_keras("MelSpectrogram", fft_length=2**30, num_mel_bins=10**6),
+    "an image of 10,000 sides": lambda: with_layer("image", batch_shape=[None] + [1] * 10_000),
+    "a permutation of 100,000": lambda: of_keras("Permute", dims=[1] * 100_000),
+    "a module of torch": lambda: of_keras("TorchModuleWrapper", module="AAAA"),
+    "a function of JAX": lambda: of_keras("JaxLayer", call_fn="os.system"),
     "an unknown activation": lambda: with_layer("predictions", activation="evil"),
     "an unknown type": lambda: with_layer("predictions", dtype="float9"),
     "no classifier": lambda: with_class("pool", class_name="Rescaling", config={"name": "pool", "scale": 1.0}),
@@ -212,6 +245,8 @@ LEGACY = {
     "10^9 filters": lambda: legacy_config('"filters": 2', '"filters": 1000000000'),
     "a class that is not there": lambda: legacy_config('"UpSampling2D"', '"Evil"'),
     "a lambda": lambda: legacy_config('"UpSampling2D"', '"Lambda"'),
+    "a table": lambda: legacy_config('"UpSampling2D"', '"StringLookup"'),
+    "a configuration in a list": lambda: legacy(lambda file: file.attrs.__setitem__("model_config", "[]")),
     "a map of 10^10": lambda: legacy_config('"size": [1, 1]', '"size": [100000, 100000]'),
     "no weights": lambda: legacy(lambda file: file.__delitem__("model_weights")),
 }
