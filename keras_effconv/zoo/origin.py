@@ -135,7 +135,7 @@ def _beside(path):
         content = read_json(config)
         told = content.get("pretrained_cfg", content)
         mean, std = (tuple(255.0 * float(x) for x in told[key]) for key in ("mean", "std"))
-        of_one = 0 <= min(mean) and max(mean) <= 255 and 0 < min(std) and max(std) <= 255
+        of_one = min(mean) >= 0 and max(mean) <= 255 and min(std) > 0 and max(std) <= 255
         return Preprocessing(224, float(told.get("crop_pct", 0.875)), mean=mean, std=std) if of_one else None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return None
