@@ -18,7 +18,7 @@ def policy_record(model, classifier, images, tolerance):
         model: `keras.Model` as it was given.
         classifier: `Classifier` of the same model in float32.
         images: array of images that `classifier` reads.
-        tolerance: float, the largest difference of a probability; `None` for the policy's own.
+        tolerance: float, the largest difference of an output (`largest_of_logits`); `None` for the policy's own.
 
     Returns:
         A dict: `policy` and `policy_difference`; empty if the model is in float32.

@@ -107,7 +107,9 @@ def _record(folder):
         return _Record(
             str(record["format"])[:80], str(record["precision"])[:80], tuple(map(str, record["labels"])), preprocessing
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise _refused(folder, f"{METADATA} has no {error}") from None
+    except (TypeError, ValueError) as error:
         raise _refused(folder, f"{METADATA}: {error}") from None
 
 

@@ -71,9 +71,10 @@ def export(
         top: int, the labels and scores in the answer of a SavedModel. Default 5.
         max_pixels: int; a SavedModel refuses files that declare more, before it decodes them. Default 64,000,000.
         tolerance: float, the difference from the model that is allowed. Default: 1e-4 for `"float32"` and 1e-2 for
-            `"float16"`, the largest of any probability; 0.1 for `"int8"`, the probability that moves to other classes,
-            averaged over the calibration images. A model of half precision is compared with its copy in float32, too,
-            whose probabilities may differ by 0.05 (float16) or 0.25 (bfloat16).
+            `"float16"`, the largest of any output; if outputs are above 1, as logits are, relative to the largest one.
+            0.1 for `"int8"`, the probability that moves to other classes, averaged over the calibration images. A model
+            of half precision is compared with its copy in float32, too, whose outputs may differ, by the same measure
+            as above, by 0.05 (float16) or 0.25 (bfloat16).
         io: str, the type of the input and the output of a LiteRT file with `precision="int8"`: `"float32"`, `"uint8"`
             or `"int8"`, for accelerators that take integers only. `export.json` has their scale and zero point. Default
             `"float32"`.

@@ -53,7 +53,8 @@ class Trainer(keras.Model):
         class_weights=None,
         shared=False,
     ):
-        super().__init__(name="trainer")
+        # Its policy is what scales the loss in float16. Images keep their type: half precision would round them first.
+        super().__init__(name="trainer", autocast=False)
         self.network, self.augment, self.mixing, self.average = network, augment, mixing, average
         self.small = small or network
         self.recipe, self.penalty, self.class_weights = recipe, penalty, class_weights

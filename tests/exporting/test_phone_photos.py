@@ -11,6 +11,7 @@ from sample_images import encoded, png
 
 import keras_effconv as ke
 from keras_effconv.cli import predict as command
+from keras_effconv.cli import predictor
 from keras_effconv.data.images.convert import readable
 from keras_effconv.data.images.reading import compiled_decoder, read_image
 from keras_effconv.exporting import load
@@ -130,7 +131,11 @@ def test_the_command_prints_the_same_for_a_photo_and_its_turned_file(exported, t
     exif[0x0112] = 6
     upright.save(tmp_path / "a.png")
     upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "b.png", exif=exif)
-    assert command.predict(exported[0], list("abcd"), [str(tmp_path / name) for name in ("a.png", "b.png")], 4) == 0
+    model, export = exported
+    layer = ke.preprocessing_for(model)
+    loaded = predictor.Predictor(lambda images: model(layer(images)), layer.preprocessing, export.labels)
+    paths = [str(tmp_path / name) for name in ("a.png", "b.png")]
+    assert command.tell(predictor.predictions(loaded, paths, top=4, batch_size=2)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:5] == lines[6:]
 

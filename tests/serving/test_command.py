@@ -35,7 +35,7 @@ def test_what_cannot_be_served_is_one_line(tmp_path):
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "export.json").write_text("{}")
     with pytest.raises(
-        ValueError, match=r"`path` must be an export or a folder of versions. Received: .*: KeyError: 'format'"
+        ValueError, match=r"`path` must be an export or a folder.*/7': export.json has no 'size'"
     ) as caught:
         serving.Versions(tmp_path)
     assert "\n" not in str(caught.value)

@@ -230,7 +230,7 @@ def test_states_of_versions_that_come_and_go(tmp_path, monkeypatch):
     (gate.folder / "3" / "export.json").write_text("{}")
     versions.refresh()
     assert states() == {3: "END", 2: "AVAILABLE", 1: "END"}
-    assert versions.states()[3].code == "INVALID_ARGUMENT" and "export.json" in versions.states()[3].message
+    assert versions.states()[3].code == "INVALID_ARGUMENT" and "has no 'size'" in versions.states()[3].message
     (answer,) = ask({"gate": versions}, get(f"{MODEL}/versions/3"))
     (status,) = answer.json()["model_version_status"]
     assert status["state"] == "END" and status["status"]["error_code"] == "INVALID_ARGUMENT"

@@ -8,10 +8,12 @@ import pytest
 from small_runs import SMALL, Stop, StopAt
 
 from keras_effconv import data
-from keras_effconv.policies import half_policy_of
+from keras_effconv.policies import default_policy, half_policy_of
 from keras_effconv.training import Recipe, train
+from keras_effconv.training.augmentation.mixing import Mixing
 from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features
+from keras_effconv.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,25 @@ def test_the_policy_of_training_and_the_types_of_a_recipe():
     ]
     with pytest.raises(ValueError, match="`dtype` must be one of"):
         Recipe(dtype="float64")
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_images_reach_the_augmentation_as_they_are(policy):
+    """Half precision would round 201.3 to 201 before anything is drawn; the loss of float16 is scaled all the same."""
+    seen = []
+
+    class Seen(keras.layers.Layer):
+        def call(self, images, training=False):
+            seen.append(keras.ops.convert_to_numpy(images))
+            return images
+
+    with default_policy(policy):
+        network = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+        trainer = Trainer(network, recipe(policy), Seen(dtype="float32"), Mixing())
+        trainer.compile(keras.optimizers.SGD())
+    trainer(np.full((2, 2, 2, 3), 201.3, "float32"), training=True)
+    np.testing.assert_array_equal(seen[0], np.float32(201.3))
+    assert isinstance(trainer.optimizer, keras.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
 
 
 class Batches(list):
