@@ -71,6 +71,11 @@ def _folder(path):
         return _exported("the folder of an export")
     if (path / "saved_model.pb").is_file():
         return _exported("a TensorFlow SavedModel")
+    import keras_effconv
+
+    files = sorted(str(file) for file in path.glob("*.keras"))
+    if files and not hasattr(keras_effconv, str(path)):  # a folder may have the name of a network
+        return f"a folder: give the file in it, --model={files[0]}"
     return None
 
 

@@ -7,16 +7,16 @@ from keras_effconv.policies import HALF
 def training_policy(dtype):
     """Return the dtype policy that a network is trained under, and say so if it is another one than it ends with.
 
-    In float16, the squares of small gradients are zero, and Adam divides by them; a weight of bfloat16 has three
-    digits, and the small steps at the end of a schedule do not reach the last. So what learns is in float32.
+    Adam keeps its means in the type of the weights. In bfloat16 its decay of 0.999 is 1, and it takes no step; in
+    float16 the squares of gradients below 1e-4 are zero, and it divides by them. Momentum learns about as well in
+    bfloat16, but the rest of the training need not depend on the optimizer. So what learns is in float32.
 
     Args:
         dtype: str, of the recipe.
     """
     if dtype not in HALF:
         return dtype
-    lost = f"small updates are lost in weights of {dtype}"
-    print(f"training in mixed_{dtype}, since {lost}; the finished model is in {dtype}")
+    print(f"training in mixed_{dtype}, so that weights and optimizer are in float32; the finished model is in {dtype}")
     return f"mixed_{dtype}"
 
 

@@ -6,6 +6,7 @@ import io
 import keras
 import numpy as np
 import pytest
+from exported import verified_here
 from PIL import Image
 from sample_images import encoded, png
 
@@ -71,7 +72,8 @@ def exported(tmp_path_factory):
     x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(x))
     model = keras.Model(image, keras.layers.Dense(4, activation="softmax", name="predictions")(x))
     path = tmp_path_factory.mktemp("phone")
-    return model, load(ke.export(model, path / "served", labels=list("abcd")))
+    with verified_here():
+        return model, load(ke.export(model, path / "served", labels=list("abcd")))
 
 
 decoder_for = functools.cache(compiled_decoder)

@@ -1,5 +1,6 @@
 """Classifiers to export, and what their exports must compute."""
 
+import contextlib
 import io
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 import keras_effconv as ke
+from keras_effconv import exporting
 from keras_effconv.exporting.classifier import classifier_of
 
 SIZE = 33  # odd, so that every family pads and crops
@@ -19,6 +21,14 @@ def installed(name):
     """Skip where the runtime of a format is not installed."""
     if name in RUNTIMES:
         pytest.importorskip(RUNTIMES[name], reason=f"{name} needs {RUNTIMES[name]}: the extra `export`")
+
+
+@contextlib.contextmanager
+def verified_here():
+    """Compare a SavedModel with its model in this process: one without Keras takes many seconds to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(exporting.FORMATS, "saved_model", exporting.FORMATS["saved_model"]._replace(verify=None))
+        yield
 
 
 def network(row, kind, size=SIZE):

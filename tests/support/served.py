@@ -13,12 +13,11 @@ import zlib
 import httpx
 import keras
 import numpy as np
-import pytest
+from exported import verified_here
 from paths import ROOT
 from PIL import Image
 
 import keras_effconv as ke
-from keras_effconv import exporting
 
 SIZE, LABELS = 16, ["rose", "tulip", "Löwenzahn"]
 FORMATS = ("saved_model", "onnx")
@@ -50,9 +49,7 @@ class Server:
 
     def __init__(self, folder):
         self.models = [small(seed) for seed in (1, 2)]
-        with pytest.MonkeyPatch.context() as patch:  # of which a second process need not be asked here
-            plain = exporting.FORMATS["saved_model"]._replace(verify=None)
-            patch.setitem(exporting.FORMATS, "saved_model", plain)
+        with verified_here():
             ke.export(self.models[0], folder / "saved_model", labels=LABELS, top=2)
         ke.export(self.models[0], folder / "onnx" / "1", "onnx", labels=LABELS)
         self.next = ke.export(self.models[1], folder / "next", "onnx", labels=LABELS)
