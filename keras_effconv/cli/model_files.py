@@ -74,7 +74,8 @@ def _folder(path):
     import keras_effconv
 
     files = sorted(str(file) for file in path.glob("*.keras"))
-    if files and not hasattr(keras_effconv, str(path)):  # a folder may have the name of a network
+    known = hasattr(keras_effconv, str(path)) or (path / "config.json").is_file()  # a network, a copy of a repository
+    if files and not known:
         return f"a folder: give the file in it, --model={files[0]}"
     return None
 

@@ -87,7 +87,7 @@ def test_a_file_at_home(folder, monkeypatch):
     assert model_files.is_export("~/versions") and not model_files.is_export("~/saved")
 
 
-@pytest.mark.parametrize("model", ["model.keras", "hf://user/model-1.0", "EfficientNetLite0", "EfficientNet-B0", "."])
+@pytest.mark.parametrize("model", ["model.keras", "hf://user/model-1.0", "EfficientNetLite0", "EfficientNet-B0"])
 def test_what_is_left_to_others(folder, model, monkeypatch):
     monkeypatch.chdir(folder)
     model_files.check(model)
@@ -99,7 +99,6 @@ def test_a_misspelt_network(name):
     check_mistakes(name, [(line, "; did you mean EfficientNetLite0")])
 
 
-<<<<<<< ours
 @pytest.mark.parametrize("suffix", [".h5", ".hdf5"])
 @pytest.mark.filterwarnings("ignore")
 def test_a_whole_model_of_keras_older_format(suffix, tmp_path):
@@ -112,7 +111,8 @@ def test_a_whole_model_of_keras_older_format(suffix, tmp_path):
     images = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:])).astype("f4")
     np.testing.assert_array_equal(loaded.predict_on_batch(images), model.predict_on_batch(images))
     assert names == ["rose", "tulip", "dandelion"]
-=======
+
+
 def test_the_folder_of_a_run_is_told_which_file_to_give(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("run", "ResNet20"):
@@ -121,4 +121,3 @@ def test_the_folder_of_a_run_is_told_which_file_to_give(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"model='run', a folder: give the file in it, --model=run/model.keras"):
         model_files.check("run")
     model_files.check("ResNet20")  # the network
->>>>>>> theirs
