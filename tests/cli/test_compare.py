@@ -1,6 +1,7 @@
 """`keras-effconv compare`: its rows, its report, and a tiny study with and without TensorFlow."""
 
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -106,7 +107,9 @@ def test_a_study_with_teachers_is_resumed_and_reported(tiny, tmp_path):
     ]  # fmt: skip
     assert not (out / "runs-again.csv").exists()
     record = json.loads((out / "ResNet20-HetConv-parts-2-0-distilled" / "run.json").read_text())
-    assert record["teacher"] == str(out / "ResNet20-Conv-0" / "model.keras")
+    teacher = out / "ResNet20-Conv-0" / "model.keras"
+    digest = hashlib.sha256(teacher.read_bytes()).hexdigest()[:16]
+    assert record["teacher"] == f"model.keras, {teacher.stat().st_size} bytes, sha256 {digest}"
     assert found[1].macs < found[0].macs and all(0 <= row.last <= row.best <= 1 for row in found)
     assert sorted(p.name for p in (out / "ResNet20-Conv-0").iterdir()) == ["model.keras", "run.json"]
     assert (out / "report.md").read_text().count("| ResNet20 |") == 3

@@ -29,7 +29,7 @@ def tfds():
 @pytest.mark.long
 def test_many_data_sets_without_a_retracing_warning(tmp_path, caplog):
     for kind in ("a", "b"):
-        fill(tmp_path / kind, 2)
+        fill(tmp_path / kind, 3)
     for size in range(4, 12):
         from_directory(tmp_path, size)
     assert not warnings_of(caplog)
