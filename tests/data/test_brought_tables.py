@@ -2,7 +2,7 @@
 
 import pytest
 from sample_images import warnings_of
-from tables import RIGHT, rows, understood
+from tables import RIGHT, rows, understood, write_images
 
 from keras_effconv.data import from_csv, scan
 
