@@ -134,8 +134,9 @@ def matched(split, dataset, model, names, say=True):
         if say:
             print("there is no labels.txt next to the model: its classes are taken in the order of the data's")
         return split, dataset.class_names
-    order = np.array(match(dataset.class_names, known(names, dataset.class_names), "the model"), "int32")
-    absent = others(dataset.class_names, known(names, dataset.class_names))
+    ours = known(names, dataset.class_names)
+    order = np.array(match(dataset.class_names, ours, "the model"), "int32")
+    absent = others(dataset.class_names, ours)
     if say and absent:
         print(f"the data has {len(order)} of the model's {classes} classes, by name; not {in_short(absent)}")
     elif say and order.tolist() != list(range(classes)):

@@ -155,3 +155,8 @@ def assert_same_weights(model, other):
     """Same kernels, statistics but for what another epsilon asks for."""
     for one, two in zip(model.weights, other.weights, strict=True):
         np.testing.assert_allclose(numpy(one), numpy(two), atol=2e-8, rtol=1e-6, err_msg=one.path)
+
+
+def variables(model):
+    """{"layer/variable": array} of a network."""
+    return {f"{layer.name}/{v.name}": numpy(v) for layer in model.layers for v in layer.weights}

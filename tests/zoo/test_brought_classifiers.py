@@ -3,47 +3,12 @@
 import checkpoints
 import numpy as np
 import pytest
-from checkpoints import saved, small_resnet, tensors, torch_arrays
+from checkpoints import saved, tensors, variables
 from reference import numpy
 from safetensors.numpy import save_file
-from weights import random_weights
 
 import keras_effconv as ke
 from keras_effconv.zoo import pour
-
-
-@pytest.fixture(scope="module")
-def network():
-    return random_weights(small_resnet())
-
-
-@pytest.fixture(scope="module")
-def arrays(network):
-    return torch_arrays(network)
-
-
-@pytest.fixture(scope="module")
-def built():
-    return small_resnet()
-
-
-@pytest.fixture
-def model(built):
-    built.set_weights([np.zeros(v.shape, v.dtype) for v in built.weights])
-    return built
-
-
-@pytest.fixture(scope="module")
-def bodies():
-    return {
-        "plain": small_resnet(include_top=False, pooling="avg"),
-        "five": small_resnet(classes=5),
-        "sigmoid": small_resnet(classes=5, classifier_activation="sigmoid"),
-    }
-
-
-def variables(model):
-    return {f"{layer.name}/{v.name}": numpy(v) for layer in model.layers for v in layer.weights}
 
 
 def with_head(network, names, classes=4):

@@ -6,7 +6,6 @@ from keras_effconv.zoo.names.producer import TORCH, Producer
 
 REPEATS_V1 = (1, 2, 2, 6, 2)
 REPEATS_V2 = (1, 2, 3, 4, 3, 3, 1)
-BLOCK_V2 = r"(expanded_conv_|block_\d+_)(?:expand|depthwise|project)$"
 
 
 def flat(repeats):
