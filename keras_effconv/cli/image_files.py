@@ -8,9 +8,9 @@ def paths(words, stdin):
     r"""Return the files that words name, in the order of the words; those of a folder or pattern are sorted.
 
     Args:
-        words: list of str. A folder stands for all images below it but hidden ones, a pattern such as `"*.jpg"` or
-            `"**/*.jpg"` for the files that match it, `"-"` for the lines of stdin. Any other word is a file, which need
-            not exist.
+        words: list of str. A folder stands for the images below it that `data.load` would read, a pattern such as
+            `"*.jpg"` or `"**/*.jpg"` for the files that match it, `"-"` for the lines of stdin. Any other word is a
+            file, which need not exist.
         stdin: iterable of str, lines.
 
     Returns:
@@ -47,11 +47,10 @@ def _named(word):
 
 
 def _below(folder):
-    from keras_effconv.data.sources.listing import IMAGE_EXTENSIONS
+    from keras_effconv.data.sources.listing import LeftOut, list_images
 
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        images = (name for name in names if os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS)
-        found += [os.path.join(parent, name) for name in sorted(images) if not name.startswith(".")]
-    return found
+    def by_folder(path):
+        head, name = os.path.split(path)
+        return head.split(os.sep), name
+
+    return sorted(list_images(folder, LeftOut()), key=by_folder)

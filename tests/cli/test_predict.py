@@ -12,6 +12,7 @@ from PIL import Image
 from served import LABELS, decoded, expected, small
 
 import keras_effconv as ke
+from keras_effconv.cli import image_files
 from keras_effconv.exporting.format import Format
 
 
@@ -107,3 +108,13 @@ def test_an_export_is_a_model(folder, tmp_path, monkeypatch):
     for model in (tmp_path / "flowers", tmp_path / "flowers" / "1"):
         done = command("predict", image, f"--model={model}")
         assert (done.returncode, done.stdout) == (0, wanted.stdout) and f"%  {LABELS[0]}\n" in done.stdout
+
+
+def test_the_images_of_a_folder_are_those_that_training_reads(tmp_path):
+    """By extension or else by content, without what operating systems leave and what runs have written."""
+    for name in ("a.png", "b/no_extension", "__MACOSX/a.png", ".hidden/a.png", "run/confusion.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(path, format="PNG")
+    (tmp_path / "run" / "report.json").write_text("{}")
+    assert image_files.paths([str(tmp_path)], []) == [str(tmp_path / "a.png"), str(tmp_path / "b" / "no_extension")]
