@@ -186,11 +186,11 @@ class Graph:
         self.steps.remove(step)
         self._index()
 
-    def insert_after(self, step, operation):
-        """Insert a new step, of a layer of one input, between a step and all readers of its output."""
-        old = step.outputs[0]
-        step.outputs[0] = keras.KerasTensor(old.shape, old.dtype)
-        new = Step(operation, (step.outputs[0],), {}, [old])
+    def insert_after(self, step, operation, number=0):
+        """Insert a new step, of a layer of one input, between a step and all readers of one of its outputs."""
+        old = step.outputs[number]
+        step.outputs[number] = keras.KerasTensor(old.shape, old.dtype)
+        new = Step(operation, (step.outputs[number],), {}, [old])
         self.steps.insert(self.steps.index(step) + 1, new)
         self.uses[id(operation)] = 1
         self._index()
