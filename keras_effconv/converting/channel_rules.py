@@ -22,6 +22,12 @@ def freeze(channels, step):
         channels.freeze(channels.new(value))
 
 
+def write(channels, step):
+    """Write new channels, whatever it reads."""
+    for value in step.outputs:
+        channels.new(value)
+
+
 def _unless(condition):
     """Return a decorator of a rule: a step that fulfils the condition is frozen."""
 

@@ -30,6 +30,7 @@ class Channels:
 
     Args:
         graph: `Graph`.
+        rules: dict from class of layers to a rule that holds in place of that in `RULES`. Default `None`: all hold.
 
     Example:
 
@@ -42,13 +43,13 @@ class Channels:
     [4]
     """
 
-    def __init__(self, graph):
-        self.graph, self._parents, self._marks, self._ids, self._values = graph, [], {}, {}, []
+    def __init__(self, graph, rules=None):
+        self._parents, self._marks, self._ids, self._values = [], {}, {}, []
         self._frozen, self._calls = set(), {}
         for value in graph.inputs:
             self.freeze(self.new(value))
         for step in graph.steps:
-            rule_of(step)(self, step)
+            (rules or {}).get(step.kind, rule_of(step))(self, step)
             self._tie_calls(step)
         for value in keras.tree.flatten(graph.outputs):
             self.freeze(self.of(value))

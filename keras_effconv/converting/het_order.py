@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_effconv.converting.channels import Channels, places
-from keras_effconv.converting.observing import MeanSquare, observe
+from keras_effconv.converting.observing import Moments, observe
 from keras_effconv.converting.students import layouts_of
 from keras_effconv.inference.kernels import array
 from keras_effconv.inference.rewriting import Graph
@@ -82,25 +82,60 @@ class _Block(NamedTuple):
 
 def _blocks(graph, channels, layouts, images, model):
     found = [(i, step) for i, step in enumerate(graph.steps) if step.name in layouts]
-    squares = [1.0] * len(found)
+    moments = [None] * len(found)
     if images is not None and found:
-        squares = [x[:, None] for x in observe(model, [(i, 0) for i, _ in found], MeanSquare, images)]
+        moments = observe(model, [(i, 0) for i, _ in found], _moments, images)
     blocks = []
-    for (_, step), weight in zip(found, squares):
-        energy = off_center_energy(array(step.operation.kernel)) * weight
+    for (_, step), seen in zip(found, moments):
+        kernel = array(step.operation.kernel)
+        energy = lost_energy(kernel, None if seen is None else covariance(seen, kernel.shape[:2], _dilation(step)))
         parts = [parts_at(count, *layouts[step.name]) for count in energy.shape]
         blocks.append(_Block(channels.of(step.inputs[0]), channels.of(step.outputs[0]), energy, *parts))
     return blocks
 
 
-def off_center_energy(kernel):
-    """Return the sum of squares of the taps around the centre: (k, k, M, N) -> (M, N).
+def _dilation(step):
+    return step.config["dilation_rate"]
 
-    >>> off_center_energy(np.ones((3, 3, 2, 4))).shape, float(off_center_energy(np.ones((3, 3, 1, 1)))[0, 0])
+
+def _moments(step):
+    return Moments([d * (k - 1) for k, d in zip(step.config["kernel_size"], _dilation(step))])
+
+
+def covariance(moments, kernel_size, dilation=(1, 1)):
+    """Return how the pixels that a window sees vary together: (1 + lags, c) -> (c, taps, taps)."""
+    mean, *products = moments
+    reach = [d * (k - 1) for k, d in zip(kernel_size, dilation)]
+    by_lag = dict(zip(Moments(reach).lags, products, strict=True))
+    taps = [tuple(np.multiply(tap, dilation)) for tap in np.ndindex(*kernel_size)]
+    lags = [[max((a - b, c - d), (b - a, d - c)) for b, d in taps] for a, c in taps]
+    return np.array([[by_lag[lag] - np.square(mean) for lag in row] for row in lags]).transpose(2, 0, 1)
+
+
+def lost_energy(kernel, covariances=None):
+    """Return what is lost if the kernel of a filter for a channel becomes 1 x 1: (k, k, M, N) -> (M, N).
+
+    Args:
+        kernel: array (k, k, M, N).
+        covariances: array (M, k * k, k * k), of the pixels that a window sees of each channel. The loss is the variance
+            that the best 1 x 1 kernel leaves. Default `None`: pixels of variance 1 that do not depend on one another,
+            of which the 1 x 1 kernel keeps the centre.
+
+    Example:
+
+    >>> lost_energy(np.ones((3, 3, 2, 4))).shape, float(lost_energy(np.ones((3, 3, 1, 1)))[0, 0])
     ((2, 4), 8.0)
+    >>> float(lost_energy(np.ones((3, 3, 1, 1)), np.ones((1, 9, 9)))[0, 0])  # the pixels are equal: nothing is lost
+    0.0
     """
-    squares = np.square(kernel)
-    return squares.sum((0, 1)) - squares[center(kernel.shape[:2])]
+    flat = kernel.reshape(-1, *kernel.shape[2:])
+    middle = np.ravel_multi_index(center(kernel.shape[:2]), kernel.shape[:2])
+    if covariances is None:
+        covariances = np.broadcast_to(np.eye(len(flat)), (flat.shape[1], len(flat), len(flat)))
+    pixel = covariances[:, middle]
+    variance = np.maximum(pixel[:, middle], 1e-12)[:, None, None]
+    left = covariances - pixel[:, :, None] * pixel[:, None] / variance
+    return np.maximum(np.einsum("tmn,mts,smn->mn", flat, left, flat, optimize=True), 0)
 
 
 def parts_at(count, parts, layout):
@@ -168,7 +203,7 @@ class _Arrangement:
             for ids, part, energy, other in sides:
                 where = _occurrences(ids, members)
                 if where is not None:
-                    by_part = energy @ np.eye(part.max() + 1)[np.minimum(other, part.max())] * 1.0
+                    by_part = energy @ np.eye(1 + max(part.max(), other.max()))[other]
                     for at in where:
                         gains += by_part[at][:, part[at]]
         return gains

@@ -11,17 +11,7 @@ from keras_effconv.layers.octaves import pool
 BATCH = 8  # images at a time: all maps of a network of one batch are in memory
 
 
-class MeanSquare(keras.layers.Layer):
-    """Average the squares of each channel over its map: (n, ..., c) -> (n, c)."""
-
-    def call(self, inputs):
-        return ops.mean(ops.square(inputs), axis=tuple(range(1, len(inputs.shape) - 1)))
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], input_shape[-1])
-
-
-class LostDetail(MeanSquare):
+class LostDetail(keras.layers.Layer):
     """Average the squares of what 2 x 2 averaging and nearest up-sampling lose of each channel: (n, h, w, c) -> (n, c).
 
     Example:
@@ -33,7 +23,52 @@ class LostDetail(MeanSquare):
 
     def call(self, inputs):
         height, width = ops.shape(inputs)[1:3]
-        return super().call(inputs - up_sample(pool(inputs, 1))[:, :height, :width])
+        return ops.mean(ops.square(inputs - up_sample(pool(inputs, 1))[:, :height, :width]), axis=(1, 2))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[-1])
+
+
+class Moments(keras.layers.Layer):
+    """Average each channel, and its products with itself so many pixels away: (n, h, w, c) -> (n, 1 + lags, c).
+
+    Args:
+        reach: pair of ints, the most pixels, down and across. Products that leave the map are zero.
+        **kwargs: `name`, `dtype`, as in `keras.layers.Layer`.
+
+    Example:
+
+    >>> x = keras.ops.reshape(keras.ops.array([1.0, 3.0, 1.0, 3.0]), (1, 2, 2, 1))
+    >>> keras.ops.convert_to_numpy(Moments((0, 1))(x))[0, :, 0].tolist()  # the mean, to the left, itself, to the right
+    [2.0, 1.5, 5.0, 1.5]
+    """
+
+    def __init__(self, reach, **kwargs):
+        super().__init__(**kwargs)
+        self.reach = tuple(reach)
+
+    @property
+    def lags(self):
+        """List the pairs (down, across), those up left out: they are as far as those down."""
+        down, across = self.reach
+        return [(i, j) for i in range(down + 1) for j in range(-across, across + 1)]
+
+    def call(self, inputs):
+        size = ops.cast(ops.prod(ops.shape(inputs)[1:3]), inputs.dtype)
+        return ops.stack([ops.mean(inputs, (1, 2)), *(self._product(inputs, *lag) / size for lag in self.lags)], 1)
+
+    def _product(self, x, down, across):
+        height, width = ops.shape(x)[1:3]
+        first, second = max(-across, 0), max(across, 0)
+        columns = width - first - second
+        here, there = x[:, : height - down, first : first + columns], x[:, down:, second : second + columns]
+        return ops.sum(here * there, (1, 2))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1 + len(self.lags), input_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "reach": self.reach}
 
 
 def observe(model, wanted, measure, images, batch_size=BATCH):
@@ -42,19 +77,20 @@ def observe(model, wanted, measure, images, batch_size=BATCH):
     Args:
         model: `keras.Model` with a functional graph.
         wanted: list of pairs (index of a step in `Graph(model).steps`, index of the value among its inputs).
-        measure: class of layers, (n, h, w, c) -> (n, c).
+        measure: callable (step) -> layer, (n, ..., c) -> (n, ..., c).
         images: array, or a structure of arrays, as the model reads them.
         batch_size: int. Default 8.
 
     Returns:
-        A list of float64 arrays (c,).
+        A list of float64 arrays, (..., c) each.
     """
     graph = Graph(model)
     outputs = []
     for step, index in wanted:
         value = graph.steps[step].inputs[index]
-        outputs.append(keras.KerasTensor((value.shape[0], value.shape[-1])))
-        graph.steps.append(Step(measure(), (value,), {}, outputs[-1:]))
+        layer = measure(graph.steps[step])
+        outputs.append(keras.KerasTensor(layer.compute_output_shape(value.shape)))
+        graph.steps.append(Step(layer, (value,), {}, outputs[-1:]))
     graph.outputs = outputs
     means = graph.build().predict(images, batch_size=batch_size, verbose=0)
     return [np.mean(each, axis=0, dtype="float64") for each in keras.tree.flatten(means)]

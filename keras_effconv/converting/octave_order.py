@@ -48,7 +48,7 @@ def channel_scores(graph, images, model):
     """Return what the convolutions of a network lose by each channel at half the resolution, by the channel's id."""
     channels, scores = Channels(graph), {}
     read = [i for i, step in enumerate(graph.steps) if step.kind in READERS and _is_map(step.inputs[0])]
-    for i, lost in zip(read, observe(model, [(i, 0) for i in read], LostDetail, images)):
+    for i, lost in zip(read, observe(model, [(i, 0) for i in read], lambda step: LostDetail(), images)):
         step = graph.steps[i]
         for channel, score in zip(channels.of(step.inputs[0]).tolist(), lost * _weight(graph, step)):
             scores[channel] = scores.get(channel, 0.0) + score

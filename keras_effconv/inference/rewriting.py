@@ -200,6 +200,13 @@ class Graph:
         self._index()
         return new
 
+    def replace(self, step, steps):
+        """Put other steps, of new layers, in the place of a step whose outputs they write."""
+        index = self.steps.index(step)
+        self.steps[index : index + 1] = steps
+        self.uses.update((id(each.operation), 1) for each in steps)
+        self._index()
+
     def build(self, policy=None):
         """Return a `keras.Model` of the steps, with copies of the layers.
 
