@@ -22,11 +22,13 @@ class Step:
         kind: class that it will have.
         changes: dict, changes of its configuration.
         edits: list of callables (kernel, bias) -> (kernel, bias), NumPy arrays as in `FORMS`.
+        finish: callable (layer), called with the copied layer once it has its weights; `None` for nothing.
     """
 
     def __init__(self, operation, args, kwargs, outputs):
         self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
         self.kind, self.changes, self.edits = type(operation), {}, []
+        self.finish = None
         self._config = None
 
     @property
@@ -93,6 +95,8 @@ class Step:
                 assign(new, old)
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()
+        if self.finish is not None:
+            self.finish(layer)
 
 
 class Graph:
@@ -195,6 +199,13 @@ class Graph:
         self.uses[id(operation)] = 1
         self._index()
         return new
+
+    def replace(self, step, steps):
+        """Put other steps, of new layers, in the place of a step whose outputs they write."""
+        index = self.steps.index(step)
+        self.steps[index : index + 1] = steps
+        self.uses.update((id(each.operation), 1) for each in steps)
+        self._index()
 
     def build(self, policy=None):
         """Return a `keras.Model` of the steps, with copies of the layers.

@@ -1,0 +1,1 @@
+"""Convert a trained network: order its channels, so that another kind of convolution loses little."""
