@@ -1,0 +1,1 @@
+"""A trained network with another kind of convolution, that stays right."""

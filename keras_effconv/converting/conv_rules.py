@@ -1,0 +1,139 @@
+"""The rules of the convolutions: made by the kind, or left dense with the reason."""
+
+from keras import layers
+
+from keras_effconv.converting.geometry import is_octaves
+from keras_effconv.converting.kernels import layers_between, repeated, write, write_rows
+from keras_effconv.converting.maps import Map, fits, ordered
+from keras_effconv.layers import SamePadding2D
+
+PADDINGS = (layers.ZeroPadding2D, SamePadding2D)
+OWN = ("name", "filters", "kernel_size", "strides", "padding", "data_format", "groups")
+# What may act on each band by itself.
+ELEMENTWISE = frozenset(
+    """celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
+    mish relu relu6 selu sigmoid silu soft_shrink softplus softsign sparse_plus squareplus swish tanh tanh_shrink
+    threshold""".split()  # noqa: SIM905, one word each
+)
+
+
+class Ahead:
+    """What is passed as `pad=` for a "valid" convolution: the padding layer that it reads, or nothing at all.
+
+    It notes whether the kind has used it: octave convolutions do not.
+
+    Args:
+        layer: Keras layer, or `None`.
+    """
+
+    def __init__(self, layer=None):
+        self.layer, self.used = layer, False
+
+    def __call__(self, x):
+        self.used = True
+        return x if self.layer is None else self.layer(x)
+
+
+def pad_of(graph, step):
+    """Return the step of the padding that a "valid" convolution alone reads; `None` if there is none."""
+    if step.config["padding"] != "valid" or max(step.config["kernel_size"]) == 1:
+        return None
+    pad = graph.only_writer(step)
+    plain = pad is not None and pad.kind in PADDINGS and graph.is_plain(pad)
+    return pad if plain and pad.config.get("data_format", "channels_last") == "channels_last" else None
+
+
+def can_read_bands(survey, step, wanted):
+    """Return whether a step is a convolution that may read bands."""
+    del wanted
+    return survey.converts(step) and is_octaves(step, pad_of(survey.graph, step))
+
+
+def convolve(state, step):
+    """Make a convolution by the kind."""
+    reason = state.survey.reasons[id(step)]
+    if reason is None:
+        source = (pad_of(state.graph, step) or step).inputs[0]
+        for read in (state.map, state.merged) if state.map(source).in_bands else (state.map,):
+            try:
+                return _made(state, step, read(source))
+            except ValueError as error:
+                reason = " ".join(str(error).split())
+    return leave(state, step, reason)
+
+
+def leave(state, step, reason):
+    """Copy a convolution, with the rows of its kernel in the order of what it reads, and note why."""
+    state.left[state.copies.of(step).name] = reason
+    return with_rows(state, step) if type(step.operation) is layers.Conv2D else None
+
+
+def with_rows(state, step):
+    """Copy a layer whose kernel has a row for each channel; `None` if its input is in the old order."""
+    if not state.graph.is_plain(step) or step.config.get("groups", 1) > 1:
+        return None
+    if step.config.get("data_format", "channels_last") != "channels_last":
+        return None
+    x = state.merged(step.inputs[0])
+    if x.order is None or getattr(step.operation, "quantization_mode", None) is not None:
+        return None
+    layer = state.copies.of(step)
+    value = layer(x.value)
+    write_rows(layer, step.operation, x.order)
+    return Map(value)
+
+
+def _made(state, step, x):
+    """Return what the kind makes of a map.
+
+    Raises:
+        ValueError: the kind refuses it, or makes a map of another size.
+    """
+    name, kind = state.own_name(step), state.kind.at(state.survey.stride(step))
+    if not (state.is_wanted(step) and is_elementwise(step.config["activation"])):
+        kind = kind.closing()
+    pad, ahead = pad_of(state.graph, step), None
+    if step.config["padding"] == "valid" and max(step.config["kernel_size"]) > 1:
+        ahead = Ahead(pad and pad.layer(state.own_name(pad)))
+    value = _call(kind, step, x.value, ahead, name)
+    exact = ahead is None or ahead.used or is_octaves(step, pad)
+    if not exact or not fits(value, step.outputs[0].shape):
+        raise ValueError(f"{kind!r} would make a map of another size")
+    made = layers_between(x.value, value)
+    write(made, name, step.operation, x)
+    state.take_names([name, *made, *([ahead.layer.name] if pad and ahead.used else [])])
+    _note(state, step, name, kind, made)
+    depthwise = type(step.operation) is layers.DepthwiseConv2D
+    return ordered(value, repeated(x.numbers(), step.config["depth_multiplier"]) if depthwise else None)
+
+
+def _call(kind, step, x, ahead, name):
+    config = step.config
+    options = {key: value for key, value in config.items() if key not in OWN}
+    window = tuple(config["kernel_size"]), tuple(config["strides"]), ahead
+    if type(step.operation) is layers.DepthwiseConv2D:
+        return kind.depthwise(x, *window, name=name, **options)
+    return kind.conv(x, config["filters"], *window, name=name, **options)
+
+
+def _note(state, step, name, kind, made):
+    """Note the kind; or that the layer is what it was."""
+    if [type(layer) for layer in made.values()] == [type(step.operation)]:
+        state.left[name] = f"it is plain in {kind!r}"
+    else:
+        state.kinds[name] = repr(kind)
+
+
+def is_elementwise(activation):
+    """Return whether an activation, as a configuration has it, acts on each number by itself.
+
+    >>> is_elementwise("relu"), is_elementwise("softmax"), is_elementwise(None)
+    (True, False, True)
+    """
+    return activation is None or (isinstance(activation, str) and activation in ELEMENTWISE)
+
+
+def is_kept_back(survey, step):
+    """Return whether a step is a padding that is the business of the convolution behind it."""
+    reader = survey.graph.only_reader(step.outputs[0]) if step.kind in PADDINGS else None
+    return reader is not None and survey.converts(reader) and pad_of(survey.graph, reader) is step
