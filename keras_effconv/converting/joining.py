@@ -23,7 +23,7 @@ def join(state, step):
     maps = {id(value): state.map(value) for value in whole}
     if not state.is_wanted(step) and not all(x.is_like(maps[id(whole[0])]) for x in maps.values()):
         maps = {id(value): state.merged(value) for value in whole}
-    like, name = _most_common(list(maps.values())), state.namer(step)
+    like, name = _most_common(maps, state.survey.latest), state.namer(step)
     maps = {key: rebanded(x, like, name) for key, x in maps.items()}
     for value in others:
         gate = state.merged(value)
@@ -44,12 +44,13 @@ def _constants(step):
     return any(not isinstance(x, keras.KerasTensor) and x is not None and np.ndim(x) for x in flat)
 
 
-def _most_common(maps):
-    """Return the map whose bands most of the maps have; of as many, that in bands, and of these the last."""
-    counts = collections.Counter()
-    for i, x in enumerate(maps):
-        counts[i] = sum(x.is_like(other) for other in maps)
-    return maps[max(counts, key=lambda i: (maps[i].in_bands, counts[i], i))]
+def _most_common(maps, latest):
+    """Return the map whose bands most of the maps have; of as many, that of the latest convolution.
+
+    So the branch of a residual block has its way, not what goes past it.
+    """
+    counts = {key: sum(x.is_like(other) for other in maps.values()) for key, x in maps.items()}
+    return maps[max(maps, key=lambda key: (counts[key], latest[key]))]
 
 
 def concatenates(step):

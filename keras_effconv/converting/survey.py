@@ -5,7 +5,7 @@ import math
 import keras
 from keras import layers
 
-from keras_effconv.layers import GroupConv2D
+from keras_effconv.layers import GroupConv2D, SamePadding2D
 from keras_effconv.layers.base import ConvolutionBase
 
 CONVOLUTIONS = (
@@ -23,6 +23,7 @@ CONVOLUTIONS = (
 )
 KNOWN = (layers.Conv2D, layers.DepthwiseConv2D, GroupConv2D)
 STRIDING = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.MaxPooling2D, layers.AveragePooling2D)
+BORDERS = (layers.Cropping2D, layers.ZeroPadding2D, SamePadding2D)
 
 
 class Survey:
@@ -36,26 +37,29 @@ class Survey:
     Attributes:
         strides: dict, how many times smaller than the image a value is, by the value's id.
         reasons: dict, why a convolution stays dense, or `None`, by the step's id.
+        latest: dict, the number of the last convolution ahead of a value, by the value's id.
         wanted: set of the ids of the values that are of use in bands.
     """
 
     def __init__(self, graph, uses):
         self.graph = graph
         self.strides = {id(x): 1 for x in graph.inputs}
-        self._images = set(self.strides)
+        self._images, self.latest = set(self.strides), dict.fromkeys(self.strides, -1)
         self.reasons, self.wanted = {}, set()
-        for step in graph.steps:
-            self._go_through(step)
+        for number, step in enumerate(graph.steps):
+            self._go_through(step, number)
         for step in reversed(graph.steps):
             wanted = any(id(value) in self.wanted for value in step.outputs)
             if uses(self, step, wanted):
                 self.wanted.update(id(value) for value in step.inputs)
 
-    def _go_through(self, step):
+    def _go_through(self, step, number):
         if isinstance(step.operation, CONVOLUTIONS):
             self.reasons[id(step)] = self._reason(step)
         stride = max((self.strides[id(value)] for value in step.inputs), default=1) * _stride_of(step)
-        self.strides.update((id(value), stride) for value in step.outputs)
+        latest = number if self.converts(step) else max((self.latest[id(value)] for value in step.inputs), default=-1)
+        for value in step.outputs:
+            self.strides[id(value)], self.latest[id(value)] = stride, latest
         if step.inputs and self.reads_image(step) and _keeps_images(step.operation):
             self._images.update(id(value) for value in step.outputs)
 
@@ -105,6 +109,8 @@ def _stride_of(step):
         return step.operation.strides[0]
     if isinstance(step.operation, layers.UpSampling2D):
         return 1 / step.operation.size[0]
+    if isinstance(step.operation, BORDERS):
+        return 1
     sizes = [value.shape[1] for value in (*step.inputs[:1], *step.outputs[:1]) if len(value.shape) == 4]
     known = len(sizes) == 2 and all(sizes) and 1 not in sizes
     return 2.0 ** round(math.log2(sizes[0] / sizes[1])) if known else 1
