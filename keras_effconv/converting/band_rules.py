@@ -17,7 +17,9 @@ from keras_effconv.converting.joining import concatenate, concatenates, join
 from keras_effconv.converting.kernels import write_channels
 from keras_effconv.converting.maps import Map, ordered
 from keras_effconv.feature_maps import bands
+from keras_effconv.inference.kernels import array
 from keras_effconv.layers import GroupConv2D, OctMaxPooling2D, SamePadding2D
+from keras_effconv.policies import assign
 
 
 class Rule(NamedTuple):
@@ -80,6 +82,8 @@ def per_channel(state, step):
 
     def write(layer, band):
         write_channels(layer, source, numbers[band], len(x.numbers()))
+        if id(step) in state.biases:
+            assign(layer.moving_mean, (array(source.moving_mean) - state.biases[id(step)])[numbers[band]])
 
     return ordered(state.by_band(step, {id(step.inputs[0]): x}, write), x.order)
 
@@ -164,7 +168,7 @@ def never(survey, step, wanted):
 
 
 RULES = {
-    **_rows((layers.Conv2D, layers.DepthwiseConv2D, GroupConv2D), convolve, can_read_bands),
+    **_rows((layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, GroupConv2D), convolve, can_read_bands),
     **_rows(
         (
             layers.ActivityRegularization,

@@ -5,10 +5,11 @@ from keras import layers
 from keras_effconv.converting.geometry import is_octaves
 from keras_effconv.converting.kernels import layers_between, repeated, write, write_rows
 from keras_effconv.converting.maps import Map, fits, ordered
+from keras_effconv.converting.parts import SUFFIX, parts_of
+from keras_effconv.kinds.separable import SPATIAL
 from keras_effconv.layers import SamePadding2D
 
 PADDINGS = (layers.ZeroPadding2D, SamePadding2D)
-OWN = ("name", "filters", "kernel_size", "strides", "padding", "data_format", "groups")
 # What may act on each band by itself.
 ELEMENTWISE = frozenset(
     """celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
@@ -87,41 +88,41 @@ def _made(state, step, x):
     """Return what the kind makes of a map.
 
     Raises:
-        ValueError: the kind refuses it, or makes a map of another size.
+        ValueError: the kind refuses it, makes a map of another size, or two plain layers of a separable one.
     """
-    name, kind = state.own_name(step), state.kind.at(state.survey.stride(step))
-    if not (state.is_wanted(step) and is_elementwise(step.config["activation"])):
-        kind = kind.closing()
-    pad, ahead = pad_of(state.graph, step), None
-    if step.config["padding"] == "valid" and max(step.config["kernel_size"]) > 1:
-        ahead = Ahead(pad and pad.layer(state.own_name(pad)))
-    value = _call(kind, step, x.value, ahead, name)
-    exact = ahead is None or ahead.used or is_octaves(step, pad)
-    if not exact or not fits(value, step.outputs[0].shape):
-        raise ValueError(f"{kind!r} would make a map of another size")
-    made = layers_between(x.value, value)
-    write(made, name, step.operation, x)
-    state.take_names([name, *made, *([ahead.layer.name] if pad and ahead.used else [])])
-    _note(state, step, name, kind, made)
-    depthwise = type(step.operation) is layers.DepthwiseConv2D
-    return ordered(value, repeated(x.numbers(), step.config["depth_multiplier"]) if depthwise else None)
-
-
-def _call(kind, step, x, ahead, name):
-    config = step.config
-    options = {key: value for key, value in config.items() if key not in OWN}
-    window = tuple(config["kernel_size"]), tuple(config["strides"]), ahead
-    if type(step.operation) is layers.DepthwiseConv2D:
-        return kind.depthwise(x, *window, name=name, **options)
-    return kind.conv(x, config["filters"], *window, name=name, **options)
-
-
-def _note(state, step, name, kind, made):
-    """Note the kind; or that the layer is what it was."""
-    if [type(layer) for layer in made.values()] == [type(step.operation)]:
-        state.left[name] = f"it is plain in {kind!r}"
+    kind = state.kind.at(state.survey.stride(step))
+    last = kind if state.is_wanted(step) and is_elementwise(step.config["activation"]) else kind.closing()
+    parts = parts_of(step, state.own_name(step), state.own_name(step, SUFFIX))
+    pad, layers_made, plain = pad_of(state.graph, step), {}, True
+    norm = state.norm_behind(step)
+    for part in parts:
+        kind = last if part is parts[-1] else kind
+        ahead = Ahead(pad and pad.layer(state.own_name(pad))) if part.is_valid else None
+        value = part.apply(kind, x.value, ahead)
+        if not (ahead is None or ahead.used or is_octaves(step, pad)) or not fits(value, part.shape):
+            raise ValueError(f"{kind!r} would make a map of another size")
+        made = layers_between(x.value, value)
+        write(made, part, x, norm is not None)
+        layers_made.update(made)
+        plain = plain and [type(layer) for layer in made.values()] == [part.plain]
+        if ahead is not None and ahead.used and pad:
+            layers_made[ahead.layer.name] = ahead.layer
+        order = repeated(x.numbers(), part.config["depth_multiplier"]) if part.is_depthwise else None
+        x = ordered(value, order)
+    if plain and len(parts) > 1:
+        raise ValueError(_plain(kind))
+    state.take_names(layers_made)
+    if norm is not None and f"{parts[-1].name}{SPATIAL}" in layers_made:
+        state.biases[id(norm)] = parts[-1].bias
+    if plain:
+        state.left[parts[-1].name] = _plain(kind)
     else:
-        state.kinds[name] = repr(kind)
+        state.kinds[parts[-1].name] = repr(kind)
+    return x
+
+
+def _plain(kind):
+    return f"it is plain in {kind!r}"
 
 
 def is_elementwise(activation):

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 from keras_effconv.feature_maps import bands
-from keras_effconv.inference.kernels import FORMS, array, bias_of, write_het
+from keras_effconv.inference.kernels import FORMS, array, write_het
 from keras_effconv.kinds.separable import BETWEEN, SPATIAL
 from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D
 from keras_effconv.policies import assign
@@ -40,30 +40,29 @@ def write_channels(layer, source, numbers, channels):
         assign(new, value[..., numbers] if value.shape[-1:] == (channels,) else value)
 
 
-def write(made, name, source, x):
+def write(made, part, x, normalized):
     """Give the layers that a kind has made the weights of a dense convolution.
 
     Args:
         made: dict of the layers by name.
-        name: str, of the convolution.
-        source: the dense layer.
+        part: `Part`, the dense convolution.
         x: `Map` that they read.
+        normalized: bool; whether a normalization behind them takes a bias that they have no place for.
 
     Raises:
         ValueError: there is no rule for these layers.
     """
-    if type(source) is layers.DepthwiseConv2D:
-        return _write_depthwise(made, name, source, x)
-    kernel = array(source.kernel)[:, :, x.numbers()]
-    bias = bias_of(source, kernel.shape[-1])
+    if part.is_depthwise:
+        return _write_depthwise(made, part, x)
+    kernel, name = part.kernel[:, :, x.numbers()], part.name
     if f"{name}{SPATIAL}" in made:
-        return _write_pair(made, name, kernel, bias)
+        return _write_pair(made, name, kernel, np.zeros_like(part.bias) if normalized else part.bias)
     layer = made.get(name)
     if len(made) != 1 or type(layer) not in WRITERS:
         raise ValueError(f"there is no rule that gives its weights to {_listed(made)}")
     WRITERS[type(layer)](layer, kernel)
     if layer.bias is not None:
-        assign(layer.bias, bias)
+        assign(layer.bias, part.bias)
     return None
 
 
@@ -83,17 +82,18 @@ def _listed(made):
     return ", ".join(f"{name} ({type(layer).__name__})" for name, layer in made.items()) or "no layer"
 
 
-def _write_depthwise(made, name, source, x):
+def _write_depthwise(made, part, x):
     """Give each layer its channels: one over all bands, or one for each band."""
-    numbers = {f"{name}_{band}": each for band, each in x.numbers_by_band().items()} if name not in made else {}
-    numbers = numbers or {name: x.numbers()}
+    name, numbers = part.name, {part.name: x.numbers()}
+    if name not in made:
+        numbers = {f"{name}_{band}": each for band, each in x.numbers_by_band().items()}
     if numbers.keys() != made.keys() or any(type(layer) not in DEPTHWISE for layer in made.values()):
         raise ValueError(f"there is no rule that gives its weights to {_listed(made)}")
     for each, channels in numbers.items():
         layer = made[each]
-        assign(layer.kernel, array(source.kernel)[:, :, channels])
+        assign(layer.kernel, part.kernel[:, :, channels])
         if layer.bias is not None:
-            assign(layer.bias, array(source.bias)[repeated(channels, source.depth_multiplier)])
+            assign(layer.bias, part.bias[repeated(channels, part.config["depth_multiplier"])])
 
 
 def repeated(numbers, multiplier):
@@ -108,7 +108,7 @@ def repeated(numbers, multiplier):
 def _write_pair(made, name, kernel, bias):
     """Give a k x k in groups, the normalization behind it and a 1 x 1 the nearest pair of a dense kernel.
 
-    The pair has no bias; one of the dense convolution goes into the normalization, as far as its offsets reach.
+    The pair has no bias: it goes into the normalization between the two, as far as its offsets reach.
     """
     spatial, between, pointwise = (made[f"{name}{suffix}"] for suffix in (SPATIAL, BETWEEN, ""))
     depthwise = isinstance(spatial, layers.DepthwiseConv2D)

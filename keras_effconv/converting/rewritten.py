@@ -68,13 +68,15 @@ class Rewriting:
         kind: the kind of convolution.
         copies: `Copies`.
         kinds, left: dict, as of `Rewritten`.
+        biases: dict, the bias that a normalization has to add, because the convolution that it reads has none any more,
+            by the id of its step.
     """
 
     def __init__(self, model, kind):
         self.graph, self.kind = Graph(model), kind
         self.survey = Survey(self.graph, self._uses)
         self.copies = Copies({x.name for x in self.graph.inputs})
-        self.kinds, self.left = {}, {}
+        self.kinds, self.left, self.biases = {}, {}, {}
         self._inputs, values = self.graph.begin(self.copies)
         self._maps = {key: Map(value) for key, value in values.items()}
         self._merged, self._plain, self._back, self._copied = {}, {}, {}, set()
@@ -168,6 +170,12 @@ class Rewriting:
             self._plain[id(value)] = in_order(self.merged(value), None, self._naming(value, last=True)).value
         return self._plain[id(value)]
 
+    def norm_behind(self, step):
+        """Return the step of the batch normalization that alone reads what a step writes; `None` if there is none."""
+        reader = self.graph.only_reader(step.outputs[0])
+        norm = reader is not None and reader.kind is keras.layers.BatchNormalization
+        return reader if norm and self.graph.is_plain(reader) else None
+
     def is_wanted(self, step):
         """Return whether what a step writes is of use in bands."""
         return id(step.outputs[0]) in self.survey.wanted
@@ -183,9 +191,10 @@ class Rewriting:
             return lambda suffix: self.free(writer.name, own=True)
         return self.namer(writer)
 
-    def own_name(self, step):
-        """Return the name that a step's layer would have, without taking it."""
-        return step.name if step.name not in self.copies.names else self._free(step.name)
+    def own_name(self, step, suffix=""):
+        """Return the name that a step's layer, or one that is added, would have, without taking it."""
+        free = not suffix and step.name not in self.copies.names
+        return step.name if free else self._free(f"{step.name}{suffix}")
 
     def free(self, name, own=False):
         """Return a name that no layer has or will have, and take it; `own` of a step may be the step's."""

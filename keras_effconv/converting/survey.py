@@ -21,7 +21,7 @@ CONVOLUTIONS = (
     layers.SeparableConv2D,
     ConvolutionBase,
 )
-KNOWN = (layers.Conv2D, layers.DepthwiseConv2D, GroupConv2D)
+KNOWN = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, GroupConv2D)
 STRIDING = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.MaxPooling2D, layers.AveragePooling2D)
 BORDERS = (layers.Cropping2D, layers.ZeroPadding2D, SamePadding2D)
 
@@ -86,7 +86,7 @@ class Survey:
             return "it is called with options"
         if config["data_format"] != "channels_last":
             return "its channels come first"
-        if type(layer) is not layers.DepthwiseConv2D and config["groups"] > 1:
+        if config.get("groups", 1) > 1 and type(layer) is not layers.DepthwiseConv2D:
             return "it has groups"
         if self.reads_image(step):
             return "it reads the image"
