@@ -5,7 +5,7 @@ from keras import layers
 from keras_effconv.converting.geometry import is_octaves
 from keras_effconv.converting.kernels import layers_between, repeated, write, write_rows
 from keras_effconv.converting.maps import Map, fits, ordered
-from keras_effconv.converting.parts import SUFFIX, parts_of
+from keras_effconv.converting.parts import SUFFIX, Ahead, parts_of
 from keras_effconv.kinds.separable import SPATIAL
 from keras_effconv.layers import SamePadding2D
 
@@ -18,23 +18,6 @@ ELEMENTWISE = frozenset(
 )
 
 
-class Ahead:
-    """What is passed as `pad=` for a "valid" convolution: the padding layer that it reads, or nothing at all.
-
-    It notes whether the kind has used it: octave convolutions do not.
-
-    Args:
-        layer: Keras layer, or `None`.
-    """
-
-    def __init__(self, layer=None):
-        self.layer, self.used = layer, False
-
-    def __call__(self, x):
-        self.used = True
-        return x if self.layer is None else self.layer(x)
-
-
 def pad_of(graph, step):
     """Return the step of the padding that a "valid" convolution alone reads; `None` if there is none."""
     if step.config["padding"] != "valid" or max(step.config["kernel_size"]) == 1:
@@ -45,9 +28,12 @@ def pad_of(graph, step):
 
 
 def can_read_bands(survey, step, wanted):
-    """Return whether a step is a convolution that may read bands."""
+    """Return whether a step is a convolution that can read bands: by its sizes, and by its kind."""
     del wanted
-    return survey.converts(step) and is_octaves(step, pad_of(survey.graph, step))
+    if not survey.converts(step) or not is_octaves(step, pad_of(survey.graph, step)):
+        return False
+    kind = survey.kind.at(survey.stride(step))
+    return all(part.reads_bands(kind) for part in parts_of(step, step.name, f"{step.name}{SUFFIX}"))
 
 
 def convolve(state, step):
@@ -113,7 +99,7 @@ def _made(state, step, x):
         raise ValueError(_plain(kind))
     state.take_names(layers_made)
     if norm is not None and f"{parts[-1].name}{SPATIAL}" in layers_made:
-        state.biases[id(norm)] = parts[-1].bias
+        state.biases[id(norm)] = parts[-1].weights()[1]
     if plain:
         state.left[parts[-1].name] = _plain(kind)
     else:

@@ -54,15 +54,16 @@ def write(made, part, x, normalized):
     """
     if part.is_depthwise:
         return _write_depthwise(made, part, x)
-    kernel, name = part.kernel[:, :, x.numbers()], part.name
+    kernel, bias = part.weights()
+    kernel, name = kernel[:, :, x.numbers()], part.name
     if f"{name}{SPATIAL}" in made:
-        return _write_pair(made, name, kernel, np.zeros_like(part.bias) if normalized else part.bias)
+        return _write_pair(made, name, kernel, np.zeros_like(bias) if normalized else bias)
     layer = made.get(name)
     if len(made) != 1 or type(layer) not in WRITERS:
         raise ValueError(f"there is no rule that gives its weights to {_listed(made)}")
     WRITERS[type(layer)](layer, kernel)
     if layer.bias is not None:
-        assign(layer.bias, part.bias)
+        assign(layer.bias, bias)
     return None
 
 
@@ -89,11 +90,12 @@ def _write_depthwise(made, part, x):
         numbers = {f"{name}_{band}": each for band, each in x.numbers_by_band().items()}
     if numbers.keys() != made.keys() or any(type(layer) not in DEPTHWISE for layer in made.values()):
         raise ValueError(f"there is no rule that gives its weights to {_listed(made)}")
+    kernel, bias = part.weights()
     for each, channels in numbers.items():
         layer = made[each]
-        assign(layer.kernel, part.kernel[:, :, channels])
+        assign(layer.kernel, kernel[:, :, channels])
         if layer.bias is not None:
-            assign(layer.bias, part.bias[repeated(channels, part.config["depth_multiplier"])])
+            assign(layer.bias, bias[repeated(channels, part.config["depth_multiplier"])])
 
 
 def repeated(numbers, multiplier):

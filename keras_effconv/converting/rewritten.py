@@ -74,7 +74,7 @@ class Rewriting:
 
     def __init__(self, model, kind):
         self.graph, self.kind = Graph(model), kind
-        self.survey = Survey(self.graph, self._uses)
+        self.survey = Survey(self.graph, kind, self._uses)
         self.copies = Copies({x.name for x in self.graph.inputs})
         self.kinds, self.left, self.biases = {}, {}, {}
         self._inputs, values = self.graph.begin(self.copies)
@@ -187,7 +187,7 @@ class Rewriting:
     def _naming(self, value, last):
         """Return such a callable for layers behind a value; the last one of an output has the name of the output."""
         writer = self.graph.writer(value)
-        if last and id(value) in self._results and writer.name not in self.copies.names:
+        if writer is not None and last and id(value) in self._results and writer.name not in self.copies.names:
             return lambda suffix: self.free(writer.name, own=True)
         return self.namer(writer)
 

@@ -31,6 +31,7 @@ class Survey:
 
     Args:
         graph: `Graph`.
+        kind: the kind of convolution that it will have.
         uses: callable (step, wanted) -> bool, whether a step can use the bands of what it reads, if its own output is
             wanted in bands or not.
 
@@ -41,8 +42,8 @@ class Survey:
         wanted: set of the ids of the values that are of use in bands.
     """
 
-    def __init__(self, graph, uses):
-        self.graph = graph
+    def __init__(self, graph, kind, uses):
+        self.graph, self.kind = graph, kind
         self.strides = {id(x): 1 for x in graph.inputs}
         self._images, self.latest = set(self.strides), dict.fromkeys(self.strides, -1)
         self.reasons, self.wanted = {}, set()
