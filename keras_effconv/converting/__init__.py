@@ -1,1 +1,1 @@
-"""Convert a trained network: order its channels, so that another kind of convolution loses little."""
+"""From a trained plain network to one of another kind of convolution that stays right."""

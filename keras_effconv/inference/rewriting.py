@@ -214,13 +214,8 @@ class Graph:
             policy: str, the dtype policy of the layers that compute in half precision or in float32. Default: their
                 own.
         """
-        types = [input_dtype(x.dtype) if policy else x.dtype for x in self.inputs]
-        inputs = [keras.Input(batch_shape=x.shape, dtype=t, name=x.name) for x, t in zip(self.inputs, types)]
-        copies, values = _Copies({x.name for x in self.inputs}, policy), {}
-        for old, new in zip(self.inputs, inputs):
-            for marker in self.markers[id(old)]:
-                new = copies.of(marker)(new)
-            values[id(old)] = new
+        copies = Copies({x.name for x in self.inputs}, policy)
+        inputs, values = self.begin(copies)
         for step in self.steps:
             args, kwargs = keras.tree.map_structure(lambda x: values.get(id(x), x), (step.args, step.kwargs))
             first, layer = id(step.operation) not in copies, copies.of(step)
@@ -229,12 +224,31 @@ class Graph:
                 step.transfer(layer)
             for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
                 values[id(old)] = new
-        outputs = keras.tree.map_structure(lambda x: values[id(x)], self.outputs)
+        return self.end(inputs, lambda x: values[id(x)])
+
+    def begin(self, copies):
+        """Return the inputs of a new model, and what stands for them behind their markers: dict by the id of the old.
+
+        Args:
+            copies: `Copies`.
+        """
+        policy, values = copies.policy, {}
+        types = [input_dtype(x.dtype) if policy else x.dtype for x in self.inputs]
+        inputs = [keras.Input(batch_shape=x.shape, dtype=t, name=x.name) for x, t in zip(self.inputs, types)]
+        for old, new in zip(self.inputs, inputs):
+            for marker in self.markers[id(old)]:
+                new = copies.of(marker)(new)
+            values[id(old)] = new
+        return inputs, values
+
+    def end(self, inputs, new):
+        """Return a new model of the same structure, with `new(output)` for each output."""
+        outputs = keras.tree.map_structure(new, self.outputs)
         return keras.Model(with_structure(self.functional, inputs), outputs, name=self.name)
 
 
-class _Copies(dict):
-    """The layers of a new model, by the id of the operation that each is copied from.
+class Copies(dict):
+    """The layers of a new model, by the id of the operation that each is a copy of.
 
     Args:
         names: set of str, the names that are in use.
