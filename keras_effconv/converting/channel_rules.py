@@ -166,11 +166,9 @@ RULES = {
 
 
 # Operations of `keras.ops` and Python's operators, by the name of their class, which Keras does not publish.
-OPERATIONS = dict.fromkeys(
-    ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum", "Relu", "Relu6", "Sigmoid", "Silu")
-    + ("HardSigmoid", "HardSilu", "Tanh", "Gelu", "Negative", "Square"),
-    _elementwise,
-)
+_ARITHMETIC = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum", "Negative", "Square")
+_ACTIVATIONS = ("Relu", "Relu6", "Sigmoid", "Silu", "HardSigmoid", "HardSilu", "Tanh", "Gelu")
+OPERATIONS = dict.fromkeys((*_ARITHMETIC, *_ACTIVATIONS), _elementwise)
 
 
 def rule_of(step):

@@ -30,7 +30,7 @@ class Channels:
 
     Args:
         graph: `Graph`.
-        rules: dict from class of layers to a rule that holds in place of that in `RULES`. Default `None`: all hold.
+        rule: callable (step) -> rule of the step. Default `rule_of`.
 
     Example:
 
@@ -43,13 +43,13 @@ class Channels:
     [4]
     """
 
-    def __init__(self, graph, rules=None):
+    def __init__(self, graph, rule=rule_of):
         self._parents, self._marks, self._ids, self._values = [], {}, {}, []
         self._frozen, self._calls = set(), {}
         for value in graph.inputs:
             self.freeze(self.new(value))
         for step in graph.steps:
-            (rules or {}).get(step.kind, rule_of(step))(self, step)
+            rule(step)(self, step)
             self._tie_calls(step)
         for value in keras.tree.flatten(graph.outputs):
             self.freeze(self.of(value))

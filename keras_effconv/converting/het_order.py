@@ -6,11 +6,11 @@ import keras
 import numpy as np
 
 from keras_effconv.converting.channels import Channels, places
+from keras_effconv.converting.het_energy import covariance, lost_energy, variances
 from keras_effconv.converting.observing import Moments, observe
 from keras_effconv.converting.students import layouts_of
 from keras_effconv.inference.kernels import array
 from keras_effconv.inference.rewriting import Graph
-from keras_effconv.layers.het_runs import center
 from keras_effconv.utils.extras import require
 
 STARTS = 4  # the order as it is, and random ones
@@ -22,7 +22,8 @@ class HetOrder(NamedTuple):
 
     Attributes:
         orders: dict from the index of a group of channels to its order, as `permuted` takes it.
-        before: float, the share of the energy of all off-centre taps that the parts keep in the order as it is.
+        before: float, the share of what can be lost that the parts keep in the order as it is: of the energy of all
+            taps around the centre or, if there are images, of the variance that they make.
         after: float, the share that they keep in the new order.
     """
 
@@ -41,8 +42,9 @@ def het_order(model: keras.Model, kind, images=None, seed: int = 0, starts: int 
     Args:
         model: `keras.Model`, functional or sequential, built, with plain convolutions.
         kind: `HetConv` or `PC`; may be a schedule by stride.
-        images: array, or a structure of arrays, as the model reads them. If given, the energy of a channel's taps
-            counts with the channel's mean square on them. Default `None`.
+        images: array, or a structure of arrays, as the model reads them. If given, what counts is the share of a
+            filter's variance on them that is lost when a kernel becomes the best 1 x 1 one. Default `None`: the
+            energy of the taps around the centre.
         seed: int, of the starts. Default 0.
         starts: int, the number of starts, of which the best is taken. Default 4.
 
@@ -63,11 +65,11 @@ def het_order(model: keras.Model, kind, images=None, seed: int = 0, starts: int 
     channels = Channels(graph)
     blocks = _blocks(graph, channels, layouts_of(model, kind), images, model)
     rng = np.random.default_rng(seed)
-    lost, total = _Arrangement(channels, blocks, None), sum(block.energy.sum() for block in blocks)
+    now, total = _Arrangement(channels, blocks, None), sum(block.energy.sum() for block in blocks)
     candidates = [_improved(_Arrangement(channels, blocks, rng if start else None)) for start in range(starts)]
     best = max(candidates, key=lambda each: each.kept())
     total = total or 1.0
-    return HetOrder(best.orders, lost.kept() / total, best.kept() / total)
+    return HetOrder(best.orders, float(now.kept() / total), float(best.kept() / total))
 
 
 class _Block(NamedTuple):
@@ -88,54 +90,18 @@ def _blocks(graph, channels, layouts, images, model):
     blocks = []
     for (_, step), seen in zip(found, moments):
         kernel = array(step.operation.kernel)
-        energy = lost_energy(kernel, None if seen is None else covariance(seen, kernel.shape[:2], _dilation(step)))
+        if seen is None:
+            energy = lost_energy(kernel)
+        else:
+            together = covariance(seen, kernel.shape[:2], step.config["dilation_rate"])
+            energy = lost_energy(kernel, together) / variances(kernel, together)
         parts = [parts_at(count, *layouts[step.name]) for count in energy.shape]
         blocks.append(_Block(channels.of(step.inputs[0]), channels.of(step.outputs[0]), energy, *parts))
     return blocks
 
 
-def _dilation(step):
-    return step.config["dilation_rate"]
-
-
 def _moments(step):
-    return Moments([d * (k - 1) for k, d in zip(step.config["kernel_size"], _dilation(step))])
-
-
-def covariance(moments, kernel_size, dilation=(1, 1)):
-    """Return how the pixels that a window sees vary together: (1 + lags, c) -> (c, taps, taps)."""
-    mean, *products = moments
-    reach = [d * (k - 1) for k, d in zip(kernel_size, dilation)]
-    by_lag = dict(zip(Moments(reach).lags, products, strict=True))
-    taps = [tuple(np.multiply(tap, dilation)) for tap in np.ndindex(*kernel_size)]
-    lags = [[max((a - b, c - d), (b - a, d - c)) for b, d in taps] for a, c in taps]
-    return np.array([[by_lag[lag] - np.square(mean) for lag in row] for row in lags]).transpose(2, 0, 1)
-
-
-def lost_energy(kernel, covariances=None):
-    """Return what is lost if the kernel of a filter for a channel becomes 1 x 1: (k, k, M, N) -> (M, N).
-
-    Args:
-        kernel: array (k, k, M, N).
-        covariances: array (M, k * k, k * k), of the pixels that a window sees of each channel. The loss is the variance
-            that the best 1 x 1 kernel leaves. Default `None`: pixels of variance 1 that do not depend on one another,
-            of which the 1 x 1 kernel keeps the centre.
-
-    Example:
-
-    >>> lost_energy(np.ones((3, 3, 2, 4))).shape, float(lost_energy(np.ones((3, 3, 1, 1)))[0, 0])
-    ((2, 4), 8.0)
-    >>> float(lost_energy(np.ones((3, 3, 1, 1)), np.ones((1, 9, 9)))[0, 0])  # the pixels are equal: nothing is lost
-    0.0
-    """
-    flat = kernel.reshape(-1, *kernel.shape[2:])
-    middle = np.ravel_multi_index(center(kernel.shape[:2]), kernel.shape[:2])
-    if covariances is None:
-        covariances = np.broadcast_to(np.eye(len(flat)), (flat.shape[1], len(flat), len(flat)))
-    pixel = covariances[:, middle]
-    variance = np.maximum(pixel[:, middle], 1e-12)[:, None, None]
-    left = covariances - pixel[:, :, None] * pixel[:, None] / variance
-    return np.maximum(np.einsum("tmn,mts,smn->mn", flat, left, flat, optimize=True), 0)
+    return Moments([d * (k - 1) for k, d in zip(step.config["kernel_size"], step.config["dilation_rate"])])
 
 
 def parts_at(count, parts, layout):

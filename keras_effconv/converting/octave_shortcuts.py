@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_effconv.converting.channel_rules import write
+from keras_effconv.converting.channel_rules import rule_of, write
 from keras_effconv.converting.channels import Channels, places
 from keras_effconv.converting.permuting import built
 from keras_effconv.inference.rewriting import Graph, Step
@@ -37,30 +37,41 @@ def with_banded_shortcuts(model: keras.Model, student: keras.Model) -> keras.Mod
     (True, 6)
     """
     graph = Graph(model)
-    channels = Channels(graph, {PadChannels: write})  # what is padded is laid out anew
-    free = [set(group.members.tolist()) for group in channels.groups]
-    moved, laid = {}, []
-    for step in [step for step in graph.steps if step.kind is PadChannels]:
-        counts = _bands_in(student, step.name)
-        ids = channels.of(step.outputs[0]).tolist()
-        if counts is None or not any(set(ids) <= members for members in free):
-            continue
-        order = _layout(step, counts, places(channels.of(step.inputs[0]), moved))
-        new = dict(zip(ids, (ids[i] for i in order)))
-        if all(moved.get(i, to) == to for i, to in new.items()):
-            moved.update(new)
-            laid.append((step, counts))
-    for step, counts in laid:
-        graph.replace(step, _padded_in_bands(step, counts))
+    pads = {step: _bands_in(student, step) for step in graph.steps if step.kind is PadChannels}
+    while True:  # without a shortcut that cannot be laid out, which keeps the channels that it reads where they are
+        channels = Channels(graph, lambda step: write if step in pads else rule_of(step))
+        moved, stuck = _laid_out(channels, pads)
+        if stuck is None:
+            break
+        del pads[stuck]
+    for step, counts in pads.items():
+        if len(counts) > 1:
+            graph.replace(step, _padded_in_bands(step, counts))
     return built(graph, lambda value: places(channels.of(value), moved))
 
 
-def _bands_in(student, name):
-    """Return the channels that the bands of a padded shortcut have before and after; `None` if it has one band."""
+def _laid_out(channels, pads):
+    """Return which channel takes the place of which, and the first shortcut that cannot be laid out, or `None`."""
+    free = [set(group.members.tolist()) for group in channels.groups]
+    moved = {}
+    for step, counts in pads.items():
+        ids = channels.of(step.outputs[0]).tolist()
+        order = _layout(step, counts, places(channels.of(step.inputs[0]), moved))
+        new = dict(zip(ids, (ids[i] for i in order)))
+        rests = all(i == to for i, to in new.items())
+        may_move = any(set(ids) <= members for members in free) and len(new) == len(ids)
+        if any(moved.get(i, to) != to for i, to in new.items()) or not (rests or may_move):
+            return moved, step
+        moved.update(new)
+    return moved, None
+
+
+def _bands_in(student, step):
+    """Return the channels that each band of a padded shortcut has before and after."""
     named = {layer.name: layer for layer in student.layers}
-    bands = {band: named.get(f"{name}_{band}") for band in ("high", "low")}
+    bands = {band: named.get(f"{step.name}_{band}") for band in ("high", "low")}
     if None in bands.values():
-        return None
+        return {"high": (step.inputs[0].shape[-1], step.outputs[0].shape[-1])}
     return {band: (layer.input.shape[-1], layer.filters) for band, layer in bands.items()}
 
 

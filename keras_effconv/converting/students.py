@@ -1,10 +1,11 @@
 """What a kind makes of each convolution of a network: asked of our own constructors, derived by stride for others."""
 
 import functools
+import math
 
-import keras
 from keras import layers
 
+from keras_effconv import applications
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.layers import HetConv2D
 from keras_effconv.network_info import info_of
@@ -23,8 +24,6 @@ def student_of(model, kind):
     info = info_of(model, required=False)
     if info is None or info.conv != "Conv()":
         return None
-    from keras_effconv import applications
-
     return applications.get(info.design.name)(**{**info.design.options, "conv": kind, "weights": None})
 
 
@@ -33,7 +32,7 @@ def stride_of(graph, value):
     sizes = [x.shape[1] for x in graph.inputs if len(x.shape) == 4]
     if not sizes or None in (sizes[0], value.shape[1]):
         return 1
-    return max(1, 2 ** round(float(keras.ops.log2(sizes[0] / max(value.shape[1], 1)))))
+    return max(1, 2 ** round(math.log2(sizes[0] / max(value.shape[1], 1))))
 
 
 def layouts_of(model, kind):
