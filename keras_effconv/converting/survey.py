@@ -2,7 +2,6 @@
 
 import math
 
-import keras
 from keras import layers
 
 from keras_effconv.layers import GroupConv2D, SamePadding2D
