@@ -1,1 +1,1 @@
-"""A trained network with another kind of convolution, that stays right."""
+"""From a trained plain network to one of another kind of convolution that stays right."""
