@@ -184,7 +184,9 @@ RULES = {
         elementwise,
         passes,
     ),
-    layers.Activation: Rule(activate, lambda survey, step, wanted: wanted and is_elementwise(step.config["activation"])),
+    layers.Activation: Rule(
+        activate, lambda survey, step, wanted: wanted and is_elementwise(step.config["activation"])
+    ),
     layers.Dropout: Rule(drop, passes),
     **_rows(
         (layers.BatchNormalization, layers.PReLU),
@@ -237,7 +239,7 @@ def rule_of(graph, step):
     """Return the `Rule` of a step; `None` if it has none, or is called in a way that rules know nothing of."""
     operation = step.operation
     if isinstance(operation, keras.layers.Layer):
-        is_convolution = RULES.get(type(operation), None) is RULES[layers.Conv2D]
+        is_convolution = RULES.get(type(operation)) is RULES[layers.Conv2D]
         return RULES.get(type(operation)) if is_convolution or graph.is_plain(step) else None
     ours = type(operation).__module__.startswith("keras.") and len(step.outputs) == 1
     return OPERATIONS.get(type(operation).__name__) if ours else None

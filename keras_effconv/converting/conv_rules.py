@@ -3,9 +3,9 @@
 from keras import layers
 
 from keras_effconv.converting.geometry import is_octaves
-from keras_effconv.converting.kernels import layers_between, repeated, write, write_rows
+from keras_effconv.converting.kernels import repeated, write, write_rows
 from keras_effconv.converting.maps import Map, fits, ordered
-from keras_effconv.converting.parts import SUFFIX, Ahead, parts_of
+from keras_effconv.converting.parts import SUFFIX, Ahead, operations_between, parts_of
 from keras_effconv.kinds.separable import SPATIAL
 from keras_effconv.layers import SamePadding2D
 
@@ -27,12 +27,19 @@ def pad_of(graph, step):
     return pad if plain and pad.config.get("data_format", "channels_last") == "channels_last" else None
 
 
-def can_read_bands(survey, step, wanted):
+def can_read_bands(survey, step, wanted=False):
     """Return whether a step is a convolution that can read bands: by its sizes, and by its kind."""
     del wanted
-    if not survey.converts(step) or not is_octaves(step, pad_of(survey.graph, step)):
-        return False
-    kind = survey.kind.at(survey.stride(step))
+    if id(step) not in survey.readers:
+        survey.readers[id(step)] = (
+            survey.converts(step)
+            and is_octaves(step, pad_of(survey.graph, step))
+            and _reads_bands(step, survey.kind.at(survey.stride(step)))
+        )
+    return survey.readers[id(step)]
+
+
+def _reads_bands(step, kind):
     return all(part.reads_bands(kind) for part in parts_of(step, step.name, f"{step.name}{SUFFIX}"))
 
 
@@ -41,7 +48,8 @@ def convolve(state, step):
     reason = state.survey.reasons[id(step)]
     if reason is None:
         source = (pad_of(state.graph, step) or step).inputs[0]
-        for read in (state.map, state.merged) if state.map(source).in_bands else (state.map,):
+        in_bands = state.map(source).in_bands and can_read_bands(state.survey, step)
+        for read in (state.map, state.merged) if in_bands else (state.merged,):
             try:
                 return _made(state, step, read(source))
             except ValueError as error:
@@ -71,44 +79,44 @@ def with_rows(state, step):
 
 
 def _made(state, step, x):
-    """Return what the kind makes of a map.
+    """Return what the kind makes of a map; `None` for the two plain layers of a separable convolution.
 
     Raises:
-        ValueError: the kind refuses it, makes a map of another size, or two plain layers of a separable one.
+        ValueError: the kind refuses it, or makes a map of another size.
     """
     kind = state.kind.at(state.survey.stride(step))
     last = kind if state.is_wanted(step) and is_elementwise(step.config["activation"]) else kind.closing()
     parts = parts_of(step, state.own_name(step), state.own_name(step, SUFFIX))
-    pad, layers_made, plain = pad_of(state.graph, step), {}, True
-    norm = state.norm_behind(step)
+    name, norm, made, names = parts[-1].name, state.norm_behind(step), {}, []
     for part in parts:
         kind = last if part is parts[-1] else kind
-        ahead = Ahead(pad and pad.layer(state.own_name(pad))) if part.is_valid else None
-        value = part.apply(kind, x.value, ahead)
-        if not (ahead is None or ahead.used or is_octaves(step, pad)) or not fits(value, part.shape):
-            raise ValueError(f"{kind!r} would make a map of another size")
-        made = layers_between(x.value, value)
-        write(made, part, x, norm is not None)
-        layers_made.update(made)
-        plain = plain and [type(layer) for layer in made.values()] == [part.plain]
-        if ahead is not None and ahead.used and pad:
-            layers_made[ahead.layer.name] = ahead.layer
-        order = repeated(x.numbers(), part.config["depth_multiplier"]) if part.is_depthwise else None
-        x = ordered(value, order)
-    if plain and len(parts) > 1:
-        raise ValueError(_plain(kind))
-    state.take_names(layers_made)
-    if norm is not None and f"{parts[-1].name}{SPATIAL}" in layers_made:
-        state.biases[id(norm)] = parts[-1].weights()[1]
-    if plain:
-        state.left[parts[-1].name] = _plain(kind)
+        value, operations = _apply(state, step, part, kind, x)
+        weighted = {each.name: each for each in operations if getattr(each, "weights", ())}
+        write(weighted, part, x, norm is not None)
+        made[part.name] = weighted
+        names += [each.name for each in operations]
+        x = ordered(value, repeated(x.numbers(), part.config["depth_multiplier"]) if part.is_depthwise else None)
+    if all([type(each) for each in made[part.name].values()] == [part.plain] for part in parts):
+        state.left[name] = f"it is plain in {kind.of(name)!r}"
+        if len(parts) > 1:
+            return None
     else:
-        state.kinds[parts[-1].name] = repr(kind)
+        state.kinds[name] = repr(kind.of(name))
+    state.take_names(names)
+    if f"{name}{SPATIAL}" in made[name] and norm is not None:
+        state.biases[id(norm)] = parts[-1].weights()[1]
     return x
 
 
-def _plain(kind):
-    return f"it is plain in {kind!r}"
+def _apply(state, step, part, kind, x):
+    """Return the feature map that a kind makes of a map, and the layers and operations that it has gone through."""
+    pad = pad_of(state.graph, step)
+    ahead = Ahead(pad and pad.layer(state.own_name(pad))) if part.is_valid else None
+    value = part.apply(kind, x.value, ahead)
+    exact = ahead is None or ahead.used or is_octaves(step, pad)
+    if not exact or not fits(value, part.shape):
+        raise ValueError(f"{kind.of(part.name)!r} would make a map of another size")
+    return value, operations_between(x.value, value)
 
 
 def is_elementwise(activation):

@@ -1,10 +1,8 @@
 """The weights of a dense convolution into what a kind has made of it, its channels in another order."""
 
-import keras
 import numpy as np
 from keras import layers
 
-from keras_effconv.feature_maps import bands
 from keras_effconv.inference.kernels import FORMS, array, write_het
 from keras_effconv.kinds.separable import BETWEEN, SPATIAL
 from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D
@@ -12,12 +10,6 @@ from keras_effconv.policies import assign
 from keras_effconv.zoo.warm_start.decoupling import decouple
 
 DEPTHWISE = (layers.DepthwiseConv2D, OctDepthwiseConv2D)
-
-
-def layers_between(x, outputs):
-    """Return the layers with weights that a feature map has gone through, by name."""
-    operations = keras.Function([*bands(x).values()], [*bands(outputs).values()]).operations
-    return {each.name: each for each in operations if getattr(each, "weights", ())}
 
 
 def write_rows(layer, source, order):

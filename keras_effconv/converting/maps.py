@@ -42,8 +42,10 @@ class Map(NamedTuple):
     def is_like(self, other):
         """Return whether each channel is where it is in another map."""
         own, others = self.numbers_by_band(), other.numbers_by_band()
-        return self.in_bands == other.in_bands and own.keys() == others.keys() and all(
-            np.array_equal(own[band], others[band]) for band in own
+        return (
+            self.in_bands == other.in_bands
+            and own.keys() == others.keys()
+            and all(np.array_equal(own[band], others[band]) for band in own)
         )
 
 

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_effconv.feature_maps import channels
+from keras_effconv.feature_maps import bands, channels
 from keras_effconv.inference.kernels import array, bias_of
+from keras_effconv.layers import MergeBands
 
 OWN = ("name", "filters", "kernel_size", "strides", "padding", "data_format", "groups")  # passed on in another way
 SUFFIX = "_depthwise"  # of the first convolution of a separable one
@@ -59,14 +60,16 @@ class Part(NamedTuple):
         return self.config["padding"] == "valid" and max(self.config["kernel_size"]) > 1
 
     def reads_bands(self, kind):
-        """Return whether a kind reads maps in bands: a small convolution of it does."""
+        """Return whether a kind reads maps in bands, and does not merge them: as a small convolution of it does."""
         x = {"high": keras.Input((16, 16, 4)), "low": keras.Input((8, 8, 4))}
         count = 8 * self.config["depth_multiplier"] if self.is_depthwise else 8
         part = self._replace(config={**self.config, "filters": count})
         try:
-            return channels(part.apply(kind, x, Ahead() if self.is_valid else None)) == count
+            value = part.apply(kind, x, Ahead() if self.is_valid else None)
         except ValueError:
             return False
+        merges = any(isinstance(each, MergeBands) for each in operations_between(x, value))
+        return channels(value) == count and not merges
 
     def apply(self, kind, x, ahead):
         """Return the feature map that a kind makes; `ahead` is what comes first, or `None`."""
@@ -115,3 +118,8 @@ def _separated(layer, config, shape, name, first_name):
         Part(first_name, layers.DepthwiseConv2D, first, (*shape[:-1], count), weights_of_first),
         Part(name, layers.Conv2D, second, shape, weights_of_second),
     ]
+
+
+def operations_between(x, outputs):
+    """Return the layers and operations that a feature map has gone through."""
+    return keras.Function([*bands(x).values()], [*bands(outputs).values()]).operations

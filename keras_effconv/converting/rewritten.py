@@ -8,7 +8,7 @@ import keras
 from keras_effconv.converting.band_rules import rule_of
 from keras_effconv.converting.conv_rules import is_kept_back
 from keras_effconv.converting.maps import Map, fits, in_order, merged
-from keras_effconv.converting.survey import CONVOLUTIONS, Survey
+from keras_effconv.converting.survey import Survey
 from keras_effconv.feature_maps import bands
 from keras_effconv.inference.rewriting import Copies, Graph
 

@@ -2,7 +2,6 @@
 
 import math
 
-import keras
 from keras import layers
 
 from keras_effconv.layers import GroupConv2D, SamePadding2D
@@ -38,6 +37,7 @@ class Survey:
     Attributes:
         strides: dict, how many times smaller than the image a value is, by the value's id.
         reasons: dict, why a convolution stays dense, or `None`, by the step's id.
+        readers: dict, whether a convolution can read bands, by the step's id; the rule of convolutions fills it.
         latest: dict, the number of the last convolution ahead of a value, by the value's id.
         wanted: set of the ids of the values that are of use in bands.
     """
@@ -46,7 +46,7 @@ class Survey:
         self.graph, self.kind = graph, kind
         self.strides = {id(x): 1 for x in graph.inputs}
         self._images, self.latest = set(self.strides), dict.fromkeys(self.strides, -1)
-        self.reasons, self.wanted = {}, set()
+        self.reasons, self.readers, self.wanted = {}, {}, set()
         for number, step in enumerate(graph.steps):
             self._go_through(step, number)
         for step in reversed(graph.steps):

@@ -14,7 +14,6 @@ import keras_effconv as ke
 from keras_effconv.converting.rewritten import rewritten
 from keras_effconv.graph import layers_of, with_structure
 from keras_effconv.inference.compare import difference, largest_relative
-from keras_effconv.layers import SamePadding2D, TakeChannels
 
 
 def conv(x, filters=8, **config):

@@ -1,12 +1,10 @@
 """Whole models in another kind of convolution: their structure, padding and sizes, and what one does with them."""
 
-import dataclasses
-
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from weights import names, random_statistics, random_weights, run
+from weights import names, random_statistics, random_weights
 
 import keras_effconv as ke
 from keras_effconv.converting.rewritten import rewritten
@@ -14,7 +12,7 @@ from keras_effconv.graph import writer_of
 from keras_effconv.inference.compare import difference
 from keras_effconv.inference.kernels import array
 from keras_effconv.kinds import Conv
-from keras_effconv.layers import HetConv2D, MergeBands, OctConv2D, SamePadding2D, SplitBands
+from keras_effconv.layers import HetConv2D, MergeBands, OctConv2D, SamePadding2D
 from keras_effconv.zoo.warm_start.decoupling import couple
 
 KINDS = (ke.OctConv(alpha=0.5), ke.HetConv(parts=2), ke.PC(), ke.GWCPWC(groups=2), ke.DWCPWC())
@@ -171,46 +169,32 @@ def test_a_pair_is_the_nearest_one_and_loses_no_bias(kind, groups):
     assert difference(model, rewritten(model, kind).model) < 1e-5, "what such a pair can hold is exact"
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class ByName(Conv):
-    """A kind that makes each layer of another kind."""
-
-    closed: bool = False
-
-    def closing(self):
-        return ByName(closed=True)
-
-    def conv(self, x, *args, name, **config):
-        return self._of(name).conv(x, *args, name=name, **config)
-
-    def depthwise(self, x, *args, name, **config):
-        return self._of(name).depthwise(x, *args, name=name, **config)
-
-    def _of(self, name):
-        kind = {"a": ke.OctConv(alpha=0.5), "b": ke.HetConv(parts=2)}.get(name[0], Conv())
-        return kind.closing() if self.closed else kind
-
-
 def test_kinds_may_differ_from_layer_to_layer():
-    """No bands are written that a kind behind could not read."""
-    result = rewritten(residual(), ByName()).model
-    alphas = [result.get_layer(name).alpha for name in ("a_conv", "a_conv2")]
-    assert alphas == [0.5, 0]
-    assert isinstance(result.get_layer("b_conv"), HetConv2D)
-    assert type(result.get_layer("c_conv")) is type(result.get_layer("b_skip")) is layers.Conv2D
-    assert not names(result, MergeBands, SplitBands)
-    assert result.output_shape == (None, 5)
+    """No bands are written that no kind behind could read."""
+    kind = ke.ByLayer(layers={"a": "OctConv(alpha=0.5)", "b": "HetConv(parts=2)"})
+    result = rewritten(residual(), kind)
+    model = result.model
+    assert result.kinds["a_conv"] == "OctConv(alpha=0.5)" and result.kinds["b_conv"] == "HetConv(parts=2)"
+    assert result.left["c_conv"] == "it is plain in Conv()"
+    assert [model.get_layer(name).alpha for name in ("a_conv", "a_conv2")] == [0.5, 0.5], "b_skip reads its bands"
+    assert isinstance(model.get_layer("b_conv"), HetConv2D)
+    assert type(model.get_layer("c_conv")) is layers.Conv2D
+    assert names(model, MergeBands) == ["a_add_merge"]
 
 
-def test_bands_are_merged_ahead_of_a_kind_that_reads_none():
+def test_bands_are_merged_once_ahead_of_kinds_that_read_none():
     image = keras.Input((8, 8, 4))
-    x = layers.Conv2D(8, 1, name="a_first")(layers.Conv2D(8, 1, name="stem")(image))
-    outputs = layers.Add()([layers.Conv2D(8, 1, name=f"{letter}_conv")(x) for letter in "abc"])
+    x = layers.Conv2D(8, 1, name="first")(layers.Conv2D(8, 1, name="stem")(image))
+    y = [layers.Conv2D(8, (3, 1), padding="same", name=name)(x) for name in ("left", "right")]
+    outputs = [*y, layers.Conv2D(8, 1, name="last")(x)]
     model = random_weights(keras.Model(image, outputs))
-    result = rewritten(model, ByName())
-    assert names(result.model, MergeBands) == ["a_first_merge"], "one for both"
-    image = np.ones((1, 8, 8, 4), "float32")
-    np.testing.assert_allclose(run(result.model, image), run(model, image), atol=1e-5)
+    het = dict.fromkeys(("left", "right"), "HetConv(parts=8)")
+    result = rewritten(model, ke.ByLayer(layers={"first": "OctConv(alpha=0.5)", **het}))
+    assert names(result.model, MergeBands) == ["first_merge"]
+    without_last = keras.Model(image, y)
+    result = rewritten(without_last, ke.ByLayer(layers={"first": "OctConv(alpha=0.5)", **het}))
+    assert not names(result.model, MergeBands), "nobody is left who reads bands"
+    assert result.left["first"] == "it is plain in OctConv(alpha=0)"
 
 
 @pytest.mark.parametrize("kind", [ke.OctConv(alpha=0.5), ke.HetConv(parts=4)], ids=repr)
