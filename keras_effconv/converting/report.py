@@ -6,8 +6,6 @@ from typing import Any
 
 from keras_effconv.utils.text_table import aligned
 
-DENSE = "dense"
-
 
 @dataclasses.dataclass(frozen=True)
 class LayerReport:

@@ -57,9 +57,38 @@ def fit_layers(
     images: list[np.ndarray],
     rows: int = ROWS,
     seed: int = 0,
-    progress: bool = False,
+    verbose: bool = False,
 ) -> list[LayerFit]:
-    """Fit the convolutions of a model to a plain network with layers of the same names, one after the other."""
+    """Fit the convolutions of a model to what a plain network computes, without labels and without training.
+
+    Layer after layer, from the input on: both networks see the images, and a layer's weights, and a constant for each
+    filter, become those with the least squared error, given what the layers before it make of the images now. So a layer
+    also makes up for what was lost before it. The error is that of what the plain network has behind the layer: once
+    normalized, summed up with the shortcut that the model has, and cut off by the activation. The constant goes into
+    the bias, or into the mean of the normalization. A low band is to be the average of the plain network's channels.
+
+    Args:
+        model: `keras.Model` with a functional graph; changed. It has the plain network's weights, poured.
+        teacher: `keras.Model` likewise, whose layers have the same names (without `_high` and `_low`) and, high band
+            first, the same channels.
+        images: list of arrays, one for each input, as both networks read them. As many are used as memory has room for.
+        rows: int, the positions of a layer's map that are used, drawn from all images. Default 30,000.
+        seed: int, of the draw. Default 0.
+        verbose: bool, whether to show a progress bar. Default `False`.
+
+    Returns:
+        A list of `LayerFit`, in order. No error is larger after the fit, on the positions drawn.
+
+    Example:
+
+    >>> import keras_effconv as ke
+    >>> small = {"weights": None, "width": 0.25, "depth": 0.3}
+    >>> teacher, model = ke.ResNet20(**small), ke.ResNet20(**small, conv=ke.HetConv(parts=4))
+    >>> x = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype("float32")
+    >>> fits = fit_layers(model, teacher, [x])
+    >>> len(fits), all(fit.after <= fit.before for fit in fits)
+    (7, True)
+    """
     graph, plain = Graph(model), Graph(teacher)
     split_activations(graph)
     split_activations(plain)
@@ -69,7 +98,7 @@ def fit_layers(
     goals = Values(plain, images, [output.goal for outputs in every for output in outputs])
     rng, fits = np.random.default_rng(seed), []
     todo = {id(outputs[0].step): outputs for outputs in every}
-    bar = require("tqdm").tqdm(total=len(every), desc="fitting", unit="layer", leave=False, disable=not progress)
+    bar = require("tqdm").tqdm(total=len(every), desc="fitting", unit="layer", leave=False, disable=not verbose)
     with bar:
         for step in graph.steps:
             if id(step) in todo:
