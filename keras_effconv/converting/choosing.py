@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, sparse
 
-from keras_effconv.converting.timing import DENSE, Candidate
+from keras_effconv.converting.timing import Candidate
 
 
 class Option(NamedTuple):
@@ -68,8 +68,8 @@ def choose(slots: Sequence[Slot], limit: float) -> list[Option]:
 
     Example:
 
-    >>> het = Candidate("HetConv(parts=4)")
-    >>> options = [Option(DENSE, 2.0, 0.0), Option(het, 1.0, 0.1)], [Option(DENSE, 3.0, 0.0), Option(het, 2.0, 0.3)]
+    >>> dense, het = Candidate(), Candidate("HetConv(parts=4)")
+    >>> options = [Option(dense, 2.0, 0.0), Option(het, 1.0, 0.1)], [Option(dense, 3.0, 0.0), Option(het, 2.0, 0.3)]
     >>> slots = [Slot("first", "image", 0, options[0]), Slot("second", 0, 1, options[1])]
     >>> [option.candidate.kind for option in choose(slots, limit=4.0)]
     ['HetConv(parts=4)', 'Conv()']
@@ -91,14 +91,18 @@ def choose(slots: Sequence[Slot], limit: float) -> list[Option]:
 def _useful(options):
     """Leave out what is slower than the plain convolution and has its maps, or is worse than another in both."""
     plain = options[0].ms
-    kept = [o for o in options if o.candidate.reads or o.candidate.writes or o is options[0] or o.ms < plain]
+    kept = [o for o in options if o.candidate.has_bands or o is options[0] or o.ms < plain]
     return [o for o in kept if not any(_beats(other, o) for other in kept)]
 
 
 def _beats(other, option):
-    same = other.candidate[1:] == option.candidate[1:]
+    same = _ends(other) == _ends(option)
     no_worse = other.ms <= option.ms and other.error <= option.error
     return same and no_worse and (other.ms, other.error) != (option.ms, option.error)
+
+
+def _ends(option):
+    return option.candidate.reads, option.candidate.writes
 
 
 class _Programme:
@@ -110,7 +114,7 @@ class _Programme:
         self.ms = np.array([option.ms for _, option in self.options])
         self.errors = np.array([option.error for _, option in self.options])
         ends = [(slot.reads, slot.writes) for slot in slots]
-        shares = {share for _, option in self.options for share in option.candidate[1:]}
+        shares = {share for _, option in self.options for share in _ends(option)}
         maps = dict.fromkeys(end for pair in ends for end in pair)
         self.states = {state: i for i, state in enumerate(((m, s) for m in maps for s in shares), len(self.options))}
         self.size = len(self.options) + len(self.states)
@@ -121,7 +125,7 @@ class _Programme:
         for side in (0, 1):
             rows = {}
             for column, (number, option) in enumerate(self.options):
-                rows.setdefault((number, option.candidate[1 + side]), []).append(column)
+                rows.setdefault((number, _ends(option)[side]), []).append(column)
             for number, pair in enumerate(ends):
                 for state, column in self.states.items():
                     if state[0] == pair[side]:

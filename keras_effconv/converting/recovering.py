@@ -67,15 +67,18 @@ class Observation:
         self.windows = _taken(views, self.high)
         self.outputs = self._times(self.windows, self.kernel)
         self.variance = float(self.outputs.var(0, dtype="float64").sum())
-        self._errors, self._solvers = {}, {}
+        self._errors, self._full = {}, None
 
     def _draw(self, shape, rows, rng):
         """Draw positions of a low band, and of the high band the four (fewer at an odd end) that each stands for."""
         images, height, width, *_ = shape
         entries = int(np.prod(shape[3:]))
         rows = min(rows, MEMORY // (4 * entries))
-        low = np.stack(np.unravel_index(np.arange(images * -(-height // 2) * -(-width // 2)), (
-            images, -(-height // 2), -(-width // 2))))
+        low = np.stack(
+            np.unravel_index(
+                np.arange(images * -(-height // 2) * -(-width // 2)), (images, -(-height // 2), -(-width // 2))
+            )
+        )
         low = low[:, rng.permutation(low.shape[1])[: max(HELD_OUT, rows // 4)]]
         image, row, column = (np.repeat(each, 4) for each in low)
         row, column = 2 * row + np.tile([0, 0, 1, 1], low.shape[1]), 2 * column + np.tile([0, 1, 0, 1], low.shape[1])
@@ -107,10 +110,10 @@ class Observation:
         """Return the error of a candidate."""
         if candidate == DENSE:
             return 0.0
-        if not candidate.reads and not candidate.writes:
+        if not candidate.has_bands:
             unexplained = self._het(kinds.get(candidate.kind))
         else:
-            unexplained = self._octave(candidate.reads, candidate.writes)
+            unexplained = self._octave(candidate.reads, candidate.writes, candidate.multiple)
         return float(min(1.0, unexplained / max(self.variance, 1e-12)))
 
     def _het(self, kind):
@@ -119,21 +122,22 @@ class Observation:
         ones[1] = ones[1] if ones[1].size else None
         held = ops.convert_to_numpy(packing.dense(*ones)).reshape(-1, packing.filters) != 0
         total, start = 0.0, np.where(held, self.kernel.reshape(held.shape), 0)
-        solver = self._solver("full", self.windows, self.parent)
+        if self._full is None:
+            self._full = _Solver(self.windows, self.for_fit[self.parent])
         for pattern in np.unique(held, axis=1).T:
             columns = (held == pattern[:, None]).all(0)
-            total += solver.unexplained(start[:, columns], self.outputs[:, columns], np.flatnonzero(pattern)).sum()
+            total += self._full.unexplained(start[:, columns], self.outputs[:, columns], np.flatnonzero(pattern)).sum()
         return total
 
-    def _octave(self, reads, writes):
+    def _octave(self, reads, writes, multiple):
         """Add what the fit misses of the high band, and of the 2 x 2 means that are the low band's targets.
 
         What the means lose is in the errors of the layers that read them.
         """
-        if ("high", reads) not in self._errors:
-            solver = self._solver(("high", reads), self._read_by_high(reads), self.parent)
+        if ("high", reads) not in self._errors:  # one multiple in all candidates of a layer
+            solver = _Solver(self._read_by_high(reads, multiple), self.for_fit[self.parent])
             self._errors["high", reads] = self._unexplained(solver, self.outputs)
-        filters = split_channels(self.outputs.shape[1], writes).get("high", 0)
+        filters = split_channels(self.outputs.shape[1], writes, multiple).get("high", 0)
         total = self._errors["high", reads][:filters].sum()
         if not writes:
             return total
@@ -142,13 +146,13 @@ class Observation:
             means = np.zeros((len(counts), self.outputs.shape[1]), "float32")
             np.add.at(means, self.parent, self.outputs)
             means /= counts
-            solver = self._solver("low", self._pooled(self.octaves + 1, self.low), np.arange(len(means)))
+            solver = _Solver(self._pooled(self.octaves + 1, self.low), self.for_fit)
             self._errors["low"] = self._unexplained(solver, means)
         return total + self._errors["low"][filters:].sum()
 
-    def _read_by_high(self, reads):
+    def _read_by_high(self, reads, multiple):
         """Return the windows that a high band's filters see: of both bands, rows as in the kernel."""
-        bands = split_channels(self.x.shape[-1], reads)
+        bands = split_channels(self.x.shape[-1], reads, multiple)
         if self.octaves:  # both bands arrive by pooling
             return self._pooled(self.octaves, self.high)
         windows = self.windows
@@ -158,12 +162,6 @@ class Observation:
             first = bands.get("high", 0)
             windows = np.concatenate([windows[..., :first], low[..., first:]], axis=-1)
         return windows
-
-    def _solver(self, key, windows, parent):
-        if key not in self._solvers:
-            fit = self.for_fit[parent]
-            self._solvers[key] = _Solver(windows.reshape(len(windows), -1), fit)
-        return self._solvers[key]
 
     def _unexplained(self, solver, outputs):
         """Return the mean squared error of each filter."""
@@ -180,9 +178,10 @@ class Observation:
 
 
 class _Solver:
-    """Least squares of one set of inputs: array (positions, rows), and which positions are of the fit."""
+    """Least squares of one set of windows (positions, k, k, c), and which positions are of the fit."""
 
-    def __init__(self, inputs, fit):
+    def __init__(self, windows, fit):
+        inputs = windows.reshape(len(windows), -1)
         self.mean = inputs[fit].mean(0)
         self.fit, self.inputs = fit, inputs - self.mean
         seen = self.inputs[fit]

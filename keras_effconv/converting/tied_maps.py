@@ -1,12 +1,15 @@
 """The convolutions of a network that may become others, and which maps have one low band: those that sums tie."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 from keras import layers
 
 from keras_effconv.converting.timing import DENSE, Candidate, LayerCall
+from keras_effconv.feature_maps import split_channels
 from keras_effconv.inference.rules import IDENTITIES
+from keras_effconv.kinds import OctConv
 from keras_effconv.layers import PadChannels, SamePadding2D
 from keras_effconv.network_info import info_of
 
@@ -88,7 +91,13 @@ def convolutions(graph, model: keras.Model) -> tuple[list[Convolution], set]:
     return records, {ties.of(each) for each in fixed}
 
 
-def candidates(convolution: Convolution, plain: set, parts=(2, 4, 8, 16), alphas=(0.125, 0.25, 0.5)) -> list[Candidate]:
+def candidates(
+    convolution: Convolution,
+    plain: set,
+    parts: Sequence[int] = (2, 4, 8, 16),
+    alphas: Sequence[float] = (0.125, 0.25, 0.5),
+    multiple: int = 1,
+) -> list[Candidate]:
     """List what a convolution may become; the first one is the plain convolution.
 
     Args:
@@ -96,19 +105,25 @@ def candidates(convolution: Convolution, plain: set, parts=(2, 4, 8, 16), alphas
         plain: set of the tied maps without a low band.
         parts: sequence of int, of HetConv. Default `(2, 4, 8, 16)`.
         alphas: sequence of float, of OctConv. Default `(0.125, 0.25, 0.5)`.
+        multiple: int, of OctConv. Default 1.
     """
     call, found = convolution.call, [DENSE]
     if max(call.kernel_size) > 1 and not call.is_depthwise:
         most = min(call.shape[-1], call.filters)
         found += [Candidate(f"HetConv(parts={p})") for p in parts if 1 < p <= most]
     for alpha in alphas:
-        reads = (0.0, alpha) if convolution.reads not in plain and int(alpha * call.shape[-1]) else (0.0,)
-        writes = (0.0, alpha) if convolution.writes not in plain and int(alpha * call.filters) else (0.0,)
+        ends = (convolution.reads, call.shape[-1]), (convolution.writes, call.filters)
+        reads, writes = ((0.0, *(alpha,) * (end not in plain and _has_low(n, alpha, multiple))) for end, n in ends)
         pairs = [(r, w) for r in reads for w in writes if r or w]
         if call.is_depthwise:  # it writes the bands that it reads
             pairs = [(r, w) for r, w in pairs if r == w]
-        found += [Candidate(f"OctConv(alpha={w or 0})", r, w) for r, w in pairs]
+        found += [Candidate(repr(OctConv(alpha=w or 0, multiple=multiple)), r, w, multiple) for r, w in pairs]
     return found
+
+
+def _has_low(channels, alpha, multiple):
+    """Return whether a map has bands of both resolutions."""
+    return len(split_channels(channels, alpha, multiple)) == 2
 
 
 class _Ties:
