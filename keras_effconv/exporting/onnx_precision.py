@@ -25,16 +25,27 @@ def _float16(model, calibration, axes):
 
 
 def _int8(model, calibration, axes):
-    """Quantize weights and activations to int8, weights by channel, between QuantizeLinear and DequantizeLinear."""
+    return quantized(model, ({"images": image[None].transpose(axes)} for image in calibration))
+
+
+def quantized(model, feeds):
+    """Quantize weights and activations to int8, weights by channel, between QuantizeLinear and DequantizeLinear.
+
+    Args:
+        model: `ModelProto`.
+        feeds: iterable of dicts of arrays by the name of the input, to take the scales of activations from.
+
+    Returns:
+        A `ModelProto`.
+    """
     onnx, tool = require("onnx", "export"), require("onnxruntime.quantization", "export")
 
-    class Images(tool.CalibrationDataReader):
+    class Feeds(tool.CalibrationDataReader):
         def __init__(self):
-            self.rest = iter(calibration)
+            self.rest = iter(feeds)
 
         def get_next(self):
-            image = next(self.rest, None)
-            return None if image is None else {"images": image[None].transpose(axes)}
+            return next(self.rest, None)
 
     onnx.helper.set_model_props(model, dict([PREPARED]))
     with tempfile.TemporaryDirectory() as folder:
@@ -42,7 +53,7 @@ def _int8(model, calibration, axes):
         tool.quantize_static(
             model,
             path,
-            Images(),
+            Feeds(),
             quant_format=tool.QuantFormat.QDQ,
             per_channel=True,
             activation_type=tool.QuantType.QInt8,
