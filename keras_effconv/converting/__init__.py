@@ -1,0 +1,1 @@
+"""A trained dense network made cheaper, without labels."""
