@@ -48,7 +48,7 @@ from keras_effconv.counting import count
 from keras_effconv.explaining import grad_cam
 from keras_effconv.exporting import export
 from keras_effconv.inference import deploy, in_float32, quantize
-from keras_effconv.kinds import DWCPWC, GWCPWC, PC, Conv, HetConv, OctConv
+from keras_effconv.kinds import DWCPWC, GWCPWC, PC, ByLayer, Conv, HetConv, OctConv
 from keras_effconv.network_info import preprocessing_for
 from keras_effconv.preprocessing import ImagePreprocessing
 from keras_effconv.zoo import decode_predictions, load_weights
@@ -64,6 +64,7 @@ __all__ = [
     "VGG16",
     "VGG16CIFAR",
     "VGG19",
+    "ByLayer",
     "Conv",
     "EfficientNet",
     "EfficientNetB0",

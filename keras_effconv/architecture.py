@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.utils.layer_names import in_block
 
 GATE = "se_"  # in the names of the layers of squeeze-and-excite, after the block's prefix
 ARCHITECTURES = {}  # name of a network -> callable (dict of options) -> `Architecture`
@@ -26,7 +27,7 @@ class Block(NamedTuple):
         >>> Block("conv2_block1", ("conv2_block1",)).holds("conv2_block10_out")
         False
         """
-        return any(layer_name == prefix or layer_name.startswith(f"{prefix}_") for prefix in self.prefixes)
+        return any(in_block(layer_name, prefix) for prefix in self.prefixes)
 
 
 class Unit(NamedTuple):

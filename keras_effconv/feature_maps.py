@@ -25,13 +25,27 @@ def channels(x):
     return sum(tensor.shape[-1] for tensor in bands(x).values())
 
 
-def split_channels(total, alpha):
+def split_channels(total, alpha, multiple=1):
     """Return `{"high": ..., "low": ...}`: the channels of each band, without bands that have none.
+
+    Args:
+        total: int, channels of both bands together.
+        alpha: float from 0 to 1, the low band's share, rounded down.
+        multiple: int; from 2 on, the low band has the nearest multiple of it (of two as near, the smaller), so that it
+            fills the vectors of a runtime. The high band has a multiple, too, if `total` is one. A low band that is
+            nearer to 0 than to one multiple has no channels; the high band keeps some unless `alpha` is 1.
+
+    Example:
 
     >>> split_channels(9, 0.25), split_channels(9, 0), split_channels(9, 1)
     ({'high': 7, 'low': 2}, {'high': 9}, {'low': 9})
+    >>> split_channels(144, 0.25, 16), split_channels(40, 0.25, 16), split_channels(24, 0.25, 16)
+    ({'high': 112, 'low': 32}, {'high': 24, 'low': 16}, {'high': 24})
     """
     low = int(alpha * total)
+    if multiple > 1 and alpha < 1:
+        nearest = math.ceil(alpha * total / multiple - 0.5)
+        low = min(nearest, (total - 1) // multiple) * multiple
     return {band: count for band, count in {"high": total - low, "low": low}.items() if count}
 
 

@@ -50,8 +50,8 @@ Args:
     classes: int. Default {classes}.
     classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
     name: str, of the model. Default `{name!r}`.
-    conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-        the plain one.
+    conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={{...}})`, its
+        repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
 {options}
 
 Returns:
@@ -188,6 +188,8 @@ def application(
     model = keras.Model(
         inputs, x, name=name or architecture.model_name.format(name=architecture.name.lower(), rows=shape[0])
     )
+    fused = (unit.conv for pair in architecture.pairs for unit in pair)  # a kind may make one layer of two
+    kind.check_names([*(layer.name for layer in model.layers), *fused])
     model.load_report = None
     if source is not None:
         zoo.load(model, source, include_top=include_top)

@@ -10,7 +10,8 @@ from keras import layers
 
 from keras_effconv.architecture import GATE, Block
 from keras_effconv.feature_maps import bands, channels, lift, split_channels
-from keras_effconv.layers import MergeBands, OctMaxPooling2D, SamePadding2D, SplitBands
+from keras_effconv.layers import OctMaxPooling2D, SamePadding2D, SplitBands
+from keras_effconv.layers.octaves import merge
 from keras_effconv.policies import HALF
 from keras_effconv.utils.arguments import one_of
 
@@ -38,8 +39,8 @@ def head_dtype():
 
 
 def add(x, y, name):
-    """Return the sum of two feature maps of the same bands."""
-    return lift(layers.Add, x, y, name=name)
+    """Return the sum of two feature maps of as many channels, in the bands of the second."""
+    return lift(layers.Add, rebanded(x, y, name), y, name=name)
 
 
 def drop_path(x, rate, name):
@@ -93,23 +94,20 @@ def max_pool(x, name):
     return OctMaxPooling2D(name=name)(x) if isinstance(x, dict) else layers.MaxPooling2D(2, 2, name=name)(x)
 
 
-def merge(x, name="merge_bands"):
-    """Merge the bands of a feature map into one tensor."""
-    return MergeBands(name=name)(x) if isinstance(x, dict) else x
-
-
 def split(x, like, name):
     """Split a tensor into the bands of another map: the low band gets its share of the channels, average-pooled.
 
     Args:
-        x: tensor (n, h, w, c).
+        x: tensor (n, h, w, c), of as many channels as `like`, or fewer.
         like: dict of tensors by band.
         name: str.
     """
-    counts = split_channels(x.shape[-1], like["low"].shape[-1] / channels(like))
+    counts = shares(like)
+    if x.shape[-1] != channels(like):
+        total, low = x.shape[-1], split_channels(x.shape[-1], counts["low"] / channels(like)).get("low", 0)
+        counts = {"high": total - max(low, 1), "low": max(low, 1)} if "high" in like else {"low": total}
     maps = SplitBands(counts, name=name)(x)
-    if "low" in maps:
-        maps["low"] = layers.AveragePooling2D(2, padding="same", name=f"{name}_pool")(maps["low"])
+    maps["low"] = layers.AveragePooling2D(2, padding="same", name=f"{name}_pool")(maps["low"])
     return {band: maps[band] for band in like}
 
 

@@ -20,12 +20,13 @@ from keras_effconv.applications.blocks import (
     labelled,
     norm,
     pad_layer,
+    rebanded,
     squeeze_excite,
     trunk,
 )
 from keras_effconv.applications.scaling import Multipliers, deeper, divisible, pixels
 from keras_effconv.architecture import Architecture, Pair, Unit
-from keras_effconv.feature_maps import channels, shapes
+from keras_effconv.feature_maps import channels
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import keras_preprocessing, lite_preprocessing
 from keras_effconv.utils.arguments import one_of
@@ -141,9 +142,9 @@ def inverted_residual(kind, x, filters, stride, name, kernel_size, expand, varia
         y = squeeze_excite(y, squeezed, name, activation=variant.activation, kernel_initializer=CONV_INIT)
     y = kind.conv(y, filters, 1, name=f"{name}_project_conv", use_bias=False, kernel_initializer=CONV_INIT)
     y = norm(y, f"{name}_project_bn")
-    if stride > 1 or shapes(x) != shapes(y):
+    if stride > 1 or channels(x) != channels(y):
         return y
-    return add(drop_path(y, drop_rate(name), f"{name}_drop"), x, f"{name}_add")
+    return add(drop_path(y, drop_rate(name), f"{name}_drop"), rebanded(x, y, f"{name}_add"), f"{name}_add")
 
 
 def stages(variant, options):

@@ -40,8 +40,8 @@ def EfficientNetB0(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetb0'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -90,8 +90,8 @@ def EfficientNetB1(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetb1'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -140,8 +140,8 @@ def EfficientNetB2(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetb2'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -190,8 +190,8 @@ def EfficientNetB3(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetb3'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -240,8 +240,8 @@ def EfficientNetB4(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetb4'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -290,8 +290,8 @@ def EfficientNetB5(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetb5'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -340,8 +340,8 @@ def EfficientNetB6(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetb6'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -390,8 +390,8 @@ def EfficientNetB7(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetb7'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -440,8 +440,8 @@ def EfficientNetLite0(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetlite0'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -490,8 +490,8 @@ def EfficientNetLite1(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetlite1'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -540,8 +540,8 @@ def EfficientNetLite2(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetlite2'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -590,8 +590,8 @@ def EfficientNetLite3(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetlite3'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -640,8 +640,8 @@ def EfficientNetLite4(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnetlite4'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -690,8 +690,8 @@ def EfficientNet(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'efficientnet'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.

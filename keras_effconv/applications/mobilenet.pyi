@@ -44,8 +44,8 @@ def MobileNet(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `None`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.

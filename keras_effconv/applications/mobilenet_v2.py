@@ -102,7 +102,8 @@ def inverted_residual(kind, x, filters, stride, name, expand, options):
         y = finish(kind.depthwise(x, 3, stride, pad, name=names[1], use_bias=False), names[1])
     y = kind.closing().conv(y, filters, 1, name=f"{name}_project", use_bias=False)
     y = batch_norm(y, f"{name}_project_BN")
-    return add(x, y, f"{name}_add") if stride == 1 and shapes(x) == shapes(y) else y
+    alike = shapes(x) == shapes(y)  # both are one map; without a high band between them, an odd size became even
+    return add(x, y, f"{name}_add") if stride == 1 and alike else y
 
 
 def depths(options):

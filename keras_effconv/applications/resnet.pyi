@@ -47,8 +47,8 @@ def ResNet18(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet18'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -117,8 +117,8 @@ def ResNet26V1(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet26v1'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -187,8 +187,8 @@ def ResNet34(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet34'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -257,8 +257,8 @@ def ResNet50(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet50'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -327,8 +327,8 @@ def ResNet101(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet101'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -397,8 +397,8 @@ def ResNet152(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet152'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -467,8 +467,8 @@ def ResNeXt50(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnext50'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -537,8 +537,8 @@ def ResNeXt101(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnext101'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.

@@ -52,13 +52,14 @@ VARIANTS = (
 
 def shortcut(x, y, stride, name):
     """Bring x to the shapes of y: every `stride`-th pixel, zeros for new channels ("option A"), the bands of y."""
-    if not isinstance(y, dict):
+    counts = shares(y)
+    fits = shares(x).keys() == counts.keys() and all(count <= counts[band] for band, count in shares(x).items())
+    if not (isinstance(x, dict) and isinstance(y, dict) and fits):
         x = merge(x, f"{name}_0_merge")
-    elif not isinstance(x, dict):
+    if isinstance(y, dict) and not isinstance(x, dict):
         x = split(x, bands(y), f"{name}_0_split")
     if stride > 1:
         x = lift(layers.MaxPooling2D, x, name=f"{name}_0_pool", pool_size=1, strides=stride)
-    counts = shares(y)
     padded = {
         band: PadChannels(counts[band], name=f"{name}_0_pad" + f"_{band}" * isinstance(y, dict))(tensor)
         for band, tensor in bands(x).items()

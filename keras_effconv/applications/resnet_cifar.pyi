@@ -39,8 +39,8 @@ def ResNet20(
         classes: int. Default 10.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet20'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -87,8 +87,8 @@ def ResNet32(
         classes: int. Default 10.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet32'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -135,8 +135,8 @@ def ResNet44(
         classes: int. Default 10.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet44'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -183,8 +183,8 @@ def ResNet56(
         classes: int. Default 10.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet56'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -231,8 +231,8 @@ def ResNet110(
         classes: int. Default 10.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet110'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.

@@ -46,8 +46,8 @@ def ResNet50V2(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet50v2'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -113,8 +113,8 @@ def ResNet101V2(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet101v2'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -180,8 +180,8 @@ def ResNet152V2(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet152v2'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -247,8 +247,8 @@ def ResNet26(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet26'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.
@@ -314,8 +314,8 @@ def ResNet200(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'resnet200'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters. Default `1.0`.
         depth: float, multiplies the blocks of each stage (rounded up). Default `1.0`.
         resolution: float, multiplies the default size of the image. Default `1.0`.

@@ -37,8 +37,8 @@ def VGG11(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'vgg11'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters of the convolutions (cut to whole numbers). Default `1.0`.
         batch_norm: bool; batch normalization between each convolution and its ReLU. Default `False`.
 
@@ -80,8 +80,8 @@ def VGG13(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'vgg13'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters of the convolutions (cut to whole numbers). Default `1.0`.
         batch_norm: bool; batch normalization between each convolution and its ReLU. Default `False`.
 
@@ -123,8 +123,8 @@ def VGG16(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'vgg16'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters of the convolutions (cut to whole numbers). Default `1.0`.
         batch_norm: bool; batch normalization between each convolution and its ReLU. Default `False`.
 
@@ -166,8 +166,8 @@ def VGG19(
         classes: int. Default 1000.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'vgg19'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters of the convolutions (cut to whole numbers). Default `1.0`.
         batch_norm: bool; batch normalization between each convolution and its ReLU. Default `False`.
 
@@ -210,8 +210,8 @@ def VGG16CIFAR(
         classes: int. Default 10.
         classifier_activation: str or callable, the activation of the classifier; `None` for logits. Default `"softmax"`.
         name: str, of the model. Default `'vgg16cifar'`.
-        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, or its repr. Default `None`,
-            the plain one.
+        conv: the kind of convolution: `Conv()`, `HetConv(parts=4)`, `OctConv(alpha=0.25)`, `ByLayer(layers={...})`, its
+            repr, or `"@path.json"`, a file of `kinds.save`. Default `None`, the plain one.
         width: float, multiplies the filters of the convolutions (cut to whole numbers). Default `1.0`.
         se: bool; squeeze-and-excite after each convolution but the first. Default `False`.
         dropout_rate: float, before and after the layer of 512. Default `0.5`.

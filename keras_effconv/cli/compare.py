@@ -12,6 +12,7 @@ nothing: it reads all `runs*.csv`, times the networks, and writes `report.md` an
 
 import dataclasses
 import gc
+import hashlib
 import re
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from keras_effconv.cli.flags import flags_only, kinds
 from keras_effconv.cli.training_flags import define_data, define_recipe, load, recipe_from
 
 PLAIN = "Conv()"
+LONGEST = 80  # letters of a kind in the name of a folder
 KINDS = "Conv();HetConv(parts=2);HetConv(parts=4);HetConv(parts=8);OctConv(alpha=0.25);OctConv(alpha=0.5)"
 
 
@@ -91,6 +93,8 @@ def plan(flags, recipe, output):
 def place(output, recipe):
     """Return the folder of a run: `ResNet20-HetConv-parts-4-0`."""
     kind = re.sub(r"[^\w.]+", "-", recipe.conv).strip("-")
+    if len(kind) > LONGEST:
+        kind = f"{kind[:LONGEST]}-{hashlib.sha256(recipe.conv.encode()).hexdigest()[:8]}"
     return output / "-".join([recipe.model, kind, str(recipe.seed), *["distilled"] * bool(recipe.teacher)])
 
 

@@ -206,6 +206,8 @@ def _lines(points):
 
 def _short(kind):
     """`HetConv(parts=4)` as P=4, for a label."""
+    if family(kind) == "ByLayer":
+        return "by layer"
     return kind.replace("HetConv(parts=", "P=").replace("OctConv(alpha=", "alpha=").rstrip(")(")
 
 

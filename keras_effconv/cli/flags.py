@@ -111,7 +111,7 @@ def positive_integer(name, text):
 
 
 def kinds(text):
-    """Return the kinds of a flag, with semicolons between them.
+    """Return the kinds of a flag, reprs or `@path.json` with semicolons between them.
 
     Raises:
         ValueError: for what is no kind.

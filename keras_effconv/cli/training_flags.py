@@ -6,6 +6,7 @@ import typing
 from absl import logging
 
 from keras_effconv.cli.flags import Flags, json_object
+from keras_effconv.kinds import get
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.utils.docstrings import arguments_of
 
@@ -83,6 +84,8 @@ def _field(name, value):
     """Return a flag's value as the field of a recipe."""
     if name in NONE and value.lower() == "none":
         return None
+    if name == "conv" and value.startswith("@"):  # a run keeps what the file says now
+        return repr(get(value))
     if name == "options":
         return json_object("--options", value)
     if name == "crop":

@@ -1,1 +1,1 @@
-"""A trained dense network made cheaper, without labels."""
+"""Convert a trained network: order its channels, so that another kind of convolution loses little."""

@@ -22,11 +22,13 @@ class Step:
         kind: class that it will have.
         changes: dict, changes of its configuration.
         edits: list of callables (kernel, bias) -> (kernel, bias), NumPy arrays as in `FORMS`.
+        finish: callable (layer), called with the copied layer once it has its weights; `None` for nothing.
     """
 
     def __init__(self, operation, args, kwargs, outputs):
         self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
         self.kind, self.changes, self.edits = type(operation), {}, []
+        self.finish = None
         self._config = None
 
     @property
@@ -93,6 +95,8 @@ class Step:
                 assign(new, old)
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()
+        if self.finish is not None:
+            self.finish(layer)
 
 
 class Graph:
@@ -186,15 +190,22 @@ class Graph:
         self.steps.remove(step)
         self._index()
 
-    def insert_after(self, step, operation):
-        """Insert a new step, of a layer of one input, between a step and all readers of its output."""
-        old = step.outputs[0]
-        step.outputs[0] = keras.KerasTensor(old.shape, old.dtype)
-        new = Step(operation, (step.outputs[0],), {}, [old])
+    def insert_after(self, step, operation, number=0):
+        """Insert a new step, of a layer of one input, between a step and all readers of one of its outputs."""
+        old = step.outputs[number]
+        step.outputs[number] = keras.KerasTensor(old.shape, old.dtype)
+        new = Step(operation, (step.outputs[number],), {}, [old])
         self.steps.insert(self.steps.index(step) + 1, new)
         self.uses[id(operation)] = 1
         self._index()
         return new
+
+    def replace(self, step, steps):
+        """Put other steps, of new layers, in the place of a step whose outputs they write."""
+        index = self.steps.index(step)
+        self.steps[index : index + 1] = steps
+        self.uses.update((id(each.operation), 1) for each in steps)
+        self._index()
 
     def build(self, policy=None):
         """Return a `keras.Model` of the steps, with copies of the layers.

@@ -1,17 +1,16 @@
 """The plain convolution: the base of all kinds, and the registry of their names."""
 
-import ast
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 import keras
 from keras import layers
 
-from keras_effconv.feature_maps import FeatureMap, lift
-from keras_effconv.layers import GroupConv2D
+from keras_effconv.feature_maps import FeatureMap
+from keras_effconv.layers import GroupConv2D, OctConv2D, OctDepthwiseConv2D
 from keras_effconv.layers.base import Initializer, IntPair
-from keras_effconv.utils.suggestions import did_you_mean
+from keras_effconv.layers.octaves import merge
 
 KINDS = {}
 
@@ -22,8 +21,8 @@ class Conv:
 
     Example:
 
-    >>> Conv() == get("Conv()") == get(None)
-    True
+    >>> Conv().conv(keras.Input((8, 8, 3)), 16, 3, name="conv").shape
+    (None, 8, 8, 16)
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -36,6 +35,25 @@ class Conv:
         fields = enumerate(dataclasses.fields(self))
         shown = [f.name for i, f in fields if i == 0 or getattr(self, f.name) != f.default]
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    def as_json(self) -> dict:
+        """Return the kind as the dict that is its JSON."""
+        return {"default": repr(self)}
+
+    def reduced(self) -> "Conv":
+        """Return the simplest kind of the same networks: `Conv()` for what changes nothing."""
+        return self
+
+    def has_bands(self) -> bool:
+        """Return whether maps of a network of this kind may be in bands."""
+        return False
+
+    def fuses(self, x: FeatureMap) -> bool:
+        """Return whether `separable` and `expand_depthwise` make one layer of two, with the name of the second."""
+        return False
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Raise a `ValueError` if the kind is for layers by name and a network, with layers of `names`, lacks one."""
 
     def at(self, stride: int) -> Self:
         """Return the kind to use where the map has shrunk `stride` times."""
@@ -59,6 +77,9 @@ class Conv:
     ) -> FeatureMap:
         """Apply a convolution.
 
+        A map in bands is read band by band and written as one, unless a kind says otherwise: plain kernels fit. A
+        convolution with groups reads the merged map, since its groups are of the map's channels.
+
         Args:
             x: feature map.
             filters: int, as in `keras.layers.Conv2D`.
@@ -74,11 +95,11 @@ class Conv:
         Returns:
             A feature map.
         """
-        x, geometry = behind(x, pad, strides)
-        config = dict(filters=filters, kernel_size=kernel_size, **geometry, **config)
-        if groups > 1:
-            return lift(GroupConv2D, x, name=name, groups=groups, **config)
-        return lift(layers.Conv2D, x, name=name, **config)
+        if isinstance(x, dict) and groups == 1:
+            return OctConv2D(filters, kernel_size, strides, alpha=0, name=name, **config)(x)
+        x, geometry = behind(merge(x, f"{name}_merge"), pad, strides)
+        config = dict(filters=filters, kernel_size=kernel_size, name=name, **geometry, **config)
+        return GroupConv2D(groups=groups, **config)(x) if groups > 1 else layers.Conv2D(**config)(x)
 
     def depthwise(
         self,
@@ -90,10 +111,11 @@ class Conv:
         name: str,
         **config,
     ) -> FeatureMap:
-        """Apply a depthwise convolution; the arguments are those of `conv`."""
+        """Apply a depthwise convolution, which keeps the bands that it reads; the arguments are those of `conv`."""
+        if isinstance(x, dict):
+            return OctDepthwiseConv2D(kernel_size, strides, name=name, **config)(x)
         x, geometry = behind(x, pad, strides)
-        config = dict(kernel_size=kernel_size, **geometry, **config)
-        return lift(layers.DepthwiseConv2D, x, name=name, **config)
+        return layers.DepthwiseConv2D(kernel_size, name=name, **geometry, **config)(x)
 
     def separable(
         self,
@@ -176,44 +198,3 @@ def behind(x: FeatureMap, pad: keras.Layer | None, strides: IntPair) -> tuple[Fe
 
 
 KINDS["Conv"] = Conv
-
-
-def get(kind: Conv | str | None) -> Conv:
-    """Return a kind from a kind, its repr, its name, or `None` (plain).
-
-    Nothing in a string is executed: its arguments are literals.
-
-    Args:
-        kind: kind, str or `None`.
-
-    Raises:
-        ValueError: if it is none of these; one line, with what is wrong.
-
-    Example:
-
-    >>> get("OctConv(alpha=0.5)"), get("HetConv")
-    (OctConv(alpha=0.5), HetConv(parts=4))
-    """
-    if kind is None:
-        return Conv()
-    if isinstance(kind, Conv):
-        return kind
-    try:
-        call = ast.parse(kind.strip(), mode="eval").body
-        function, arguments = (call.func.id, call) if isinstance(call, ast.Call) else (call.id, None)
-        keywords = {k.arg: ast.literal_eval(k.value) for k in arguments.keywords} if arguments else {}
-        return KINDS[function](*(ast.literal_eval(a) for a in arguments.args) if arguments else (), **keywords)
-    except (AttributeError, SyntaxError, KeyError, TypeError, ValueError) as error:
-        reason = f" ({error})" if isinstance(error, (TypeError, ValueError)) and isinstance(kind, str) else ""
-        hint = did_you_mean(error.args[0], KINDS) if isinstance(error, KeyError) else ""
-        examples = ", ".join(map(_example, KINDS.values()))
-        received = f"Received: conv={kind!r}{reason}{hint}"
-        raise ValueError(f"`conv` must be a kind like {examples}, or its repr. {received}") from None
-
-
-def _example(kind_class):
-    """Show how a kind is written; that of a user may need arguments."""
-    try:
-        return repr(kind_class())
-    except TypeError:
-        return f"{kind_class.__name__}(...)"

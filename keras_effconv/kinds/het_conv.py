@@ -8,6 +8,7 @@ from keras_effconv.kinds.conv import Conv, behind
 from keras_effconv.kinds.schedule import entry_at, scheduled
 from keras_effconv.layers import HetConv2D
 from keras_effconv.layers.het_parts import LAYOUTS
+from keras_effconv.layers.octaves import merge
 from keras_effconv.utils.arguments import one_of, positive
 
 
@@ -17,7 +18,7 @@ class HetConv(Conv):
 
     Convolutions larger than 1 x 1 are replaced, unless they have groups, which are sparse already. One HetConv
     replaces depthwise and pointwise convolution of MobileNet, and expansion and depthwise convolution of an inverted
-    residual block. `parts=1` changes nothing.
+    residual block. A map in bands is merged first. `parts=1` changes nothing.
 
     Args:
         parts: int, P, or a schedule by stride: `((4, 2), (16, 8))` has 2 parts from stride 4 on and 8 from stride 16
@@ -41,6 +42,9 @@ class HetConv(Conv):
         object.__setattr__(self, "parts", scheduled("parts", self.parts, functools.partial(positive, "parts")))
         one_of("layout", self.layout, LAYOUTS)
 
+    def reduced(self):
+        return Conv() if self.parts == 1 else self
+
     def at(self, stride):
         return dataclasses.replace(self, parts=entry_at(self.parts, stride, before=1))
 
@@ -48,19 +52,22 @@ class HetConv(Conv):
         """Return the parts of a convolution that reads the feature map x."""
         return self.parts
 
+    def fuses(self, x):
+        return self._parts(x) != 1
+
     def conv(self, x, filters, kernel_size, strides=1, pad=None, *, name, groups=1, **config):
         if self._parts(x) == 1 or kernel_size in (1, (1, 1)) or groups > 1:
             return super().conv(x, filters, kernel_size, strides, pad, name=name, groups=groups, **config)
-        parts, (x, geometry) = self._parts(x), behind(x, pad, strides)
+        parts, (x, geometry) = self._parts(x), behind(merge(x, f"{name}_merge"), pad, strides)
         return HetConv2D(filters, kernel_size, parts=parts, layout=self.layout, name=name, **geometry, **config)(x)
 
     def separable(self, x, filters, kernel_size, strides, pad, finish, *, names, **config):
-        if self._parts(x) == 1:
+        if not self.fuses(x):
             return super().separable(x, filters, kernel_size, strides, pad, finish, names=names, **config)
         return finish(self.conv(x, filters, kernel_size, strides, pad, name=names[1], use_bias=False), names[1])
 
     def expand_depthwise(self, x, filters, kernel_size, strides, pad, finish, *, names, **config):
-        if self._parts(x) == 1:
+        if not self.fuses(x):
             return super().expand_depthwise(x, filters, kernel_size, strides, pad, finish, names=names, **config)
         x = self.conv(x, filters, kernel_size, strides, pad, name=names[1], use_bias=False, **config)
         return finish(x, names[1])

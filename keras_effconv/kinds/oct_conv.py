@@ -2,9 +2,10 @@
 
 import dataclasses
 
+from keras_effconv.feature_maps import split_channels
 from keras_effconv.kinds.conv import Conv
 from keras_effconv.kinds.schedule import entry_at, scheduled
-from keras_effconv.layers import OctConv2D, OctDepthwiseConv2D
+from keras_effconv.layers import OctConv2D
 from keras_effconv.utils.arguments import positive
 
 
@@ -17,6 +18,9 @@ class OctConv(Conv):
             has 0.5 from stride 4 on, 0.25 from stride 8 on, and no low band before. Default 0.25. `alpha=0` changes
             nothing.
         coarsest: int; from this stride on there is no low band, as the authors have it. Default 32.
+        multiple: int, as of `layers.OctConv2D`: the low band's channels are rounded to the nearest multiple, because a
+            runtime computes so many at a time (16 floats with AVX-512). A low band that rounds to 0 leaves its
+            convolution plain. Default 1.
 
     Raises:
         ValueError: if an argument is not as above; the message names it.
@@ -29,10 +33,18 @@ class OctConv(Conv):
 
     alpha: float | tuple[tuple[int, float], ...] | dict[int, float] = 0.25
     coarsest: int = 32
+    multiple: int = 1
 
     def __post_init__(self):
         object.__setattr__(self, "alpha", scheduled("alpha", self.alpha, share))
         positive("coarsest", self.coarsest)
+        positive("multiple", self.multiple)
+
+    def reduced(self):
+        return self if self.has_bands() else Conv()
+
+    def has_bands(self):
+        return self.alpha != 0
 
     def at(self, stride):
         if stride >= self.coarsest:
@@ -43,14 +55,15 @@ class OctConv(Conv):
         return dataclasses.replace(self, alpha=0)
 
     def conv(self, x, filters, kernel_size, strides=1, pad=None, *, name, groups=1, **config):
-        if not self.alpha and not isinstance(x, dict):
+        if not isinstance(x, dict) and self._is_plain(filters):
             return super().conv(x, filters, kernel_size, strides, pad, name=name, groups=groups, **config)
-        return OctConv2D(filters, kernel_size, strides, alpha=self.alpha, groups=groups, name=name, **config)(x)
+        own = {"alpha": self.alpha, "multiple": self.multiple}
+        return OctConv2D(filters, kernel_size, strides, groups=groups, name=name, **own, **config)(x)
 
-    def depthwise(self, x, kernel_size, strides=1, pad=None, *, name, **config):
-        if not isinstance(x, dict):
-            return super().depthwise(x, kernel_size, strides, pad, name=name, **config)
-        return OctDepthwiseConv2D(kernel_size, strides, name=name, **config)(x)
+    def _is_plain(self, filters):
+        """Return whether a convolution writes no low band on purpose; one of few filters still pools its strides."""
+        rounds = self.multiple > 1 and "low" not in split_channels(filters, self.alpha, self.multiple)
+        return not self.alpha or rounds
 
 
 def share(alpha):

@@ -4,8 +4,9 @@ import dataclasses
 
 from keras import layers
 
-from keras_effconv.feature_maps import channels, lift
+from keras_effconv.feature_maps import channels
 from keras_effconv.kinds.conv import Conv
+from keras_effconv.layers.octaves import merge
 from keras_effconv.utils.arguments import positive
 
 SPATIAL, BETWEEN = "_gwc", "_gwc_bn"  # in the names of the k x k convolution and of the normalization behind it
@@ -40,8 +41,8 @@ class GWCPWC(Conv):
             return super().conv(x, filters, kernel_size, strides, pad, name=name, groups=groups, **config)
         config["use_bias"] = False
         linear = {key: value for key, value in config.items() if key != "activation"}  # that one follows the pair
-        x = self._spatial(x, kernel_size, strides, pad, f"{name}{SPATIAL}", linear)
-        x = lift(layers.BatchNormalization, x, name=f"{name}{BETWEEN}")
+        x = self._spatial(merge(x, f"{name}_merge"), kernel_size, strides, pad, f"{name}{SPATIAL}", linear)
+        x = layers.BatchNormalization(name=f"{name}{BETWEEN}")(x)
         return super().conv(x, filters, 1, name=name, **config)
 
     def _spatial(self, x, kernel_size, strides, pad, name, config):

@@ -34,6 +34,8 @@ class OctConv2D(OctaveBase):
         strides: int or pair of equal ints, 1 or a power of two. Default 1.
         padding: str, `"same"`; `"valid"` for 1 x 1 kernels. Default `"same"`.
         alpha: float from 0 to 1, the low band's share of the filters: `int(alpha * filters)`. Default 0.25.
+        multiple: int; from 2 on, the low band has the multiple of it that is nearest to `alpha * filters`, be it 0.
+            Default 1.
         groups: int; each path is a grouped convolution. Must divide the channels of each band. Default 1.
         execution: str, how it is computed, which changes no output. `"separate"`: each path is a convolution, whose
             sum with another is part of it on a CPU with TensorFlow. `"joined"`: paths that arrive at a band's own size
@@ -56,7 +58,7 @@ class OctConv2D(OctaveBase):
         or a dict with `"low"` alone.
 
     Output shape:
-        `(n, h', w', filters)` for `alpha=0`, else a dict with the bands that have filters.
+        `(n, h', w', filters)` for `alpha=0`, or a low band that rounds to 0; else a dict with the bands that have filters.
 
     Raises:
         ValueError: if an argument or an input is not as above; the message names it.
@@ -89,6 +91,7 @@ class OctConv2D(OctaveBase):
         kernel_constraint: Constraint = None,
         bias_constraint: Constraint = None,
         data_format: str = "channels_last",
+        multiple: int = 1,
         **kwargs,
     ):
         super().__init__(
@@ -114,9 +117,10 @@ class OctConv2D(OctaveBase):
         if not isinstance(alpha, numbers.Real) or not 0 <= alpha <= 1:
             raise ValueError(f"`alpha` must be a number from 0 to 1. Received: alpha={alpha!r}")
         self.alpha = float(alpha)
+        self.multiple = positive("multiple", multiple)
 
     def _written(self, read):
-        return split_channels(self.filters, self.alpha)
+        return split_channels(self.filters, self.alpha, self.multiple)
 
     def build(self, input_shape):
         self.read = self._read_bands(input_shape)
@@ -167,5 +171,5 @@ class OctConv2D(OctaveBase):
         return conv_in_groups(x, kernel, self.groups, dilation_rate=self.dilation_rate)
 
     def get_config(self):
-        own = {"filters": self.filters, "alpha": self.alpha, "groups": self.groups, "execution": self.execution}
-        return {**super().get_config(), **own}
+        names = ("filters", "alpha", "multiple", "groups", "execution")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

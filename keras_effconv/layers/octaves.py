@@ -66,6 +66,11 @@ class MergeBands(keras.layers.Layer):
         return (n, *(size and 2 * size for size in sizes), count)
 
 
+def merge(x, name="merge_bands"):
+    """Merge the bands of a feature map into one tensor; a tensor stays as it is."""
+    return MergeBands(name=name)(x) if isinstance(x, dict) else x
+
+
 @keras.saving.register_keras_serializable(package="keras_effconv")
 class SplitBands(keras.layers.Layer):
     """Split a tensor into a dict of tensors with the channels of each band, high first.

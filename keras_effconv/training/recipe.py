@@ -32,7 +32,7 @@ class Recipe:
 
     Args:
         model: str, a name of `keras_effconv.applications.MODELS`.
-        conv: str or kind. Default `"Conv()"`.
+        conv: str or kind; `"@path.json"` is a file of `kinds.save`. Default `"Conv()"`.
         weights: `"imagenet"` or another tag of `keras_effconv.zoo.list()`, a path, `"hf://user/name"`, or `None`.
         options: dict, further arguments of the constructor, such as those that a weight set wants.
         image_size: int, pixels; 0 for the model's own.

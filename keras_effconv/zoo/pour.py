@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from keras_effconv.graph import owner_of
-from keras_effconv.kinds import OctConv
 from keras_effconv.network_info import info_of
 from keras_effconv.policies import assign, check_range
 from keras_effconv.zoo.checks import check_values
@@ -34,7 +33,7 @@ class Pouring:
         self.skip, self.classes, self.pointwise = tuple(map(re.compile, skip)), classes, pointwise
         self.told, ours, theirs = told, kind_of(info.conv), kind_of(told.conv)
         self.same_bands = ours == theirs if theirs else told.octaves or bool(self.joined)
-        self.from_octaves = isinstance(theirs, OctConv) and ours != theirs
+        self.from_octaves = theirs is not None and theirs.has_bands() and ours != theirs
         self.left, self.fresh = {}, set()
         self.used, self.missing, self.wrong, self.done, self.neutral = set(), [], [], set(), []
         self.values, self.adapted, self.approximate, self.fused = [], [], False, False

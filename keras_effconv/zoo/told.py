@@ -11,7 +11,6 @@ from keras_effconv.network_info import FACTS, facts_from
 from keras_effconv.preprocessing import Preprocessing
 
 LIMIT = 1 << 16  # bytes
-PLAIN = tuple(map(kinds.get, ("Conv()", "HetConv(parts=1)", "OctConv(alpha=0)")))
 
 
 class Told(NamedTuple):
@@ -42,16 +41,15 @@ NOTHING = Told()
 
 
 def kind_of(conv):
-    """Return a kind, every one that changes nothing as `Conv()`; `None` if there is no such kind here.
+    """Return a kind in its simplest form, so `Conv()` if it changes nothing; `None` if there is no such kind here.
 
     >>> kind_of("HetConv(parts=1)"), kind_of("OctConv(alpha=0.5)"), kind_of("Mine()")
     (Conv(), OctConv(alpha=0.5), None)
     """
     try:
-        kind = kinds.get(conv) if conv else None
+        return kinds.get(conv).reduced() if conv else None
     except ValueError:
         return None
-    return PLAIN[0] if kind in PLAIN else kind
 
 
 def take_facts(variables: dict[str, Any], path):

@@ -1,0 +1,1 @@
+"""Kernels by least squares."""
