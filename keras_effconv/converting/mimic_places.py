@@ -45,7 +45,6 @@ def find_places(teacher, student, along="blocks"):
     >>> small = {"weights": None, "width": 0.25, "depth": 0.3}
     >>> teacher, student = ke.ResNet20(**small), ke.ResNet20(**small, conv="OctConv(alpha=0.5)")
     >>> for place in find_places(teacher, student): print(*place)
-    conv1_relu ('conv1_relu',) (4,)
     conv2_block1_out ('conv2_block1_out_high', 'conv2_block1_out_low') (2, 2)
     conv3_block1_out ('conv3_block1_out_high', 'conv3_block1_out_low') (4, 4)
     conv4_block1_out ('conv4_block1_out',) (16,)
