@@ -33,8 +33,8 @@ def find_places(teacher, student, along="blocks"):
         teacher: `keras.Model` with a functional graph.
         student: `keras.Model` likewise; its layers have the teacher's names, with `_high` and `_low` where a map is in
             bands.
-        along: str. `"blocks"`: behind each sum or concatenation, and the last map at each resolution. `"layers"`: behind
-            each activation and sum. `"last"`: the last map alone. Default `"blocks"`.
+        along: str. `"blocks"`: behind each sum or concatenation, and the last map at each resolution. `"layers"`:
+            behind each activation and sum. `"last"`: the last map alone. Default `"blocks"`.
 
     Returns:
         A list of `Place`. Maps that the student does not write, or writes with other channels, are left out.
@@ -44,10 +44,11 @@ def find_places(teacher, student, along="blocks"):
     >>> import keras_effconv as ke
     >>> small = {"weights": None, "width": 0.25, "depth": 0.3}
     >>> teacher, student = ke.ResNet20(**small), ke.ResNet20(**small, conv="OctConv(alpha=0.5)")
-    >>> for place in find_places(teacher, student): print(*place)
+    >>> for place in find_places(teacher, student):
+    ...     print(*place)
     conv2_block1_out ('conv2_block1_out_high', 'conv2_block1_out_low') (2, 2)
     conv3_block1_out ('conv3_block1_out_high', 'conv3_block1_out_low') (4, 4)
-    conv4_block1_out ('conv4_block1_out',) (16,)
+    conv4_block1_out ('conv4_block1_out_high', 'conv4_block1_out_low') (8, 8)
     """
     graph = Graph(teacher)
     names = dict.fromkeys(step.name for step in graph.steps if step in _steps(graph, along))

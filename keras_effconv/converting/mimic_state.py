@@ -45,7 +45,9 @@ def load_state(folder, variables, run):
             arrays = [file[name] for name in sorted(file.files) if name.isdecimal()]
     except DAMAGE as error:
         cause = " ".join(str(error).split())[:200]
-        raise ValueError(f"`folder` must hold a whole {FILE}. Received: {path}, which cannot be read: {cause}") from None
+        raise ValueError(
+            f"`folder` must hold a whole {FILE}. Received: {path}, which cannot be read: {cause}"
+        ) from None
     same = state["run"] == json.loads(json.dumps(run)) and len(arrays) == len(variables)
     if not same or any(tuple(v.shape) != a.shape for v, a in zip(variables, arrays)):
         raise ValueError(f"`folder` must be empty or of the same run. Received: {path}, of {state['run']}")

@@ -94,7 +94,6 @@ def units_of(network):
         sizes = [float(np.sqrt(np.mean(np.square(ops.convert_to_numpy(v))))) for v in layer.trainable_variables]
         least = max((s for s, v in zip(sizes, layer.trainable_variables) if len(v.shape) > 1), default=1e-3)
         units += [
-            max(size, least if len(v.shape) == 1 else 1e-3 * least)
-            for size, v in zip(sizes, layer.trainable_variables)
+            max(size, least if len(v.shape) == 1 else 1e-3 * least) for size, v in zip(sizes, layer.trainable_variables)
         ]
     return units

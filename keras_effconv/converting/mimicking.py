@@ -12,7 +12,7 @@ from keras_effconv.converting.mimic_images import Images
 from keras_effconv.converting.mimic_places import WAYS, find_places
 from keras_effconv.converting.mimic_state import load_state, save_state
 from keras_effconv.converting.mimic_trainer import Mimic, RelativeAdam, units_of
-from keras_effconv.converting.mimic_twin import Twin
+from keras_effconv.converting.mimic_twin import Twin, fastest_policy
 from keras_effconv.graph import check_functional
 from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.utils.extras import require
@@ -20,6 +20,7 @@ from keras_effconv.utils.extras import require
 RATE = 0.01  # of a variable's root mean square, at the highest
 WARM_UP = 0.05  # of the steps
 SAMPLE = 256  # images that the variances of the teacher's maps are of
+SAME = 1e-8  # a loss at which there is nothing to learn
 SMOOTHED = 20  # steps that a loss in the report is the mean of
 
 
@@ -57,7 +58,7 @@ def mimic(
     head_weight: float = 1.0,
     flip: bool = True,
     shift: float = 0.125,
-    dtype: str | None = None,
+    dtype: str | None = "auto",
     checkpoint_seconds: float = 120.0,
     verbose: bool = True,
 ) -> MimicReport:
@@ -66,7 +67,7 @@ def mimic(
     The maps at some places along the way are compared channel by channel, in units of the variance of the teacher's
     channel, and the outputs as probabilities. Batch statistics stay as they are: normalization is folded into the
     convolutions for training, and the student gets kernels and offsets back. Steps are those of Adam, in units of each
-    variable's size, and end at 0 by a cosine.
+    variable's size, and end at 0 by a cosine. A student that computes what the teacher does is left as it is.
 
     Args:
         student: `keras.Model` with a functional graph; changed. It should have been fitted before.
@@ -84,8 +85,9 @@ def mimic(
         head_weight: float, of the outputs' loss next to the mean loss of the maps. Default 1.
         flip: bool, whether half of the images are mirrored. Default `True`.
         shift: float, most of a side that an image is moved by. Default 0.125.
-        dtype: str, the dtype policy in which both networks compute, such as `"mixed_bfloat16"`; the student's weights
-            keep their type. Default: their own.
+        dtype: str, the dtype policy in which both networks compute; the student's weights keep their type. `"auto"`:
+            `"mixed_bfloat16"` on TensorFlow if the processor has matrix units for it. `None`: their own. Default
+            `"auto"`.
         checkpoint_seconds: float, between states that are written. Default 120.
         verbose: bool, whether to show a progress bar. Default `True`.
 
@@ -111,16 +113,18 @@ def mimic(
     one_of("along", along, WAYS)
     rate = RATE if learning_rate is None else positive_number("learning_rate", learning_rate)
     feed, steps = Images(images, batch_size, seed, flip, shift), positive("steps", steps)
-    places = find_places(teacher, student, along)
+    places, dtype = find_places(teacher, student, along), fastest_policy() if dtype == "auto" else dtype
     twin = Twin(student, [name for place in places for name in place.student], dtype)
     trainer = _trainer(twin, teacher, places, feed, head_weight, dtype)
+    names = tuple(place.name for place in places)
+    if float(keras.ops.mean(trainer(feed.plain(0)))) < SAME:
+        return MimicReport(0, 0, names, 0.0, 0.0, [], time.perf_counter() - begun)
     _compile(trainer, rate, steps)
     run = {"steps": steps, "batch_size": batch_size, "learning_rate": rate, "seed": seed, "along": along}
     run |= {"head_weight": head_weight, "flip": flip, "shift": shift, "dtype": dtype, "student": student.name}
     losses, seen = _train(trainer, feed, steps, folder, run, checkpoint_seconds, verbose)
     twin.give_back()
     ends = [float(np.mean(part)) for part in (losses[:SMOOTHED], losses[-SMOOTHED:])]
-    names = tuple(place.name for place in places)
     return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun)
 
 

@@ -69,8 +69,7 @@ def test_normalization_without_offset_or_that_turns_a_channel_off():
     np.testing.assert_allclose(model(images), twin.network(images), atol=1e-5)
 
 
-@pytest.mark.parametrize("conv", KINDS)
-@pytest.mark.parametrize("along", ["blocks", "layers", "last"])
+@pytest.mark.parametrize(("conv", "along"), [(KINDS[0], "blocks"), (KINDS[1], "layers"), (KINDS[0], "last")])
 def test_the_loss_falls_and_the_statistics_stay(conv, along):
     student, teacher = networks(conv)
     moving = [v.numpy() if hasattr(v, "numpy") else np.asarray(v) for v in student.non_trainable_variables]
@@ -83,13 +82,15 @@ def test_the_loss_falls_and_the_statistics_stay(conv, along):
         np.testing.assert_array_equal(before, after)
 
 
-def test_a_student_that_is_the_teacher_stays_it():
-    _, teacher = networks("Conv()")
-    student = keras.models.clone_model(teacher)
+@pytest.mark.parametrize("conv", ["Conv()", "HetConv(parts=1)", "OctConv(alpha=0)"])
+def test_a_student_that_is_the_teacher_stays_it(conv):
+    student, teacher = networks(conv)
     student.set_weights(teacher.get_weights())
+    before = weights(student)
     report = mimic(student, teacher, IMAGES, steps=2, batch_size=8, verbose=False)
-    assert report.loss_before < 1e-6
-    np.testing.assert_allclose(output(student), output(teacher), atol=1e-3)
+    assert report.steps == 0 and report.losses == []
+    for a, b in zip(before, weights(student)):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_interrupted_and_resumed_ends_with_the_same_weights(tmp_path, monkeypatch):
@@ -113,7 +114,7 @@ def test_interrupted_and_resumed_ends_with_the_same_weights(tmp_path, monkeypatc
     with pytest.raises(ValueError, match="same run"):
         mimic(student, teacher, IMAGES, folder=tmp_path, **{**options, "steps": 7})
     (tmp_path / "mimic.npz").write_bytes(b"no archive")
-    with pytest.raises(ValueError, match="whole mimic.npz"):
+    with pytest.raises(ValueError, match="must hold a whole"):
         mimic(student, teacher, IMAGES, folder=tmp_path, **options)
 
 
