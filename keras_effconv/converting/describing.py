@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keras_effconv.converting.timing import DENSE, Candidate
 from keras_effconv.counting import count
 from keras_effconv.graph import layers_of
 from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D
@@ -48,6 +49,28 @@ def _described(layer, dense, named):
 def _share(bands):
     """Return the low band's share of the channels, as text."""
     return f"{bands.get('low', 0) / sum(bands.values()):.2g}"
+
+
+def candidate_in(model: keras.Model, name: str) -> Candidate | None:
+    """Return what the layer of a name is as a candidate to measure; `None` without one convolution of that name.
+
+    Args:
+        model: `keras.Model`.
+        name: str.
+    """
+    layer = next((layer for layer in layers_of(model) if layer.name == name), None)
+    if isinstance(layer, HetConv2D):
+        return Candidate(f"HetConv(parts={layer.parts})")
+    if isinstance(layer, OctConv2D | OctDepthwiseConv2D):
+        read, written = (_exact_share(bands) for bands in (layer.read, layer._written(layer.read)))
+        return Candidate(f"OctConv(alpha={written})", read, written)
+    return DENSE if isinstance(layer, CONVOLUTIONS) else None
+
+
+def _exact_share(bands):
+    """Return a share of which `split_channels` makes these bands."""
+    total, low = sum(bands.values()), bands.get("low", 0)
+    return low / total if int(low / total * total) == low else (low + 0.5) / total
 
 
 def macs_in(model: keras.Model) -> dict[str, int]:
