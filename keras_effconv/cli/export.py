@@ -58,25 +58,11 @@ def run(flags, words):
 
 def calibration(model, folder, most):
     """Return images of a folder, evenly drawn from its sorted files, as the model wants them."""
-    import numpy as np
-
     from keras_effconv import preprocessing_for
-    from keras_effconv.data.images.levels import warn_without_white
-    from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
     from keras_effconv.data.sources.listing import LeftOut, list_images
-    from keras_effconv.data.sources.messages import report
+    from keras_effconv.data.sources.unlabelled import read_images
 
     paths = list_images(os.path.expanduser(folder), LeftOut())
-    paths = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int))]
-    view = preprocessing_for(model).preprocessing
-    warn_without_white(paths, view)
-    decoder, images, unreadable = compiled_decoder(view), [], {}
-    for path in paths:
-        try:
-            images.append(np.asarray(read_image(path, decoder)))
-        except UnreadableImageError as error:
-            unreadable[path] = str(error)
-    report(unreadable, strict=False, what="images")
-    if not images:
+    if not paths:
         raise ValueError(f"`calibration_dir` must be a folder of images. Received: calibration_dir={folder!r}")
-    return np.stack(images)
+    return read_images(paths, preprocessing_for(model).preprocessing, most, "calibration_dir")

@@ -1,1 +1,7 @@
-"""From a trained network to the same network with other convolutions."""
+"""From a trained plain network to one of another kind of convolution that stays right."""
+
+from keras_effconv.converting.convert import convert
+from keras_effconv.converting.mimicking import mimic
+from keras_effconv.converting.report import ConvertReport, LayerReport
+
+__all__ = ["ConvertReport", "LayerReport", "convert", "mimic"]

@@ -54,8 +54,9 @@ def _flat(kernel):
     return kernel.reshape(*kernel.shape[:-2], -1)
 
 
-def _write_het(layer, dense):
-    wide, narrow = layer.cut(dense)
+def write_het(layer, dense, pointwise="center"):
+    """Give a `HetConv2D` the nearest of a dense kernel; `pointwise` is as of its `cut`."""
+    wide, narrow = layer.cut(dense, pointwise)
     assign(layer.kernel, wide)
     if layer.pointwise_kernel is not None:
         assign(layer.pointwise_kernel, narrow)
@@ -75,7 +76,7 @@ TRANSPOSED = Form(
 SEPARABLE = Form(
     lambda layer: array(layer.pointwise_kernel), lambda layer, kernel: assign(layer.pointwise_kernel, kernel)
 )
-HET = Form(lambda layer: array(layer.dense_kernel()), _write_het, rows)
+HET = Form(lambda layer: array(layer.dense_kernel()), write_het, rows)
 
 # By exact class: a subclass may compute something else.
 FORMS = {

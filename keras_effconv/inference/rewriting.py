@@ -22,11 +22,13 @@ class Step:
         kind: class that it will have.
         changes: dict, changes of its configuration.
         edits: list of callables (kernel, bias) -> (kernel, bias), NumPy arrays as in `FORMS`.
+        finish: callable (layer), called with the copied layer once it has its weights; `None` for nothing.
     """
 
     def __init__(self, operation, args, kwargs, outputs):
         self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
         self.kind, self.changes, self.edits = type(operation), {}, []
+        self.finish = None
         self._config = None
 
     @property
@@ -93,6 +95,8 @@ class Step:
                 assign(new, old)
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()
+        if self.finish is not None:
+            self.finish(layer)
 
 
 class Graph:
@@ -186,15 +190,22 @@ class Graph:
         self.steps.remove(step)
         self._index()
 
-    def insert_after(self, step, operation):
-        """Insert a new step, of a layer of one input, between a step and all readers of its output."""
-        old = step.outputs[0]
-        step.outputs[0] = keras.KerasTensor(old.shape, old.dtype)
-        new = Step(operation, (step.outputs[0],), {}, [old])
+    def insert_after(self, step, operation, number=0):
+        """Insert a new step, of a layer of one input, between a step and all readers of one of its outputs."""
+        old = step.outputs[number]
+        step.outputs[number] = keras.KerasTensor(old.shape, old.dtype)
+        new = Step(operation, (step.outputs[number],), {}, [old])
         self.steps.insert(self.steps.index(step) + 1, new)
         self.uses[id(operation)] = 1
         self._index()
         return new
+
+    def replace(self, step, steps):
+        """Put other steps, of new layers, in the place of a step whose outputs they write."""
+        index = self.steps.index(step)
+        self.steps[index : index + 1] = steps
+        self.uses.update((id(each.operation), 1) for each in steps)
+        self._index()
 
     def build(self, policy=None):
         """Return a `keras.Model` of the steps, with copies of the layers.
@@ -203,13 +214,8 @@ class Graph:
             policy: str, the dtype policy of the layers that compute in half precision or in float32. Default: their
                 own.
         """
-        types = [input_dtype(x.dtype) if policy else x.dtype for x in self.inputs]
-        inputs = [keras.Input(batch_shape=x.shape, dtype=t, name=x.name) for x, t in zip(self.inputs, types)]
-        copies, values = _Copies({x.name for x in self.inputs}, policy), {}
-        for old, new in zip(self.inputs, inputs):
-            for marker in self.markers[id(old)]:
-                new = copies.of(marker)(new)
-            values[id(old)] = new
+        copies = Copies({x.name for x in self.inputs}, policy)
+        inputs, values = self.begin(copies)
         for step in self.steps:
             args, kwargs = keras.tree.map_structure(lambda x: values.get(id(x), x), (step.args, step.kwargs))
             first, layer = id(step.operation) not in copies, copies.of(step)
@@ -218,12 +224,31 @@ class Graph:
                 step.transfer(layer)
             for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
                 values[id(old)] = new
-        outputs = keras.tree.map_structure(lambda x: values[id(x)], self.outputs)
+        return self.end(inputs, lambda x: values[id(x)])
+
+    def begin(self, copies):
+        """Return the inputs of a new model, and what stands for them behind their markers: dict by the id of the old.
+
+        Args:
+            copies: `Copies`.
+        """
+        policy, values = copies.policy, {}
+        types = [input_dtype(x.dtype) if policy else x.dtype for x in self.inputs]
+        inputs = [keras.Input(batch_shape=x.shape, dtype=t, name=x.name) for x, t in zip(self.inputs, types)]
+        for old, new in zip(self.inputs, inputs):
+            for marker in self.markers[id(old)]:
+                new = copies.of(marker)(new)
+            values[id(old)] = new
+        return inputs, values
+
+    def end(self, inputs, new):
+        """Return a new model of the same structure, with `new(output)` for each output."""
+        outputs = keras.tree.map_structure(new, self.outputs)
         return keras.Model(with_structure(self.functional, inputs), outputs, name=self.name)
 
 
-class _Copies(dict):
-    """The layers of a new model, by the id of the operation that each is copied from.
+class Copies(dict):
+    """The layers of a new model, by the id of the operation that each is a copy of.
 
     Args:
         names: set of str, the names that are in use.

@@ -89,7 +89,7 @@ def fold_backward(graph):
     for step in list(graph.steps):
         affine = affine_of(step) if graph.is_plain(step) else None
         writer = affine and graph.only_writer(step)
-        if not writer or not _is_linear(graph, writer) or not _is_of_one_type(step, writer):
+        if not writer or not is_linear(graph, writer) or not is_of_one_type(step, writer):
             continue
         index = [id(value) for value in writer.outputs].index(id(step.inputs[0]))
         first = sum(value.shape[-1] for value in writer.outputs[:index])
@@ -109,12 +109,12 @@ def _is_convolution(graph, step):
     return step.config.get("data_format", "channels_last") == "channels_last" and not adapted
 
 
-def _is_linear(graph, step):
+def is_linear(graph, step):
     """Return whether a step is a convolution without an activation."""
     return _is_convolution(graph, step) and step.config["activation"] == "linear"
 
 
-def _is_of_one_type(step, other):
+def is_of_one_type(step, other):
     """Return whether two layers compute in one type."""
     return step.config["dtype"] == other.config["dtype"]
 
@@ -126,7 +126,7 @@ def merge_affines(graph):
         second = affine_of(step) if graph.is_plain(step) else None
         writer = second and graph.only_writer(step)
         first = affine_of(writer) if writer and graph.is_plain(writer) else None
-        if first and _is_of_one_type(step, writer):
+        if first and is_of_one_type(step, writer):
             as_rescaling(writer, first[0] * second[0], first[1] * second[0] + second[1])
             graph.absorb(step, writer)
             merged.append(f"{step.name} -> {writer.name}")
@@ -141,7 +141,7 @@ def fold_forward(graph):
         reader = affine and graph.only_reader(step.outputs[0])
         padded = reader and reader.kind in (layers.ZeroPadding2D, SamePadding2D) and graph.is_plain(reader)
         reader = graph.only_reader(reader.outputs[0]) if padded else reader
-        if not reader or not _reads_all_channels(graph, reader) or not _is_of_one_type(step, reader):
+        if not reader or not _reads_all_channels(graph, reader) or not is_of_one_type(step, reader):
             continue
         scale, offset = affine
         if not padded and _reads_no_border(reader.config):
@@ -179,7 +179,7 @@ def fuse_activations(graph):
         writer = activation and graph.only_writer(step)
         if not writer or len(writer.outputs) > 1:
             continue
-        if _is_linear(graph, writer) and _is_of_one_type(step, writer):
+        if is_linear(graph, writer) and is_of_one_type(step, writer):
             writer.changes["activation"] = activation
             graph.absorb(step, writer)
             fused.append(f"{step.name} -> {writer.name}")

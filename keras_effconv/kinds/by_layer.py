@@ -63,8 +63,7 @@ class ByLayer(Conv):
         """Return the kinds of all entries, that of the default first."""
         return (self.default, *(kind for _, kind in self.layers))
 
-    def of(self, name: str) -> Conv:
-        """Return the kind of a layer, by its name."""
+    def of(self, name):
         holding = [(len(key), kind) for key, kind in self.layers if in_block(name, key)]
         return max(holding, key=lambda entry: entry[0])[1] if holding else self.default
 

@@ -55,6 +55,10 @@ class Conv:
     def check_names(self, names: Iterable[str]) -> None:
         """Raise a `ValueError` if the kind is for layers by name and a network, with layers of `names`, lacks one."""
 
+    def of(self, name: str) -> "Conv":
+        """Return the kind of a layer, by its name."""
+        return self
+
     def at(self, stride: int) -> Self:
         """Return the kind to use where the map has shrunk `stride` times."""
         return self

@@ -7,6 +7,7 @@ from keras_effconv.layers.oct_depthwise_conv import OctDepthwiseConv2D
 from keras_effconv.layers.octaves import MergeBands, OctMaxPooling2D, SplitBands
 from keras_effconv.layers.pad_channels import PadChannels
 from keras_effconv.layers.padding import SamePadding2D
+from keras_effconv.layers.take_channels import TakeChannels
 
 __all__ = [
     "GroupConv2D",
@@ -18,4 +19,5 @@ __all__ = [
     "PadChannels",
     "SamePadding2D",
     "SplitBands",
+    "TakeChannels",
 ]

@@ -58,7 +58,7 @@ class OctConv2D(OctaveBase):
         or a dict with `"low"` alone.
 
     Output shape:
-        `(n, h', w', filters)` for `alpha=0`, or a low band that rounds to 0; else a dict with the bands that have filters.
+        `(n, h', w', filters)` for `alpha=0` or a low band that rounds to 0, else a dict of the bands that have filters.
 
     Raises:
         ValueError: if an argument or an input is not as above; the message names it.

@@ -11,8 +11,11 @@ import pytest
 from commands import process, statuses
 from paths import ROOT
 
+from keras_effconv import kinds
+from keras_effconv.cli import compare, training_flags
 from keras_effconv.cli import compare_report as report
 from keras_effconv.cli import compare_rows as rows
+from keras_effconv.cli.flags import Flags
 from keras_effconv.training.recipe import Recipe
 
 ROW = rows.Row(
@@ -123,3 +126,22 @@ def test_a_study_on_jax_needs_no_tensorflow(tiny, tmp_path):
     done = process("compare", *tiny, "--seeds=3", "--kinds=Conv()", "--name=jax", **environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert [row.device.split(",")[0] for row in rows.read(tmp_path / "out")] == ["jax"]
+
+
+def test_a_kind_of_many_layers_has_a_folder_of_its_own(tmp_path):
+    names = [f"conv{i}_block{j}" for i in range(2, 6) for j in range(1, 20)]
+    recipes = [
+        Recipe(conv=repr(kinds.ByLayer(layers=dict.fromkeys(names, kind)))) for kind in ("HetConv(2)", "HetConv(4)")
+    ]
+    folders = {compare.place(tmp_path, recipe) for recipe in recipes}
+    assert len(folders) == 2 and all(len(folder.name) < 128 for folder in folders)
+
+
+def test_a_recipe_keeps_what_the_file_of_a_kind_says(tmp_path):
+    kind = kinds.ByLayer(layers={"conv3": "HetConv(parts=2)"})
+    kinds.save(kind, tmp_path / "kinds.json")
+    flags = Flags()
+    training_flags.define_data(flags, "digits")
+    training_flags.define_recipe(flags, "cifar-minutes")
+    flags(["train", f"--conv=@{tmp_path / 'kinds.json'}"])
+    assert training_flags.recipe_from(flags).conv == repr(kind)

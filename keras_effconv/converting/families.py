@@ -1,0 +1,115 @@
+"""A network of this package, and all that stands around it in a model, with another kind of convolution."""
+
+import dataclasses
+
+import keras
+
+from keras_effconv.architecture import ARCHITECTURES
+from keras_effconv.feature_maps import bands
+from keras_effconv.graph import writer_of
+from keras_effconv.inference.rewriting import Copies, Graph
+from keras_effconv.layers import MergeBands
+from keras_effconv.kinds import Conv
+from keras_effconv.network_info import info_of
+from keras_effconv.policies import default_policy
+
+
+def family_network(model, kind):
+    """Build the model that a constructor of this package would have given with another kind of convolution.
+
+    The network in the model becomes the constructor's, with the same names; what stands ahead of it and behind it is
+    copied, with its weights. The network's own weights are fresh.
+
+    Args:
+        model: `keras.Model` with a plain network of this package inside.
+        kind: kind of convolution.
+
+    Returns:
+        A `keras.Model`; `None` if the model has no such network, or not all of it, or reads maps in its middle that the
+        other kind does not have.
+
+    Example:
+
+    >>> import keras_effconv as ke
+    >>> model = ke.ResNet20(weights=None, width=0.25)
+    >>> converted = family_network(model, ke.HetConv(parts=2))
+    >>> [layer.name for layer in converted.layers] == [x.name for x in ke.ResNet20(weights=None, width=0.25).layers]
+    True
+    """
+    info = info_of(model, required=False)
+    if info is None or info.design.name not in ARCHITECTURES or info.conv != "Conv()":
+        return None
+    try:
+        return _Rebuilding(Graph(model), info, kind).model()
+    except _MissingMapError:
+        return None
+
+
+class _MissingMapError(Exception):
+    """A map that is read is not in the network with the other kind."""
+
+
+class _Rebuilding:
+    """The steps of a model, with a network in their middle built anew."""
+
+    def __init__(self, graph, info, kind):
+        self.graph, self.info, self.kind = graph, info, kind
+        marker = next(step for steps in graph.markers.values() for step in steps if step.operation is info)
+        self.entrance = marker.inputs[0]
+        self.copies = Copies({x.name for x in graph.inputs})
+        self.replaced, self.written, self.last = set(), {}, None
+
+    def model(self):
+        """Return the new model."""
+        inputs, self.values = self.graph.begin(self.copies)
+        for step in self.graph.steps:
+            if not self.replaced and id(self.entrance) in self.values:
+                self._build(self.values[id(self.entrance)])
+            if step.name not in self.replaced:
+                self._copy(step)
+        info = self.copies[id(self.info)]
+        info.design = dataclasses.replace(info.design, options={**info.design.options, "conv": repr(self.kind)})
+        info.ends = self.ends
+        return self.graph.end(inputs, self._new)
+
+    def _build(self, image):
+        """Build the network with the new kind, and find out which steps it replaces."""
+        architecture = self.info.architecture
+        first = next(step for step in self.graph.steps if self.entrance in step.inputs)
+        with default_policy(first.operation.dtype_policy.name):
+            plain, _ = architecture.body(image, Conv())
+            self.last, ends = architecture.body(image, self.kind)
+        self.plain_last, _ = writer_of(plain)
+        self.replaced = {operation.name for operation in keras.Function(image, plain).operations}
+        self.ends = {stride: {band: writer_of(y) for band, y in bands(end).items()} for stride, end in ends.items()}
+        self.written = {each.name: each.output for each in keras.Function(image, self.last).operations}
+        self.copies.names |= set(self.written)
+
+    def _copy(self, step):
+        args, kwargs = keras.tree.map_structure(
+            lambda x: self._new(x) if isinstance(x, keras.KerasTensor) else x, (step.args, step.kwargs)
+        )
+        is_first, layer = id(step.operation) not in self.copies, self.copies.of(step)
+        outputs = layer(*args, **kwargs)
+        if is_first and isinstance(layer, keras.layers.Layer):
+            step.transfer(layer)
+        for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
+            self.values[id(old)] = new
+
+    def _new(self, value):
+        """Return what stands for a value in the new model, in one map."""
+        if id(value) in self.values:
+            return self.values[id(value)]
+        name = self.graph.writer(value).name
+        self.values[id(value)] = self.last if name == self.plain_last else self._map(name)
+        return self.values[id(value)]
+
+    def _map(self, name):
+        """Return the map that a layer of the new network writes; its bands are merged."""
+        if name in self.written:
+            return self.written[name]
+        maps = {band: self.written.get(f"{name}_{band}") for band in ("high", "low")}
+        maps = {band: x for band, x in maps.items() if x is not None}
+        if not maps:
+            raise _MissingMapError(name)
+        return MergeBands(name=f"{name}_merge")(maps)

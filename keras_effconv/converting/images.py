@@ -1,0 +1,128 @@
+"""Unlabelled images for a conversion: from an array, a data set, batches or a folder."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_effconv.data import Dataset
+from keras_effconv.data.sources.listing import LeftOut, list_images
+from keras_effconv.data.sources.unlabelled import read_images
+from keras_effconv.graph import check_functional
+from keras_effconv.network_info import preprocessing_for
+
+FITTED, HELD = 512, 256  # images that kernels are fitted to, and that the result is compared on
+HELD_SHARE = 0.2  # of a few images
+
+
+class Images(NamedTuple):
+    """What a conversion sees.
+
+    Attributes:
+        fitted: list of arrays, one for each input of the model.
+        held: list of arrays likewise, other images.
+        every: array or batches, all but those held back; `None` for a model of several inputs.
+    """
+
+    fitted: list[np.ndarray]
+    held: list[np.ndarray]
+    every: Any
+
+
+def gather(images, model: keras.Model, most: int = FITTED, seed: int = 0) -> Images:
+    """Return the images that kernels are fitted to, and others that are held back.
+
+    Args:
+        images: array (n, h, w, c), as the model reads it, or a list of arrays for a model of several inputs; a
+            `Dataset`, of which the training images are taken; a sequence of batches, such as a
+            `keras.utils.PyDataset`; or the path of a folder of images.
+        model: `keras.Model` that reads them.
+        most: int, images to fit. Default 512.
+        seed: int, of the choice. Default 0.
+
+    Raises:
+        ValueError: there are fewer than two images, or they are not of the model's shape.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3)])
+    >>> found = gather(np.zeros((10, 8, 8, 3)), model)
+    >>> len(found.fitted[0]), len(found.held[0])
+    (8, 2)
+    """
+    check_functional(model)
+    if isinstance(images, str | os.PathLike):
+        images = _of_folder(images, model, most + HELD)
+    elif isinstance(images, Dataset):
+        images = getattr(images.train, "images", None)
+        if images is None:
+            raise ValueError("`images` must be a data set in memory, or batches of one that stays on disk")
+    several = len(model.inputs) > 1
+    if not several and not isinstance(images, np.ndarray) and not hasattr(images, "shape"):
+        return _of_batches(images, model, most)
+    arrays = [np.asarray(each) for each in images] if several else [images]
+    _check(arrays, model)
+    order = np.random.default_rng(seed).permutation(len(arrays[0]))
+    count = max(1, min(HELD, int(HELD_SHARE * len(order))))
+    held, rest = np.sort(order[:count]), np.sort(order[count:])
+    fitted = np.sort(order[count : count + most])
+    every = None if several else _Rest(arrays[0], rest)
+    return Images([_floats(a[fitted]) for a in arrays], [_floats(a[held]) for a in arrays], every)
+
+
+class _Rest(Sequence):
+    """Some images of an array, which may be a memory map, one after the other; slices are arrays."""
+
+    def __init__(self, array, places):
+        self.array, self.places = array, places
+
+    def __len__(self):
+        return len(self.places)
+
+    def __getitem__(self, index):
+        return _floats(self.array[self.places[index]])
+
+
+def _of_folder(folder, model, most):
+    left_out = LeftOut()
+    paths = list_images(str(Path(folder).expanduser()), left_out)
+    return read_images(paths, preprocessing_for(model).preprocessing, most, "images")
+
+
+def _of_batches(batches, model, most):
+    """Take the images of the first batches to fit, and those of the last ones to compare on."""
+    count = len(batches)
+    if count < 2:
+        raise ValueError(f"`images` must be at least two batches. Received: {count}")
+    last = max(1, min(-(-HELD // len(_images_in(batches[0]))), int(HELD_SHARE * count)))
+    fitted, held = [], [_images_in(batches[i]) for i in range(count - last, count)]
+    for i in range(count - last):
+        fitted.append(_images_in(batches[i]))
+        if sum(map(len, fitted)) >= most:
+            break
+    arrays = [np.concatenate(each) for each in (fitted, held)]
+    _check(arrays[:1], model)
+    return Images([_floats(arrays[0][:most])], [_floats(arrays[1][:HELD])], batches)
+
+
+def _images_in(batch):
+    return np.asarray(batch[0] if isinstance(batch, tuple | list) else batch)
+
+
+def _check(arrays, model):
+    wanted = [tuple(x.shape) for x in model.inputs]
+    received = [tuple(a.shape) for a in arrays]
+    fits = len(wanted) == len(received) and all(
+        len(w) == len(r) and all(a in (None, b) for a, b in zip(w, r)) for w, r in zip(wanted, received)
+    )
+    if not fits or len({r[0] for r in received}) > 1 or received[0][0] < 2:
+        shown = wanted[0] if len(wanted) == 1 else wanted
+        raise ValueError(f"`images` must be at least two, of shape {shown}. Received: shapes {received}")
+
+
+def _floats(array):
+    array = np.asarray(array)
+    return array if array.dtype == np.float32 else array.astype("float32")

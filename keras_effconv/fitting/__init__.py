@@ -1,0 +1,5 @@
+"""Kernels of any kind of convolution by least squares: from what a plain network computes on some images."""
+
+from keras_effconv.fitting.fit import LayerFit, fit_layers
+
+__all__ = ["LayerFit", "fit_layers"]

@@ -1,0 +1,98 @@
+"""Least squares with targets that an activation leaves open."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+RIDGE = 1e-3  # of the mean square of an input, towards the weights as they are: some images do not determine all
+ROUNDS = 5  # of targets that follow the predictions
+EQUAL = 1e-9  # of the variance: an error that is none
+
+
+class Solution(NamedTuple):
+    """Weights of least squared error.
+
+    Attributes:
+        weights: array (rows, filters).
+        constant: array (filters,).
+        before, after: arrays (filters,), sums of squared errors of the weights at the start and of these.
+        variance: array (filters,), the sum of squared deviations of the targets from their means.
+    """
+
+    weights: np.ndarray
+    constant: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    variance: np.ndarray
+
+
+def solve(
+    inputs: np.ndarray,
+    target: Callable[[np.ndarray | None], np.ndarray],
+    start: np.ndarray,
+    constant: np.ndarray,
+    is_free: bool,
+    ridge: float = RIDGE,
+    rounds: int = ROUNDS,
+) -> Solution:
+    """Return the weights whose predictions are nearest to targets, near to where they start.
+
+    The targets may follow the predictions: where an activation cuts off what lies beyond a bound, any prediction beyond
+    it is right. So the weights are fitted, the targets set again, and so on; the error cannot grow.
+
+    Args:
+        inputs: array (positions, rows), what each filter sees.
+        target: callable from predictions (positions, filters), or `None` for none, to targets of that shape.
+        start: array (rows, filters).
+        constant: array (filters,), what is added.
+        is_free: bool; whether the constant may change.
+        ridge: float, of the mean square of an input. Default 1e-3.
+        rounds: int, how often the targets are set. Default 5.
+
+    Returns:
+        A `Solution`; a filter whose error did not become smaller keeps its weights.
+
+    Example:
+
+    >>> x = np.array([[1.0], [2.0], [3.0]], "float32")
+    >>> solution = solve(x, lambda predicted: 2 * x + 1, np.zeros((1, 1)), np.zeros(1), True, ridge=0)
+    >>> solution.weights.round(3), solution.constant.round(3)
+    (array([[2.]]), array([1.]))
+    """
+    goal = target(None)
+    middle = goal.mean(0, dtype="float64")
+    variance = np.square(goal - middle.astype("float32"), dtype="float64").sum(0)
+    predicted = _predicted(inputs, start, constant)
+    before = np.square(target(predicted) - predicted, dtype="float64").sum(0)
+    best = Solution(start, constant, before, before, variance)
+    if before.sum() <= EQUAL * variance.sum():
+        return best
+    mean = inputs.mean(0, dtype="float64") if is_free else np.zeros(len(start))
+    gram = (inputs.T @ inputs).astype("float64") - len(inputs) * np.outer(mean, mean)
+    pull = max(ridge * np.trace(gram) / len(gram), 1e-12)
+    factor = linalg.cho_factor(gram + pull * np.eye(len(gram)), overwrite_a=True, check_finite=False)
+    for _ in range(rounds):
+        middle = goal.mean(0, dtype="float64") if is_free else constant
+        cross = (inputs.T @ (goal - middle.astype("float32"))).astype("float64")
+        weights = linalg.cho_solve(factor, cross + pull * start, check_finite=False)
+        offset = middle - mean @ weights
+        predicted = _predicted(inputs, weights, offset)
+        goal = target(predicted)
+        best = _better(best, weights, offset, np.square(goal - predicted, dtype="float64").sum(0))
+    return best
+
+
+def _predicted(inputs, weights, constant):
+    return inputs @ weights.astype("float32") + constant.astype("float32")
+
+
+def _better(best, weights, constant, error):
+    """Take those filters whose error is smaller."""
+    better = error < best.after
+    return best._replace(
+        weights=np.where(better, weights, best.weights),
+        constant=np.where(better, constant, best.constant),
+        after=np.where(better, error, best.after),
+    )

@@ -1,0 +1,100 @@
+"""What flows through a graph for some images, step after step, and no longer than something still reads it."""
+
+import collections
+import math
+
+import keras
+from keras import ops
+
+from keras_effconv.fitting.kernels import FORMS
+
+BATCH = 32  # images at a time
+
+
+class Values:
+    """The values of a graph, computed in order and forgotten after their last reader.
+
+    Args:
+        graph: `Graph`.
+        images: list of arrays, one for each input of the model.
+        reads: list of values that `read` will be called with, an entry for each time.
+
+    Attributes:
+        peak: int, the most bytes that the values took at a time.
+    """
+
+    def __init__(self, graph, images, reads=()):
+        self._steps, self.peak = iter(graph.steps), 0
+        self._left = collections.Counter(id(value) for value in reads)
+        self._left.update(id(value) for step in graph.steps for value in step.inputs)
+        self._values = {id(x): _batches(array) for x, array in zip(graph.inputs, images, strict=True)}
+
+    def read(self, value):
+        """Return a value, as a list of tensors, one for each batch; the steps up to its writer are computed."""
+        while id(value) not in self._values:
+            self.advance()
+        return self._taken(value)
+
+    def advance(self):
+        """Compute the next step, and return it."""
+        step, read = next(self._steps), {}
+        for value in step.inputs:
+            read[id(value)] = self._taken(value)
+        outputs = [keras.tree.flatten(_called(step, *call)) for call in calls_of(step, read)]
+        for value, batches in zip(step.outputs, zip(*outputs), strict=True):
+            if self._left[id(value)]:
+                self._values[id(value)] = list(batches)
+        self.peak = max(self.peak, sum(map(_bytes, [*self._values.values(), *read.values(), *outputs])))
+        return step
+
+    def _taken(self, value):
+        self._left[id(value)] -= 1
+        return self._values[id(value)] if self._left[id(value)] > 0 else self._values.pop(id(value))
+
+
+def calls_of(step, read):
+    """Yield the arguments of a step, (args, kwargs), for each batch.
+
+    Args:
+        step: `Step`.
+        read: dict from the id of a value to a list of tensors, one for each batch.
+    """
+    for number in range(len(next(iter(read.values())))):
+
+        def tensor(x, number=number):
+            return read[id(x)][number] if id(x) in read else x
+
+        yield keras.tree.map_structure(tensor, (step.args, step.kwargs))
+
+
+def split_activations(graph):
+    """Let the activations of convolutions be steps of their own, so that what they read is a value."""
+    for step in [step for step in graph.steps if step.kind in FORMS and not is_linear(step.operation)]:
+        for number in reversed(range(len(step.outputs))):
+            graph.insert_after(step, keras.layers.Activation(step.operation.activation), number)
+
+
+def is_linear(layer):
+    """Return whether a convolution has no activation of its own."""
+    return layer.activation in (None, keras.activations.linear)
+
+
+def _called(step, args, kwargs):
+    """Call a step; a convolution without its activation, which is a step of its own."""
+    layer = step.operation
+    if step.kind not in FORMS or is_linear(layer):
+        return layer(*args, **kwargs)
+    activation, layer.activation = layer.activation, keras.activations.linear
+    try:
+        return layer(*args, **kwargs)
+    finally:
+        layer.activation = activation
+
+
+def _batches(array):
+    """Return tensors of some images each."""
+    return [ops.convert_to_tensor(array[start : start + BATCH]) for start in range(0, len(array), BATCH)]
+
+
+def _bytes(tensors):
+    return sum(4 * math.prod(x.shape) for x in tensors)

@@ -1,0 +1,169 @@
+"""A student learns from its teacher: nearer after than before, the same for the same seed, resumed or not."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_effconv as ke
+from keras_effconv.converting.mimic_images import Images
+from keras_effconv.converting.mimic_places import find_places
+from keras_effconv.converting.mimic_twin import Twin
+from keras_effconv.converting.mimicking import mimic
+
+SMALL = {"weights": None, "width": 0.25, "depth": 0.3}
+KINDS = ("HetConv(parts=2)", "OctConv(alpha=0.5)")
+IMAGES = np.random.default_rng(0).normal(size=(24, 32, 32, 3)).astype("float32")
+
+
+def networks(conv):
+    """Return (student, teacher): random, with statistics and offsets that are not those of a fresh layer."""
+    keras.utils.set_random_seed(1)
+    models = ke.ResNet20(**SMALL, conv=conv), ke.ResNet20(**SMALL)
+    rng = np.random.default_rng(2)
+    for model in models:
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                for variable in layer.weights:
+                    variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    return models
+
+
+def weights(model):
+    return [keras.ops.convert_to_numpy(v) for v in model.weights]
+
+
+def output(model):
+    return keras.ops.convert_to_numpy(model(IMAGES, training=False))
+
+
+@pytest.mark.parametrize("conv", KINDS)
+def test_a_twin_and_what_it_gives_back_compute_the_same(conv):
+    student, _ = networks(conv)
+    before = output(student)
+    twin = Twin(student)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in twin.network.layers)
+    np.testing.assert_allclose(output(twin.network), before, atol=1e-5)
+    twin.give_back()
+    np.testing.assert_allclose(output(student), before, atol=1e-5)
+    rng = np.random.default_rng(3)
+    for variable in twin.network.trainable_variables:
+        variable.assign(keras.ops.convert_to_numpy(variable) + 0.1 * rng.normal(size=variable.shape))
+    twin.give_back()
+    assert np.abs(output(student) - before).max() > 1e-3
+    np.testing.assert_allclose(output(student), output(twin.network), atol=1e-5)
+
+
+def test_normalization_without_offset_or_that_turns_a_channel_off():
+    image = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(4, 3, name="a")(image)
+    x = keras.layers.BatchNormalization(center=False, scale=False, name="a_bn")(x)
+    x = keras.layers.BatchNormalization(name="b_bn")(keras.layers.Conv2D(4, 1, name="b")(x))
+    model = keras.Model(image, x)
+    model.get_layer("b_bn").gamma.assign([0.0, 1.0, 1.0, 1.0])
+    model.get_layer("a_bn").moving_mean.assign([1.0, 2.0, 3.0, 4.0])
+    twin = Twin(model)
+    assert [layer.name for layer in twin.network.layers[1:]] == ["a", "b", "b_bn"]
+    twin.network.get_layer("a").bias.assign([0.5, 0.25, 0.0, 1.0])
+    twin.give_back()
+    images = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
+    np.testing.assert_allclose(model(images), twin.network(images), atol=1e-5)
+
+
+@pytest.mark.parametrize(("conv", "along"), [(KINDS[0], "blocks"), (KINDS[1], "layers"), (KINDS[0], "last")])
+def test_the_loss_falls_and_the_statistics_stay(conv, along):
+    student, teacher = networks(conv)
+    moving = [v.numpy() if hasattr(v, "numpy") else np.asarray(v) for v in student.non_trainable_variables]
+    teachers = weights(teacher)
+    report = mimic(student, teacher, IMAGES, steps=30, batch_size=8, along=along, verbose=False)
+    assert np.mean(report.losses[-5:]) < 0.9 * np.mean(report.losses[:5])
+    for before, after in zip(moving, student.non_trainable_variables):
+        np.testing.assert_array_equal(before, keras.ops.convert_to_numpy(after))
+    for before, after in zip(teachers, weights(teacher)):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("conv", ["Conv()", "HetConv(parts=1)", "OctConv(alpha=0)"])
+def test_a_student_that_is_the_teacher_stays_it(conv):
+    student, teacher = networks(conv)
+    student.set_weights(teacher.get_weights())
+    before = weights(student)
+    report = mimic(student, teacher, IMAGES, steps=2, batch_size=8, verbose=False)
+    assert report.steps == 0 and report.losses == []
+    for a, b in zip(before, weights(student)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_interrupted_and_resumed_ends_with_the_same_weights(tmp_path, monkeypatch):
+    student, teacher = networks(KINDS[0])
+    options = {"steps": 6, "batch_size": 8, "verbose": False, "checkpoint_seconds": 0}
+    mimic(student, teacher, IMAGES, **options)
+    whole = weights(student)
+
+    student, _ = networks(KINDS[0])
+    fresh, batch = weights(student), Images.batch
+    monkeypatch.setattr(Images, "batch", lambda self, number: {}["power cut"] if number == 4 else batch(self, number))
+    with pytest.raises(KeyError):
+        mimic(student, teacher, IMAGES, folder=tmp_path, **options)
+    monkeypatch.undo()
+    for a, b in zip(fresh, weights(student)):
+        np.testing.assert_array_equal(a, b)
+    report = mimic(student, teacher, IMAGES, folder=tmp_path, **options)
+    assert len(report.losses) == 6
+    for a, b in zip(whole, weights(student)):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="same run"):
+        mimic(student, teacher, IMAGES, folder=tmp_path, **{**options, "steps": 7})
+    (tmp_path / "mimic.npz").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="must hold a whole"):
+        mimic(student, teacher, IMAGES, folder=tmp_path, **options)
+
+
+def test_images_as_batches_and_as_a_function_are_those_of_the_array():
+    class Labelled(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return IMAGES[8 * index : 8 * index + 8], np.zeros(8)
+
+    plain = Images(Labelled(), 8, flip=False, shift=0)
+    asked = Images(lambda number: IMAGES[8 * (number % 3) :][:8], 8, flip=False, shift=0)
+    for number in range(7):
+        np.testing.assert_array_equal(plain.batch(number), asked.batch(number))
+    drawn = Images(IMAGES, 8, flip=False, shift=0)
+    seen = np.concatenate([drawn.batch(number) for number in range(3)])
+    assert sorted(seen[:, 0, 0, 0].tolist()) == sorted(IMAGES[:, 0, 0, 0].tolist())
+
+
+def test_changed_images_are_windows_of_the_images():
+    image = np.arange(16 * 16, dtype="float32").reshape(1, 16, 16, 1)
+    seen = {Images(image, 1).batch(number).tobytes() for number in range(300)}
+    assert len(seen) > 40  # 5 x 5 shifts, mirrored or not
+    images = Images(image, 1)
+    for number in range(20):
+        steps = np.diff(images.batch(number)[0, 4:-4, 4:-4, 0], axis=1)
+        assert (np.abs(steps) == 1).all() and len(set(np.sign(steps).ravel())) == 1
+
+
+def test_half_precision_leaves_the_types_of_the_student():
+    student, teacher = networks(KINDS[0])
+    mimic(student, teacher, IMAGES, steps=2, batch_size=8, dtype="mixed_bfloat16", verbose=False)
+    assert {v.dtype for v in student.weights} == {"float32"} and np.isfinite(output(student)).all()
+
+
+def test_places_of_networks_without_sums():
+    teacher = ke.VGG16CIFAR(weights=None, width=0.125)
+    student = ke.VGG16CIFAR(weights=None, width=0.125, conv="HetConv(parts=2)")
+    blocks, layers = find_places(teacher, student), find_places(teacher, student, "layers")
+    assert len(blocks) == 5 and len(layers) == 13 and set(blocks) < set(layers)
+    assert find_places(teacher, student, "last") == blocks[-1:]
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [({"steps": 0}, "steps"), ({"along": "way"}, "along"), ({"learning_rate": -1}, "learning_rate")],
+)
+def test_wrong_arguments(options, match):
+    student, teacher = networks(KINDS[0])
+    with pytest.raises(ValueError, match=match):
+        mimic(student, teacher, IMAGES, **options)
