@@ -111,23 +111,27 @@ class Observation:
         if candidate == DENSE:
             return 0.0
         if not candidate.has_bands:
-            unexplained = self._het(kinds.get(candidate.kind))
+            unexplained = self.fitted(kinds.get(candidate.kind).parts)[2]
         else:
             unexplained = self._octave(candidate.reads, candidate.writes, candidate.multiple)
         return float(min(1.0, unexplained / max(self.variance, 1e-12)))
 
-    def _het(self, kind):
-        packing = Packing(self.kernel.shape[2], self.kernel.shape[3], kind.parts, kind.layout)
+    def fitted(self, parts):
+        """Return the dense kernel of the best HetConv2D of so many parts, a constant to add, and what it misses."""
+        packing = Packing(self.kernel.shape[2], self.kernel.shape[3], parts)
         ones = [np.ones(shape, "float32") for shape in packing.shapes(self.size)]
-        ones[1] = ones[1] if ones[1].size else None
-        held = ops.convert_to_numpy(packing.dense(*ones)).reshape(-1, packing.filters) != 0
-        total, start = 0.0, np.where(held, self.kernel.reshape(held.shape), 0)
+        held = ops.convert_to_numpy(packing.dense(ones[0], ones[1] if ones[1].size else None))
+        held = held.reshape(-1, packing.filters) != 0
         if self._full is None:
             self._full = _Solver(self.windows, self.for_fit[self.parent])
+        kernel, total = np.where(held, self.kernel.reshape(held.shape), 0), 0.0
         for pattern in np.unique(held, axis=1).T:
-            columns = (held == pattern[:, None]).all(0)
-            total += self._full.unexplained(start[:, columns], self.outputs[:, columns], np.flatnonzero(pattern)).sum()
-        return total
+            columns, rows = (held == pattern[:, None]).all(0), np.flatnonzero(pattern)
+            change, missed = self._full.solve(kernel[:, columns], self.outputs[:, columns], rows)
+            kernel[np.ix_(rows, columns)] += change
+            total += missed.sum()
+        constant = self.outputs[self._full.fit].mean(0) - self._full.mean @ kernel
+        return kernel.reshape(self.kernel.shape), constant, total
 
     def _octave(self, reads, writes, multiple):
         """Add what the fit misses of the high band, and of the 2 x 2 means that are the low band's targets.
@@ -166,14 +170,14 @@ class Observation:
     def _unexplained(self, solver, outputs):
         """Return the mean squared error of each filter."""
         if not self.is_depthwise:
-            return solver.unexplained(self.kernel.reshape(-1, outputs.shape[1]), outputs)
+            return solver.solve(self.kernel.reshape(-1, outputs.shape[1]), outputs)[1]
         count, multiplier = self.kernel.shape[2:]
         entries, errors = np.arange(self.size[0] * self.size[1]) * count, []
         for channel in range(count):
             columns = slice(channel * multiplier, (channel + 1) * multiplier)
             start = np.zeros((len(entries) * count, multiplier), "float32")
             start[entries + channel] = self.kernel[:, :, channel].reshape(len(entries), -1)
-            errors.append(solver.unexplained(start, outputs[:, columns], entries + channel))
+            errors.append(solver.solve(start, outputs[:, columns], entries + channel)[1])
         return np.concatenate(errors)
 
 
@@ -187,8 +191,8 @@ class _Solver:
         seen = self.inputs[fit]
         self.gram = seen.T @ seen
 
-    def unexplained(self, start, outputs, rows=None):
-        """Return the mean squared error of each filter on the positions that are no part of the fit.
+    def solve(self, start, outputs, rows=None):
+        """Return the change of the weights, and the mean squared error of each filter where nothing was fitted.
 
         Args:
             start: array (rows of the inputs, filters), what the weights are drawn to.
@@ -203,7 +207,7 @@ class _Solver:
         factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
         change = linalg.cho_solve(factor, seen[self.fit].T @ left[self.fit], check_finite=False)
         held = ~self.fit
-        return np.square(left[held] - seen[held] @ change).mean(0, dtype="float64")
+        return change, np.square(left[held] - seen[held] @ change).mean(0, dtype="float64")
 
 
 def _taken(views, positions):

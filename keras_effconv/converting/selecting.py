@@ -42,7 +42,7 @@ def select(
         alphas: sequence of float, of the OctConvs to choose from. Default `(0.125, 0.25, 0.5)`.
         multiple: int, of the OctConvs: see `OctConv`. Default 1.
         weigh: bool; whether a layer's error counts by how much it moves the output. Default `True`.
-        seed: int, of positions and noise. Default 0.
+        seed: int, of the positions that are looked at. Default 0.
 
     Returns:
         A `Selection`.

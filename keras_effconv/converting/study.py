@@ -4,12 +4,14 @@ from keras import ops
 
 from keras_effconv.converting.choosing import Option, OverBudgetError, Slot, choose
 from keras_effconv.converting.flowing import flow
-from keras_effconv.converting.recovering import layer_errors
+from keras_effconv.converting.recovering import Observation
 from keras_effconv.converting.selection import Row, Selection
 from keras_effconv.converting.sensitivity import sensitivities
 from keras_effconv.converting.tied_maps import candidates, convolutions
 from keras_effconv.converting.timing import DENSE
 from keras_effconv.inference.rewriting import Graph
+
+PARTS = 4  # of the HetConv whose error tells how much a layer's errors matter
 
 
 class Study:
@@ -34,13 +36,14 @@ class Study:
             calls.setdefault(each.call, {}).update(dict.fromkeys(self.candidates[each.name]))
         self.times = timer.measured_ms({call: list(found) for call, found in calls.items()})
         self.dense_ms = timer.network_ms({"dense": model})["dense"]
-        self.errors = self._errors(graph, images, seed)
-        self.weights = dict.fromkeys(self.candidates, 1.0)
+        self.errors, self.weights = {}, dict.fromkeys(self.candidates, 1.0)
+        kernels = self._observe(graph, images, seed)
         if weigh:
-            self.weights = sensitivities(graph, self.candidates, images, seed=seed)
+            self.weights = sensitivities(graph, kernels, images)
 
-    def _errors(self, graph, images, seed):
-        errors, padded = {}, {}
+    def _observe(self, graph, images, seed):
+        """Set the errors, and return kernels with an error for `sensitivities`."""
+        kernels, padded = {}, {}
         by_step = {id(each.step): each for each in self.convolutions}
         pads = {id(each.pad) for each in self.convolutions if each.pad is not None}
 
@@ -52,12 +55,15 @@ class Study:
                 x, pad = args[0], None
                 if each.pad is not None:
                     x, pad = padded[id(each.pad)], each.pad.operation
-                found = self.candidates[each.name]
-                errors[each.name] = layer_errors(step.operation, ops.convert_to_numpy(x), found, pad, seed=seed)
+                observed = Observation(step.operation, ops.convert_to_numpy(x), pad, seed=seed)
+                self.errors[each.name] = {c: observed.error(c) for c in self.candidates[each.name]}
+                parts = min(PARTS, *observed.kernel.shape[2:])
+                replaced = max(observed.size) > 1 and not observed.is_depthwise and parts > 1
+                kernels[each.name] = observed.fitted(parts)[:2] if replaced else None
             return outputs
 
         flow(graph, images, visit)
-        return errors
+        return kernels
 
     def slots(self):
         """Return the layers with their options, errors weighted: list of `Slot`.
