@@ -65,9 +65,10 @@ def mimic(
     """Train a student to compute its teacher's maps and outputs. Images need no labels.
 
     The maps at some places along the way are compared channel by channel, in units of the variance of the teacher's
-    channel, and the outputs as probabilities. Batch statistics stay as they are: normalization is folded into the
-    convolutions for training, and the student gets kernels and offsets back. Steps are those of Adam, in units of each
-    variable's size, and end at 0 by a cosine. A student that computes what the teacher does is left as it is.
+    channel; the outputs by their divergence, where they are probabilities, and in units of their variance elsewhere.
+    Batch statistics stay as they are: normalization is folded into the convolutions for training, and the student gets
+    kernels and offsets back. Steps are those of Adam, in units of each variable's size, and end at 0 by a cosine. A
+    student that computes what the teacher does is left as it is.
 
     Args:
         student: `keras.Model` with a functional graph; changed. It should have been fitted before.
@@ -139,8 +140,12 @@ def _trainer(twin, teacher, places, feed, head_weight, dtype):
     outputs = [_arrays(watched, batch) for batch in sample]
     outputs = [np.concatenate(parts)[:SAMPLE] for parts in zip(*outputs)]
     variances = [each.var(axis=(0, 1, 2)) for each in outputs[heads:]]
-    probabilities = [bool((x >= 0).all() and np.allclose(x.sum(-1), 1, atol=0.02)) for x in outputs[:heads]]
-    return Mimic(twin.network, watched, places, variances, head_weight, probabilities)
+    spreads = [None if _are_probabilities(x) else float(x.var()) + 1e-12 for x in outputs[:heads]]
+    return Mimic(twin.network, watched, places, variances, head_weight, spreads)
+
+
+def _are_probabilities(x):
+    return bool((x >= 0).all() and np.allclose(x.sum(-1), 1, atol=0.02))  # in bfloat16 about
 
 
 def _arrays(network, batch):
