@@ -17,7 +17,7 @@ from keras_effconv.graph import check_functional
 from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.utils.extras import require
 
-RATE = 0.01  # of a variable's root mean square, at the highest
+RATE = 0.02  # of a variable's root mean square, at the highest
 WARM_UP = 0.05  # of the steps
 SAMPLE = 256  # images that the variances of the teacher's maps are of
 SAME = 1e-8  # a loss at which there is nothing to learn
@@ -77,7 +77,7 @@ def mimic(
             `keras.utils.PyDataset`; or a callable (number) -> batch.
         steps: int. Default 1000.
         batch_size: int, images of a step. Default 64.
-        learning_rate: float, the highest, in units of each variable's root mean square. Default 0.01.
+        learning_rate: float, the highest, in units of each variable's root mean square. Default 0.02.
         seed: int, of the order, the flips and the shifts. Default 0.
         folder: path for the state, `mimic.npz`: a run that was interrupted resumes from it and ends with the weights of
             the uninterrupted one. Default `None`: none is written.
