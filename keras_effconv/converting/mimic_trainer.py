@@ -18,30 +18,30 @@ class Mimic(keras.Model):
         places: list of `Place`.
         variances: list of arrays, of each channel of the teacher's maps.
         head_weight: float, of the outputs' loss next to the mean loss of the maps.
-        probabilities: list of bools, which of the outputs are compared as such.
+        spreads: list of floats, the variance of each of the outputs; `None` for one of probabilities.
     """
 
-    def __init__(self, student, teacher, places, variances, head_weight, probabilities):
+    def __init__(self, student, teacher, places, variances, head_weight, spreads):
         super().__init__(name="mimic", autocast=False)
         teacher.trainable = False
         self.student, self.teacher, self.places = student, teacher, places
         self.weights_of_maps = [1 / np.maximum(v, FLOOR * v.mean() + 1e-12) for v in variances]
-        self.head_weight, self.probabilities = head_weight, probabilities
+        self.head_weight, self.spreads = head_weight, spreads
 
     def build(self, input_shape):
         self.built = True  # all of its parts are
 
     def call(self, images, training=False):
         del training  # normalization keeps its statistics, and nothing is dropped
-        heads = len(self.probabilities)
+        heads = len(self.spreads)
         targets = [ops.stop_gradient(x) for x in keras.tree.flatten(self.teacher(images, training=False))]
         outputs = keras.tree.flatten(self.student(images, training=False))
         maps, losses = iter(outputs[heads:]), 0.0
         for place, target, weights in zip(self.places, targets[heads:], self.weights_of_maps):
             losses = losses + self._map_loss([next(maps) for _ in place.student], target, weights, place)
         losses = losses / max(len(self.places), 1)
-        for output, target, probable in zip(outputs[:heads], targets[:heads], self.probabilities):
-            losses = losses + self.head_weight * _head_loss(output, target, probable)
+        for output, target, spread in zip(outputs[:heads], targets[:heads], self.spreads):
+            losses = losses + self.head_weight * _head_loss(output, target, spread)
         return losses
 
     def _map_loss(self, outputs, target, weights, place):
@@ -60,11 +60,11 @@ class Mimic(keras.Model):
         return ops.mean(y_pred)
 
 
-def _head_loss(output, target, probable):
-    """Return the loss of an output: the divergence of probabilities, or the mean square error."""
+def _head_loss(output, target, spread):
+    """Return the loss of an output: the divergence of probabilities, or the mean square error over the variance."""
     output, target = (ops.reshape(ops.cast(x, "float32"), (ops.shape(x)[0], -1)) for x in (output, target))
-    if not probable:
-        return ops.mean(ops.square(output - target), -1)
+    if spread is not None:
+        return ops.mean(ops.square(output - target), -1) / spread
     output, target = (ops.log(ops.clip(x, 1e-7, 1.0)) for x in (output, target))
     return ops.sum(ops.exp(target) * (target - output), axis=-1)
 

@@ -17,7 +17,7 @@ from keras_effconv.graph import check_functional
 from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.utils.extras import require
 
-RATE = 0.01  # of a variable's root mean square, at the highest
+RATE = 0.02  # of a variable's root mean square, at the highest
 WARM_UP = 0.05  # of the steps
 SAMPLE = 256  # images that the variances of the teacher's maps are of
 SAME = 1e-8  # a loss at which there is nothing to learn
@@ -65,9 +65,10 @@ def mimic(
     """Train a student to compute its teacher's maps and outputs. Images need no labels.
 
     The maps at some places along the way are compared channel by channel, in units of the variance of the teacher's
-    channel, and the outputs as probabilities. Batch statistics stay as they are: normalization is folded into the
-    convolutions for training, and the student gets kernels and offsets back. Steps are those of Adam, in units of each
-    variable's size, and end at 0 by a cosine. A student that computes what the teacher does is left as it is.
+    channel; the outputs by their divergence, where they are probabilities, and in units of their variance elsewhere.
+    Batch statistics stay as they are: normalization is folded into the convolutions for training, and the student gets
+    kernels and offsets back. Steps are those of Adam, in units of each variable's size, and end at 0 by a cosine. A
+    student that computes what the teacher does is left as it is.
 
     Args:
         student: `keras.Model` with a functional graph; changed. It should have been fitted before.
@@ -76,7 +77,7 @@ def mimic(
             `keras.utils.PyDataset`; or a callable (number) -> batch.
         steps: int. Default 1000.
         batch_size: int, images of a step. Default 64.
-        learning_rate: float, the highest, in units of each variable's root mean square. Default 0.01.
+        learning_rate: float, the highest, in units of each variable's root mean square. Default 0.02.
         seed: int, of the order, the flips and the shifts. Default 0.
         folder: path for the state, `mimic.npz`: a run that was interrupted resumes from it and ends with the weights of
             the uninterrupted one. Default `None`: none is written.
@@ -139,8 +140,12 @@ def _trainer(twin, teacher, places, feed, head_weight, dtype):
     outputs = [_arrays(watched, batch) for batch in sample]
     outputs = [np.concatenate(parts)[:SAMPLE] for parts in zip(*outputs)]
     variances = [each.var(axis=(0, 1, 2)) for each in outputs[heads:]]
-    probabilities = [bool((x >= 0).all() and np.allclose(x.sum(-1), 1, atol=0.02)) for x in outputs[:heads]]
-    return Mimic(twin.network, watched, places, variances, head_weight, probabilities)
+    spreads = [None if _are_probabilities(x) else float(x.var()) + 1e-12 for x in outputs[:heads]]
+    return Mimic(twin.network, watched, places, variances, head_weight, spreads)
+
+
+def _are_probabilities(x):
+    return bool((x >= 0).all() and np.allclose(x.sum(-1), 1, atol=0.02))  # in bfloat16 about
 
 
 def _arrays(network, batch):
