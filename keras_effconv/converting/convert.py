@@ -8,10 +8,10 @@ import keras
 
 from keras_effconv import kinds
 from keras_effconv.converting.images import FITTED, gather
-from keras_effconv.converting.mimicking import mimic as mimicked
+from keras_effconv.converting.mimicking.mimic import mimic as mimicked
 from keras_effconv.converting.reporting import reported
-from keras_effconv.converting.selecting import select
-from keras_effconv.converting.timing import Timer
+from keras_effconv.converting.selecting.select import select
+from keras_effconv.converting.selecting.timing import Timer
 from keras_effconv.converting.transferring import build, transfer
 from keras_effconv.graph import check_functional
 
@@ -69,8 +69,8 @@ def convert(
         verbose: bool, whether to show progress. Default `True`.
 
     Returns:
-        A `keras.Model`. Its `convert_report` (a `ConvertReport`) says what became of each layer; the report is not saved
-        with the model.
+        A `keras.Model`. Its `convert_report` (a `ConvertReport`) says what became of each layer; it is not saved with the
+        model.
 
     Raises:
         ValueError: an argument is not as above, or no choice is as fast as the budget wants.

@@ -8,8 +8,8 @@ from keras_effconv.architecture import ARCHITECTURES
 from keras_effconv.feature_maps import bands
 from keras_effconv.graph import writer_of
 from keras_effconv.inference.rewriting import Copies, Graph
-from keras_effconv.layers import MergeBands
 from keras_effconv.kinds import Conv
+from keras_effconv.layers import MergeBands
 from keras_effconv.network_info import info_of
 from keras_effconv.policies import default_policy
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_effconv
-from keras_effconv.converting.choosing import Option, OverBudgetError, Slot, choose
-from keras_effconv.converting.recovering import layer_errors
-from keras_effconv.converting.selecting import select
-from keras_effconv.converting.sensitivity import sensitivities
-from keras_effconv.converting.study import Study
-from keras_effconv.converting.tied_maps import candidates, convolutions
-from keras_effconv.converting.timing import DENSE, Candidate, Timer
+from keras_effconv.converting.selecting.choosing import Option, OverBudgetError, Slot, choose
+from keras_effconv.converting.selecting.recovering import layer_errors
+from keras_effconv.converting.selecting.select import select
+from keras_effconv.converting.selecting.sensitivity import sensitivities
+from keras_effconv.converting.selecting.study import Study
+from keras_effconv.converting.selecting.tied_maps import candidates, convolutions
+from keras_effconv.converting.selecting.timing import DENSE, Candidate, Timer
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.kinds import ByLayer, get
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_effconv.converting.channels import Channels, places
+from keras_effconv.converting.ordering.channels import Channels, places
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.layers import GroupConv2D
 from keras_effconv.policies import assign

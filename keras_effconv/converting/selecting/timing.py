@@ -10,7 +10,7 @@ from typing import NamedTuple
 import keras
 
 from keras_effconv import kinds
-from keras_effconv.converting.runtimes import check, runner
+from keras_effconv.converting.selecting.runtimes import check, runner
 from keras_effconv.feature_maps import half, split_channels
 from keras_effconv.inference import deploy
 

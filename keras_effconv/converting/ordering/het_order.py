@@ -5,10 +5,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_effconv.converting.channels import Channels, places
-from keras_effconv.converting.het_energy import covariance, lost_energy, variances
-from keras_effconv.converting.observing import Moments, observe
-from keras_effconv.converting.students import layouts_of
+from keras_effconv.converting.ordering.channels import Channels, places
+from keras_effconv.converting.ordering.het_energy import covariance, lost_energy, variances
+from keras_effconv.converting.ordering.observing import Moments, observe
+from keras_effconv.converting.ordering.students import layouts_of
 from keras_effconv.inference.kernels import array
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.utils.extras import require

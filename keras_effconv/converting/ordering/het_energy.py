@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_effconv.converting.observing import Moments
+from keras_effconv.converting.ordering.observing import Moments
 from keras_effconv.layers.het_runs import center
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import keras
 
-from keras_effconv.converting.band_rules import rule_of
-from keras_effconv.converting.conv_rules import is_kept_back
-from keras_effconv.converting.maps import Map, fits, in_order, merged
-from keras_effconv.converting.survey import Survey
+from keras_effconv.converting.rewriting.band_rules import rule_of
+from keras_effconv.converting.rewriting.conv_rules import is_kept_back
+from keras_effconv.converting.rewriting.maps import Map, fits, in_order, merged
+from keras_effconv.converting.rewriting.survey import Survey
 from keras_effconv.feature_maps import bands
 from keras_effconv.inference.rewriting import Copies, Graph
 

@@ -2,13 +2,13 @@
 
 from keras import ops
 
-from keras_effconv.converting.choosing import Option, OverBudgetError, Slot, choose
-from keras_effconv.converting.flowing import flow
-from keras_effconv.converting.recovering import Observation
-from keras_effconv.converting.selection import Row, Selection
-from keras_effconv.converting.sensitivity import sensitivities
-from keras_effconv.converting.tied_maps import candidates, convolutions
-from keras_effconv.converting.timing import DENSE
+from keras_effconv.converting.selecting.choosing import Option, OverBudgetError, Slot, choose
+from keras_effconv.converting.selecting.flowing import flow
+from keras_effconv.converting.selecting.recovering import Observation
+from keras_effconv.converting.selecting.selection import Row, Selection
+from keras_effconv.converting.selecting.sensitivity import sensitivities
+from keras_effconv.converting.selecting.tied_maps import candidates, convolutions
+from keras_effconv.converting.selecting.timing import DENSE
 from keras_effconv.inference.rewriting import Graph
 
 PARTS = 4  # of the HetConv whose error tells how much a layer's errors matter

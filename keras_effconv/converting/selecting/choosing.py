@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, sparse
 
-from keras_effconv.converting.timing import Candidate
+from keras_effconv.converting.selecting.timing import Candidate
 
 
 class Option(NamedTuple):

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 
-from keras_effconv.converting.het_order import het_order
-from keras_effconv.converting.octave_order import octave_order
-from keras_effconv.converting.octave_shortcuts import with_banded_shortcuts
-from keras_effconv.converting.permuting import permuted
-from keras_effconv.converting.students import student_of
+from keras_effconv.converting.ordering.het_order import het_order
+from keras_effconv.converting.ordering.octave_order import octave_order
+from keras_effconv.converting.ordering.octave_shortcuts import with_banded_shortcuts
+from keras_effconv.converting.ordering.permuting import permuted
+from keras_effconv.converting.ordering.students import student_of
 from keras_effconv.kinds import Conv, HetConv, OctConv, get
 
 

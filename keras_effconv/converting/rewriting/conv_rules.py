@@ -2,10 +2,10 @@
 
 from keras import layers
 
-from keras_effconv.converting.geometry import is_octaves
-from keras_effconv.converting.kernels import repeated, write, write_rows
-from keras_effconv.converting.maps import Map, fits, ordered
-from keras_effconv.converting.parts import SUFFIX, Ahead, operations_between, parts_of
+from keras_effconv.converting.rewriting.geometry import is_octaves
+from keras_effconv.converting.rewriting.kernels import repeated, write, write_rows
+from keras_effconv.converting.rewriting.maps import Map, fits, ordered
+from keras_effconv.converting.rewriting.parts import SUFFIX, Ahead, operations_between, parts_of
 from keras_effconv.kinds.separable import SPATIAL
 from keras_effconv.layers import SamePadding2D
 

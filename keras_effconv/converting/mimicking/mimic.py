@@ -8,11 +8,11 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_effconv.converting.mimic_images import Images
-from keras_effconv.converting.mimic_places import WAYS, find_places
-from keras_effconv.converting.mimic_state import load_state, save_state
-from keras_effconv.converting.mimic_trainer import Mimic, RelativeAdam, units_of
-from keras_effconv.converting.mimic_twin import Twin, fastest_policy
+from keras_effconv.converting.mimicking.images import Images
+from keras_effconv.converting.mimicking.places import WAYS, find_places
+from keras_effconv.converting.mimicking.state import load_state, save_state
+from keras_effconv.converting.mimicking.trainer import Mimic, RelativeAdam, units_of
+from keras_effconv.converting.mimicking.twin import Twin, fastest_policy
 from keras_effconv.graph import check_functional
 from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.utils.extras import require

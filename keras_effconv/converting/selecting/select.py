@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from keras_effconv.converting.selection import Selection
-from keras_effconv.converting.study import Study
-from keras_effconv.converting.timing import Timer
+from keras_effconv.converting.selecting.selection import Selection
+from keras_effconv.converting.selecting.study import Study
+from keras_effconv.converting.selecting.timing import Timer
 from keras_effconv.kinds import ByLayer
 from keras_effconv.utils.arguments import positive_number
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_effconv.converting.channels import Channels
-from keras_effconv.converting.observing import LostDetail, observe
+from keras_effconv.converting.ordering.channels import Channels
+from keras_effconv.converting.ordering.observing import LostDetail, observe
 from keras_effconv.inference.affine import affine_of
 from keras_effconv.inference.kernels import array
 from keras_effconv.inference.rewriting import Graph

@@ -11,11 +11,17 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_effconv.converting.conv_rules import can_read_bands, convolve, is_elementwise, is_kept_back, with_rows
-from keras_effconv.converting.geometry import keeps_bands, low_config
-from keras_effconv.converting.joining import concatenate, concatenates, join
-from keras_effconv.converting.kernels import write_channels
-from keras_effconv.converting.maps import Map, ordered
+from keras_effconv.converting.rewriting.conv_rules import (
+    can_read_bands,
+    convolve,
+    is_elementwise,
+    is_kept_back,
+    with_rows,
+)
+from keras_effconv.converting.rewriting.geometry import keeps_bands, low_config
+from keras_effconv.converting.rewriting.joining import concatenate, concatenates, join
+from keras_effconv.converting.rewriting.kernels import write_channels
+from keras_effconv.converting.rewriting.maps import Map, ordered
 from keras_effconv.feature_maps import bands
 from keras_effconv.inference.kernels import array
 from keras_effconv.layers import GroupConv2D, OctMaxPooling2D, SamePadding2D

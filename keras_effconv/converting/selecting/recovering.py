@@ -7,7 +7,7 @@ from keras import ops
 from scipy import linalg
 
 from keras_effconv import kinds
-from keras_effconv.converting.timing import DENSE, Candidate
+from keras_effconv.converting.selecting.timing import DENSE, Candidate
 from keras_effconv.feature_maps import split_channels
 from keras_effconv.layers.het_parts import Packing
 from keras_effconv.layers.octaves import pool

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_effconv.converting.timing import DENSE
+from keras_effconv.converting.selecting.timing import DENSE
 from keras_effconv.kinds import ByLayer
 from keras_effconv.utils.text_table import markdown
 

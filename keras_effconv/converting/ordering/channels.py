@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_effconv.converting.channel_rules import rule_of
+from keras_effconv.converting.ordering.channel_rules import rule_of
 
 
 class Group(NamedTuple):

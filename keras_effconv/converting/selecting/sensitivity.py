@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from keras import ops
 
-from keras_effconv.converting.flowing import flow
+from keras_effconv.converting.selecting.flowing import flow
 from keras_effconv.layers.octaves import add_up_sampled, pool
 
 SHARE = 4  # one of so many channels loses its details in a layer that no HetConv replaces

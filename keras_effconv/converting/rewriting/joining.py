@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_effconv.converting.maps import Map, in_order, ordered, rebanded, split_like
+from keras_effconv.converting.rewriting.maps import Map, in_order, ordered, rebanded, split_like
 from keras_effconv.feature_maps import bands
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from keras_effconv.converting.timing import DENSE, Candidate, LayerCall
+from keras_effconv.converting.selecting.timing import DENSE, Candidate, LayerCall
 from keras_effconv.feature_maps import split_channels
 from keras_effconv.inference.rules import IDENTITIES
 from keras_effconv.kinds import OctConv
