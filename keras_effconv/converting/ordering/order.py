@@ -3,12 +3,14 @@
 import keras
 import numpy as np
 
+from keras_effconv.converting.ordering.channels import Channels
 from keras_effconv.converting.ordering.het_order import het_order
 from keras_effconv.converting.ordering.octave_order import octave_order
 from keras_effconv.converting.ordering.octave_shortcuts import with_banded_shortcuts
 from keras_effconv.converting.ordering.permuting import permuted
 from keras_effconv.converting.ordering.students import student_of
-from keras_effconv.kinds import Conv, HetConv, OctConv, get
+from keras_effconv.inference.rewriting import Graph
+from keras_effconv.kinds import ByLayer, Conv, HetConv, OctConv, get
 
 
 def order(model: keras.Model, kind, images: np.ndarray, seed: int = 0) -> keras.Model:
@@ -48,12 +50,24 @@ def _as_it_is(model, kind, images, seed):
 
 def _for_octaves(model, kind, images, seed):
     del seed
-    ordered, student = permuted(model, octave_order(model, images)), student_of(model, kind)
-    return ordered if student is None else with_banded_shortcuts(ordered, student)
+    return with_banded_shortcuts(permuted(model, octave_order(model, images)), student_of(model, kind))
 
 
 def _for_parts(model, kind, images, seed):
     return permuted(model, het_order(model, kind, images, seed).orders)
 
 
-ORDERS = {Conv: _as_it_is, OctConv: _for_octaves, HetConv: _for_parts}
+def _for_each(model, kind, images, seed):
+    """Order the channels of each group as the kinds of the layers that write it want them, octaves first."""
+    orders = dict(het_order(model, kind, images, seed).orders)
+    if kind.has_bands():
+        graph = Graph(model)
+        groups = Channels(graph).groups
+        for index, order in octave_order(model, images).items():
+            writers = (graph.writer(value) for value in groups[index].values)
+            if any(step is not None and isinstance(kind.of(step.name), OctConv) for step in writers):
+                orders[index] = order
+    return with_banded_shortcuts(permuted(model, orders), student_of(model, kind))
+
+
+ORDERS = {Conv: _as_it_is, OctConv: _for_octaves, HetConv: _for_parts, ByLayer: _for_each}
