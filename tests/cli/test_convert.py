@@ -96,6 +96,7 @@ def test_the_folder_is_that_of_a_run(finished, folder):
     assert (output / "labels.txt").read_text().split() == NAMES
     report = json.loads((output / "report.json").read_text())
     assert report["conv"] == "OctConv(alpha=0.25)" and report["macs"] < report["macs_before"]
+    assert report["layers"][0]["poured"] > 0.999  # it reads what the dense network's first layer reads
     assert report["validation"]["images"] == 6 and 0 <= report["validation"]["accuracy"] <= 1
     assert report["images"] + report["held"] == 18 and report["data"] == "photos"
     with Image.open(output / "explained.png") as picture:
@@ -163,7 +164,9 @@ def test_images_without_classes_suffice(folder, tmp_path):
     report = json.loads((tmp_path / "report.json").read_text())
     assert "validation" not in report and report["images"] == 15 and report["held"] == 3
     left = {layer["name"]: layer["reason"] for layer in report["layers"]}
-    assert left["first"] == "it reads the image" and "it reads the image: `first`" in (tmp_path / "README.md").read_text()
+    assert (
+        left["first"] == "it reads the image" and "it reads the image: `first`" in (tmp_path / "README.md").read_text()
+    )
 
 
 def test_only_the_training_part_of_a_folder_is_fitted_to(folder, tmp_path):
@@ -253,4 +256,6 @@ def test_mistakes_are_one_line(folder, tmp_path):
         ((model, data, CONV, f"--output={tmp_path / 'file'}"), "must be a folder that can be written to"),
         ((data, CONV), "--model"),
     ]
-    check_mistakes("convert", [((*(output,) * (not any("--output" in w for w in a)), *a), text) for a, text in mistakes])
+    check_mistakes(
+        "convert", [((*(output,) * (not any("--output" in w for w in a)), *a), text) for a, text in mistakes]
+    )
