@@ -1,4 +1,4 @@
-"""Convert a trained network to another kind of convolution, so that it stays right. No labels are needed.
+"""Convert a trained network to a cheaper kind of convolution; no labels are needed.
 
     keras-effconv convert --model=outputs/finetune/model.keras --conv="OctConv(alpha=0.25)" --data_dir=flowers
     keras-effconv convert --model=outputs/finetune/model.keras --budget=0.7 --runtime=onnx --data_dir=flowers

@@ -27,6 +27,8 @@ def explained(report, path):
         axes.grid(axis="x", alpha=0.3)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
+    right.tick_params(axis="y", length=0)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     figure.suptitle(_title(report), fontsize=10, parse_math=False)
     save_figure(figure, path)
 
@@ -40,22 +42,21 @@ def _draw_explained(axes, layers, places):
     if fitted:
         rows = [place for place, _ in fitted]
         after = [max(layer.explained, 0) for _, layer in fitted]
-        axes.barh(rows, after, 0.7, color=FITTED, label="fitted")
+        axes.barh(rows, after, 0.7, color=FITTED)
         before = [(place, layer.poured) for place, layer in fitted if layer.poured is not None]
         inside = [(place, max(value, 0)) for place, value in before]
-        axes.plot([x for _, x in inside], [y for y, _ in inside], "|", color=POURED, ms=7, mew=2.2, label="as poured")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, fontsize=8, frameon=False, borderaxespad=3.2)
-    axes.set(xlim=(0, 1.005), xlabel="share of the variance explained (0: as poured, or less)")
+        style = {"color": POURED, "markersize": 7, "markeredgewidth": 2.2, "clip_on": False}
+        axes.plot([x for _, x in inside], [y for y, _ in inside], "|", label="as poured, ahead of the fit", **style)
+    axes.set(xlim=(0, 1.005), xlabel="share of the variance of the dense network's values that the layer explains")
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
 
 
 def _draw_macs(axes, layers, places):
     total = max(sum(layer.macs_before for layer in layers), 1)
     axes.barh(places, [layer.macs_before / total for layer in layers], 0.7, color=DENSE, label="dense network")
-    axes.barh(places, [layer.macs / total for layer in layers], 0.7, color=FITTED, alpha=0.75, label="converted")
+    axes.barh(places, [layer.macs / total for layer in layers], 0.7, color=FITTED, label="converted")
     axes.set(xlabel="multiply-accumulates, share of the dense network's")
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:.1%}")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, fontsize=8, frameon=False, borderaxespad=3.2)
 
 
 def _title(report):

@@ -89,7 +89,7 @@ def finished(folder, tmp_path_factory):
 
 def test_the_folder_is_that_of_a_run(finished, folder):
     output, done = finished
-    written = "model.keras labels.txt README.md report.json explained.png confusion.png environment.json".split()
+    written = ["model.keras", "labels.txt", "README.md", "report.json", "explained.png", "confusion.png", "environment.json"]
     written += ["serving/1"] * ON_TENSORFLOW
     assert f"written to {output}: {' '.join(written)}\n" in done.stdout
     assert sorted(path.name for path in output.iterdir()) == sorted(name.partition("/")[0] for name in written)
