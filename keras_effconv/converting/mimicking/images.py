@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_effconv.converting.images import Rows
 from keras_effconv.utils.arguments import positive
 
 
@@ -9,8 +10,8 @@ class Images:
     """Batches of images, flipped and shifted at random.
 
     Args:
-        images: array (n, h, w, c); or a sequence of batches, such as a `keras.utils.PyDataset`, of which the first
-            part is taken; or a callable (number) -> batch.
+        images: array (n, h, w, c), or `Rows`; or a sequence of batches, such as a `keras.utils.PyDataset`, of which
+            the first part is taken; or a callable (number) -> batch.
         batch_size: int; of batches that are given, their own size counts.
         seed: int. Default 0.
         flip: bool, whether half of the images are mirrored. Default `True`.
@@ -32,7 +33,7 @@ class Images:
 
     def plain(self, number):
         """Return batch number `number` as it is, without changes."""
-        if isinstance(self.images, np.ndarray):
+        if isinstance(self.images, np.ndarray | Rows):
             return np.asarray(self.images[self._rows(number)], "float32")
         given = self.images(number) if callable(self.images) else self.images[number % len(self.images)]
         return np.asarray(given[0] if isinstance(given, (tuple, list)) else given, "float32")
