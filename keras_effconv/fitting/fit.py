@@ -153,13 +153,15 @@ def _solved(output, drawn):
     scale, offset = output.line()
     constant, is_free = output.constant()
     for block in list(FORMS[output.step.kind].blocks(output.step.operation, output.filters)):
-        if len(block.rows) > len(drawn.windows):
-            continue  # too few positions to know so many weights
         own = block.filters - output.filters.start
         added = offset[own] + (0 if drawn.added is None else drawn.added[:, own])
         target = _target(drawn.linear[:, own], drawn.cut[:, own], output.behind.bounds, scale[own], added)
         seen = drawn.windows if len(block.rows) == drawn.windows.shape[1] else drawn.windows[:, block.rows]
-        yield block, solve(seen, target, block.weights, constant[own], is_free)
+        solution = solve(seen, target, block.weights, constant[own], is_free, rounds=0)
+        # Too few positions do not tell so many weights, but anything is better than what is worse than a constant.
+        if len(block.rows) <= len(seen) or solution.before.sum() > solution.variance.sum():
+            solution = solve(seen, target, block.weights, constant[own], is_free)
+        yield block, solution
 
 
 def _target(linear, cut, bounds, scale, added):
