@@ -136,11 +136,11 @@ def _fit_layer(outputs, values, goals, rows, rng):
     for output in outputs:
         others = [None] * len(maps) if output.behind.other is None else values.read(output.behind.other)
         drawn = _drawn(output, maps, goals.read(output.goal), others, rows, rng)
-        solved, constant = [], output.constant()[0]
+        solved, constant, scales = [], output.constant()[0], np.square(output.line()[0], dtype="float64")
         for block, solution in _solved(output, drawn):
             solved.append(block._replace(weights=solution.weights))
             constant[block.filters - output.filters.start] = solution.constant
-            scale = np.square(output.line()[0][block.filters - output.filters.start], dtype="float64")
+            scale = scales[block.filters - output.filters.start]
             sums += [(scale * each).sum() for each in (solution.before, solution.after, solution.variance)]
         output.set_constant(constant)
         blocks += solved
