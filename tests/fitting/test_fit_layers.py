@@ -50,7 +50,9 @@ def nearest(seen, target, start):
     """Return weights and constant: least squares, with a ridge towards the start that leaves the constant alone."""
     pull = RIDGE * np.square(seen - seen.mean(0)).sum(0).mean()
     count = seen.shape[1]
-    rows = np.concatenate([np.concatenate([seen, np.ones((len(seen), 1))], 1), np.sqrt(pull) * np.eye(count, count + 1)])
+    rows = np.concatenate(
+        [np.concatenate([seen, np.ones((len(seen), 1))], 1), np.sqrt(pull) * np.eye(count, count + 1)]
+    )
     solution = np.linalg.lstsq(rows, np.concatenate([target, np.sqrt(pull) * start]), rcond=None)[0]
     return solution[:count], solution[count]
 

@@ -81,9 +81,7 @@ def test_steps_towards_the_plain_network_never_lead_away(plain, digits, conv):
 
 
 def test_the_seed_decides(plain, digits, tmp_path):
-    runs = [
-        train(recipe_of(plain, OCTAVE, seed=seed), digits, tmp_path, outputs=False).model for seed in (1, 1, 2)
-    ]
+    runs = [train(recipe_of(plain, OCTAVE, seed=seed), digits, tmp_path, outputs=False).model for seed in (1, 1, 2)]
     first, again, other = map(arrays, runs)
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other))
