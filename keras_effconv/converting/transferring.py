@@ -11,6 +11,7 @@ from keras_effconv.converting.rewriting.rewritten import rewritten
 from keras_effconv.fitting import LayerFit, fit_layers
 from keras_effconv.graph import layers_of
 from keras_effconv.kinds import Conv
+from keras_effconv.network_info import info_of
 from keras_effconv.zoo.pour import pour
 
 
@@ -81,8 +82,9 @@ def build(model: keras.Model, kind: Conv) -> tuple[keras.Model, dict[str, str]]:
 
 
 def _weights(model):
-    """Return the variables of a model as a file of it would have them."""
-    named = {layer.name: layer for layer in layers_of(model)}
+    """Return the variables of the network in a model as a file of it would have them."""
+    architecture = info_of(model).architecture
+    named = {layer.name: layer for layer in layers_of(model) if architecture.owns(layer.name)}
     return {
         f"{name}/{variable.name}": keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32"))
         for name, layer in named.items()

@@ -136,11 +136,11 @@ def _fit_layer(outputs, values, goals, rows, rng):
     for output in outputs:
         others = [None] * len(maps) if output.behind.other is None else values.read(output.behind.other)
         drawn = _drawn(output, maps, goals.read(output.goal), others, rows, rng)
-        solved, constant = [], output.constant()[0]
+        solved, constant, scales = [], output.constant()[0], np.square(output.line()[0], dtype="float64")
         for block, solution in _solved(output, drawn):
             solved.append(block._replace(weights=solution.weights))
             constant[block.filters - output.filters.start] = solution.constant
-            scale = np.square(output.line()[0][block.filters - output.filters.start], dtype="float64")
+            scale = scales[block.filters - output.filters.start]
             sums += [(scale * each).sum() for each in (solution.before, solution.after, solution.variance)]
         output.set_constant(constant)
         blocks += solved
@@ -153,13 +153,15 @@ def _solved(output, drawn):
     scale, offset = output.line()
     constant, is_free = output.constant()
     for block in list(FORMS[output.step.kind].blocks(output.step.operation, output.filters)):
-        if len(block.rows) > len(drawn.windows):
-            continue  # too few positions to know so many weights
         own = block.filters - output.filters.start
         added = offset[own] + (0 if drawn.added is None else drawn.added[:, own])
         target = _target(drawn.linear[:, own], drawn.cut[:, own], output.behind.bounds, scale[own], added)
         seen = drawn.windows if len(block.rows) == drawn.windows.shape[1] else drawn.windows[:, block.rows]
-        yield block, solve(seen, target, block.weights, constant[own], is_free)
+        solution = solve(seen, target, block.weights, constant[own], is_free, rounds=0)
+        # Too few positions do not tell so many weights, but anything is better than what is worse than a constant.
+        if len(block.rows) <= len(seen) or solution.before.sum() > solution.variance.sum():
+            solution = solve(seen, target, block.weights, constant[own], is_free)
+        yield block, solution
 
 
 def _target(linear, cut, bounds, scale, added):

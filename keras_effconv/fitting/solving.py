@@ -49,7 +49,7 @@ def solve(
         constant: array (filters,), what is added.
         is_free: bool; whether the constant may change.
         ridge: float, of the mean square of an input. Default 1e-3.
-        rounds: int, how often the targets are set. Default 5.
+        rounds: int, how often the targets are set; 0 for the errors at the start alone. Default 5.
 
     Returns:
         A `Solution`; a filter whose error did not become smaller keeps its weights.
@@ -67,7 +67,7 @@ def solve(
     predicted = _predicted(inputs, start, constant)
     before = np.square(target(predicted) - predicted, dtype="float64").sum(0)
     best = Solution(start, constant, before, before, variance)
-    if before.sum() <= EQUAL * variance.sum():
+    if not rounds or before.sum() <= EQUAL * variance.sum():
         return best
     mean = inputs.mean(0, dtype="float64") if is_free else np.zeros(len(start))
     gram = (inputs.T @ inputs).astype("float64") - len(inputs) * np.outer(mean, mean)

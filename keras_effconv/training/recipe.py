@@ -20,6 +20,7 @@ AUGMENTATIONS = (
     "autoaugment-v0",
     "autoaugment-cifar",
 )
+WARM_STARTS = ("convert", "pour")
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 
 
@@ -40,6 +41,10 @@ class Recipe:
             image, squeezed to a square.
         background: tuple of three ints, 0 to 255, RGB: what transparent pixels are laid over. Default: white.
         seed: int, of all that is drawn.
+        warm_start: what pretrained weights become in another kind of convolution than theirs: `"convert"` puts channels
+            in order, fits the kernels to what the plain network computes, and then takes `mimic` steps; `"pour"` takes
+            the kernels by the rules of the zoo and measures batch statistics again, which is quicker and worse.
+        mimic: int, gradient steps of a conversion, towards the plain network's maps. Default 100.
         head_c: float, of the logistic regression that the classifier alone is fitted by, over features computed once:
             the inverse of the strength of its regularization; 0 leaves the head as it is.
         epochs: int, epochs of the network; 0 for the head alone.
@@ -100,6 +105,8 @@ class Recipe:
     background: tuple[int, int, int] = (255, 255, 255)
     seed: int = 0
 
+    warm_start: str = "convert"
+    mimic: int = 100
     head_c: float = 0.03
     epochs: int = 10
     batch_size: int = 32
@@ -143,6 +150,7 @@ class Recipe:
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("augmentation", self.augmentation, AUGMENTATIONS)
+        one_of("warm_start", self.warm_start, WARM_STARTS)
         one_of("dtype", self.dtype, DTYPES)
         for name, least, most in LIMITS:
             value = getattr(self, name)
@@ -154,6 +162,7 @@ ANY = float("inf")
 LIMITS = (
     ("image_size", 0, ANY),
     ("crop", 1e-6, 1),
+    ("mimic", 0, ANY),
     ("head_c", 0, ANY),
     ("epochs", 0, ANY),
     ("batch_size", 1, ANY),

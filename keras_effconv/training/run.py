@@ -1,6 +1,5 @@
 """A whole run of a recipe: the head on frozen features, then the network phase by phase, then what the run writes."""
 
-import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keras
-import numpy as np
 
 from keras_effconv import zoo
 from keras_effconv.data import Dataset
@@ -23,15 +21,14 @@ from keras_effconv.training.head import features, fit_head
 from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.phase_runner import PhaseRunner
-from keras_effconv.training.recalibrate import recalibrate
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.reporting.environment import check_folder
 from keras_effconv.training.reporting.evaluation import Evaluation
 from keras_effconv.training.reporting.outputs import check_outputs, logging, write_outputs
 from keras_effconv.training.reporting.run_record import check_same, described, identity, standing, write_record
+from keras_effconv.training.warm_start import warm_start
 
 NAME = "network"
-FIT_IMAGES = 256  # for warm starts: see keras_effconv.zoo.fit
 
 
 class Result(NamedTuple):
@@ -185,7 +182,7 @@ def _prepared(run, progress):
     if base.load_report is not None:
         print(base.load_report)
         if base.load_report.approximate:
-            _warm(base, recipe, feed(dataset.train, recipe, shuffle=True))
+            warm_start(base, recipe, dataset)
     if not recipe.head_c:
         return model, progress, base.load_report
     mirror = dataset.flip and recipe.augmentation != "none"
@@ -193,14 +190,3 @@ def _prepared(run, progress):
     train = features(base, feed(dataset.train, recipe), mirror)
     validation = features(base, feed(dataset.validation, recipe))
     return model, progress._replace(head=fit_head(model, recipe, train, validation)), base.load_report
-
-
-def _warm(base, recipe, batches):
-    """Bring what was poured into another kind near to the plain network, by the training images; no label is used."""
-    if not zoo.can_fit(base):
-        print("measuring batch statistics again, since the kind is not the file's")
-        return recalibrate(base, batches, neutral=base.load_report.neutral)
-    print("fitting the kernels to what the plain network computes, since the kind is not the file's")
-    teacher = backbone(dataclasses.replace(recipe, conv="Conv()"))
-    some = range(min(len(batches), -(-FIT_IMAGES // recipe.batch_size)))
-    zoo.fit(base, teacher, np.concatenate([batches[i][0] for i in some])[:FIT_IMAGES])

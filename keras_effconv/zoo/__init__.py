@@ -10,7 +10,7 @@ from keras_effconv.zoo.pour import pour
 from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.records import RECORDS, Record, find, tags
 from keras_effconv.zoo.table import list_sets as list
-from keras_effconv.zoo.warm_start.fitting import can_fit, fit
+from keras_effconv.zoo.warm_start.fitting import fit
 
 __all__ = [
     "RECORDS",
@@ -19,7 +19,6 @@ __all__ = [
     "Record",
     "Source",
     "WeightsUnavailable",
-    "can_fit",
     "decode_predictions",
     "find",
     "fit",

@@ -17,6 +17,7 @@ from sections import replace_section
 from keras_effconv.cli.command import main
 from keras_effconv.cli.flags import flags_only
 
+RULES = ("center", "sum", "correlated")  # of HetConv's 1 x 1
 PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 
 
@@ -25,7 +26,7 @@ def define(flags):
     flags.string("data_dir", None, "Folder of train*.npz and test*.npz.", required=True)
     flags.list("weights", None, "Files; the name of each begins with its network's, such as resnet20.", required=True)
     flags.list("kinds", ["HetConv(parts=2)", "HetConv(parts=4)", "OctConv(alpha=0.25)", "OctConv(alpha=0.5)"], "Kinds.")
-    flags.list("rules", ["center", "sum", "correlated", "fit"], "What HetConv's 1 x 1 are made by.")
+    flags.list("rules", [*RULES, "fit", "convert"], "What HetConv's kernels are made by.")
     flags.integer("fit_images", 512, "Training images for the least-squares fit and for batch statistics.", 1)
     flags.integer("limit", 1000, "Most test images per class.", 1)
     flags.boolean("write", True, "Write the table to docs/zoo.md.")
@@ -50,6 +51,7 @@ def rows(flags):
 
     import keras_effconv as ke
     from keras_effconv import data, training, zoo
+    from keras_effconv.converting.transferring import transfer
 
     images = data.from_archives(flags.data_dir, 32, limit=flags.limit)
     for path in flags.weights:
@@ -67,9 +69,12 @@ def rows(flags):
 
         yield line(teacher.name, "Conv()", "", top1(teacher), None)
         for kind in flags.kinds:
-            for rule in flags.rules if kind.startswith("HetConv") else ("",):
-                model = build(weights=None, conv=kind)
-                ke.load_weights(model, path, pointwise="correlated" if rule in ("", "fit") else rule)
+            for rule in flags.rules if kind.startswith("HetConv") else ("", "convert"):
+                if rule == "convert":
+                    model = transfer(teacher, ke.kinds.get(kind), [sample]).model
+                else:
+                    model = build(weights=None, conv=kind)
+                    ke.load_weights(model, path, pointwise=rule if rule in RULES else "correlated")
                 if rule == "fit":
                     zoo.fit(model, teacher, sample)
                 right_after = top1(model)

@@ -1,4 +1,4 @@
-"""HetConv by least squares: exact where it can be, never worse than without images, better on real data."""
+"""`zoo.fit`: exact where it can be, never worse than without images, better on real data."""
 
 import keras
 import numpy as np
@@ -8,7 +8,6 @@ from paths import SHARED, needs
 import keras_effconv as ke
 from keras_effconv.data import from_archives
 from keras_effconv.zoo import fit
-from keras_effconv.zoo.warm_start.fitting import support
 
 WEIGHTS = ("weights", "resnet_cifar10", "resnet20-12fca82f.th")
 
@@ -39,53 +38,38 @@ def test_what_a_hetconv_can_be_it_becomes(kind):
     teacher, model = pair(kind)
     for layer in model.layers:
         if isinstance(layer, ke.layers.HetConv2D):
-            plain = teacher.get_layer(layer.name)
-            held = support(layer).reshape(plain.kernel.shape)
-            plain.kernel.assign(np.where(held, numpy(plain.kernel), 0))
+            teacher.get_layer(layer.name).kernel.assign(layer.dense_kernel())
             for variable in layer.trainable_variables:
                 variable.assign(numpy(variable) * 0.5)
     changed = fit(model, teacher, noise())
-    assert max(after for _, _, after in changed) < 1e-4 < min(before for _, before, _ in changed)
+    assert max(after for _, _, after in changed) < 1e-3
+    assert max(before for _, before, _ in changed) > 0.05
     np.testing.assert_allclose(numpy(model(noise(2, 1))), numpy(teacher(noise(2, 1))), atol=1e-2)
 
 
-@pytest.mark.long
-def test_the_error_is_the_least_and_only_kernels_and_the_means_behind_them_change():
-    teacher, model = pair(ke.HetConv(parts=4))
-    fitted = {layer.name for layer in model.layers if isinstance(layer, ke.layers.HetConv2D)}
-    means = {f"{name.removesuffix('conv')}bn/moving_mean" for name in fitted}
-    before = {v.path: numpy(v).copy() for layer in model.layers if layer.name not in fitted for v in layer.weights}
-    before = {path: value for path, value in before.items() if path not in means}
-    plain = [numpy(v).copy() for v in teacher.weights]
-    changed = fit(model, teacher, noise())
-    assert [name for name, _, _ in changed] == [x.name for x in model.layers if x.name in fitted]
+@pytest.mark.parametrize("kind", ["HetConv(parts=4)", "OctConv(alpha=0.25)", "GWCPWC(groups=2)"])
+def test_no_error_rises_and_only_convolutions_and_the_means_behind_them_change(kind):
+    teacher, model = pair(kind, width=0.25, depth=0.3)
+    kept = [v for layer in model.layers if "conv" not in layer.name for v in layer.weights if v.name != "moving_mean"]
+    before, plain = ([numpy(v).copy() for v in each] for each in (kept, teacher.weights))
+    changed = fit(model, teacher, noise(4))
+    expected = [x.name for x in teacher.layers if isinstance(x, keras.layers.Conv2D)]
+    assert [name for name, _, _ in changed] == expected
     assert all(after <= was for _, was, after in changed)
-    for layer in model.layers:
-        for v in layer.weights:
-            if v.path in before:
-                np.testing.assert_array_equal(numpy(v), before[v.path])
-    for v, old in zip(teacher.weights, plain):
+    assert sum(after for _, _, after in changed) < 0.9 * sum(was for _, was, _ in changed)
+    for v, old in [*zip(kept, before), *zip(teacher.weights, plain)]:
         np.testing.assert_array_equal(numpy(v), old)
 
 
-def test_a_filter_varies_around_the_mean_that_the_layers_behind_expect():
-    def network(layer):
-        return keras.Sequential([keras.Input((8, 8, 6)), layer, keras.layers.BatchNormalization(name="bn")])
-
-    rng = np.random.default_rng(0)
-    teacher = network(keras.layers.Conv2D(4, 3, padding="same", use_bias=False, name="conv"))
-    model = network(ke.layers.HetConv2D(4, 3, parts=2, use_bias=False, name="conv"))
-    for each in (teacher, model):
-        each.get_layer("bn").moving_mean.assign([1, 2, 3, 4])
-    images = rng.normal(1, 2, (9, 8, 8, 6)).astype("float32")
-    for _ in range(2):  # a second fit finds the mean of the first
-        ((_, before, after),) = fit(model, teacher, images, rows=10_000)
-        expected, got = numpy(teacher(images)), numpy(model(images))
-        np.testing.assert_allclose(got.mean((0, 1, 2)), expected.mean((0, 1, 2)), atol=1e-3)
-        np.testing.assert_allclose(got.var((0, 1, 2)), expected.var((0, 1, 2)), rtol=1e-2)
-        assert after < before
-    unexplained = np.square(got - expected).mean() / expected.var((0, 1, 2)).mean()
-    assert after < unexplained < 2 * after  # of two maps of one variance: 2 - 2 * correlation
+def test_the_same_images_and_seed_give_the_same_weights():
+    fitted = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(0)
+        teacher, model = pair("HetConv(parts=2)", width=0.25, depth=0.3)
+        fit(model, teacher, noise(4), rows=500, seed=seed)
+        fitted.append([numpy(v) for v in model.weights])
+    assert all(np.array_equal(a, b) for a, b in zip(*fitted[:2]))
+    assert not all(np.array_equal(a, b) for a, b in zip(*fitted[1:]))
 
 
 def test_a_layer_with_an_activation_and_a_bias_is_fitted_before_it():
@@ -96,32 +80,46 @@ def test_a_layer_with_an_activation_and_a_bias_is_fitted_before_it():
     model = network(ke.layers.HetConv2D(4, 3, parts=2, activation="relu", name="conv"))
     ((_, before, after),) = fit(model, network(plain), np.random.default_rng(0).normal(size=(9, 8, 8, 6)))
     assert after < 0.7 * before
-    np.testing.assert_allclose(numpy(model.layers[0].bias), 1, atol=0.2)
+    np.testing.assert_allclose(numpy(model.layers[0].bias), 1, atol=0.3)
 
 
-@pytest.mark.long
-def test_a_layer_that_stands_for_two_is_fitted_to_the_second():
-    """Between the two is an activation, so the fit is not exact; what normalisation makes of it is the nearest map."""
-    options, norm = {"width": 0.25, "depth": 0.2, "input_shape": (32, 32, 3)}, "block2a_bn"
-    teacher, model = pair(ke.HetConv(parts=2), "EfficientNetLite0", **options)
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [
+        ("EfficientNetLite0", "block2a_bn"),
+        ("MobileNet", "conv_pw_1_bn"),
+        ("MobileNetV2", "block_1_depthwise_BN"),
+    ],
+)
+def test_a_layer_that_stands_for_two_is_fitted_to_the_second(name, norm):
+    """Its filters, and the statistics behind them, have another scale than those of the plain network."""
+    options = {"depth": 0.2, "input_shape": (32, 32, 3), "include_top": False}
+    options |= {"width": 0.25} if name == "EfficientNetLite0" else {"alpha": 0.25}
+    teacher, model = pair(ke.HetConv(parts=2), name, **options)
     model.get_layer(norm).moving_variance.assign(model.get_layer(norm).moving_variance * 4)  # the filters double
-    images = keras.ops.convert_to_tensor(noise(32))
+    images = keras.ops.convert_to_tensor(noise(16))
     changed = fit(model, teacher, images)
-    assert changed and all(after < 0.8 * before for _, before, after in changed), changed
-    maps = [keras.Model(each.inputs, each.get_layer(norm).output)(images) for each in (teacher, model)]
-    expected, got = map(numpy, maps)
-    np.testing.assert_allclose(got.mean((0, 1, 2)), expected.mean((0, 1, 2)), atol=0.05)
-    np.testing.assert_allclose(got.std((0, 1, 2)), expected.std((0, 1, 2)), rtol=0.1)
+    fused = [each for each in changed if isinstance(model.get_layer(each[0]), ke.layers.HetConv2D)]
+    assert fused and all(after < 0.8 * before for _, before, after in fused), changed
+    maps = [keras.Model(each.inputs[0], each.get_layer(norm).output)(images) for each in (teacher, model)]
+    expected, got = (np.clip(numpy(x), 0, 6) for x in maps)  # what the activation leaves
+    np.testing.assert_allclose(got.mean((0, 1, 2)), expected.mean((0, 1, 2)), atol=0.1 * expected.std())
+    assert np.square(got - expected).mean() < 0.5 * expected.var()
 
 
 def test_mistakes_are_one_line():
-    teacher, model = pair(ke.HetConv(parts=4))
-    with pytest.raises(ValueError, match="`model` must have HetConv2D layers"):
-        fit(teacher, teacher, noise())
+    teacher, model = pair(ke.HetConv(parts=4), width=0.25, depth=0.3)
+    dense = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="`model` must have convolutions"):
+        fit(dense, teacher, noise())
     with pytest.raises(ValueError, match=r"`images` must be of shape \(None, 32, 32, 3\)"):
         fit(model, teacher, noise()[:, :16])
+    with pytest.raises(ValueError, match="`teacher` must have a convolution 'conv1_conv'"):
+        fit(model, ke.ResNet20(weights=None, width=0.5, depth=0.3), noise())
     with pytest.raises(ValueError, match="`teacher` must have a convolution 'conv2_block1_1_conv'"):
-        fit(model, ke.ResNet20(weights=None), noise())
+        fit(model, keras.Model(teacher.input, teacher.get_layer("conv1_bn").output), noise())
+    with pytest.raises(ValueError, match="`rows` must be"):
+        fit(model, teacher, noise(), rows=0)
 
 
 @pytest.mark.long
