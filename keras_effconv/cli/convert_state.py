@@ -3,7 +3,7 @@
 import json
 import os
 
-from keras_effconv.converting.mimic_state import FILE as STATE
+from keras_effconv.converting.mimicking.state import FILE as STATE
 from keras_effconv.training.reporting.fingerprint import file_fingerprint, fingerprints
 from keras_effconv.utils.files import read_json, write_json
 

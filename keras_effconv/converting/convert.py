@@ -71,8 +71,8 @@ def convert(
         verbose: bool, whether to show progress. Default `True`.
 
     Returns:
-        A `keras.Model`. Its `convert_report` (a `ConvertReport`) says what became of each layer; it is not saved with the
-        model.
+        A `keras.Model`. Its `convert_report` (a `ConvertReport`) says what became of each layer; it is not saved with
+        the model.
 
     Raises:
         ValueError: an argument is not as above, or no choice is as fast as the budget wants.

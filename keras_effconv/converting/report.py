@@ -86,7 +86,7 @@ class ConvertReport:
         agreement = "" if self.agreement is None else f"same class as the dense network {self.agreement:.1%}, "
         lines = [
             f"{agreement}{self.explained:.1%} of the outputs' variance explained, on {self.held} images held back",
-            f"{self.macs / 1e6:,.1f}M multiply-accumulates, {_ratio(self.macs, self.macs_before)} of the dense network's",
+            f"{self.macs / 1e6:,.1f}M multiply-accumulates, {_ratio(self.macs, self.macs_before)} of the dense one's",
         ]
         if self.ms is not None:
             lines.append(f"{self.ms:.3g} ms, {_ratio(self.ms, self.ms_before)} of the dense network's ({self.runtime})")

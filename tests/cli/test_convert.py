@@ -17,7 +17,7 @@ from small_runs import COLOURS
 import keras_effconv as ke
 from keras_effconv import zoo
 from keras_effconv.cli import convert_model
-from keras_effconv.converting.mimic_state import FILE as STATE
+from keras_effconv.converting.mimicking.state import FILE as STATE
 
 NAMES = ["blue", "green", "red"]
 PAINTS = dict(zip(NAMES, COLOURS[[2, 1, 0]]))
