@@ -68,6 +68,8 @@ class Output(NamedTuple):
 def outputs_of(graph, plain):
     """List what the layers of a network write that can be fitted, in order, a list for each step.
 
+    What comes ahead of the first layer that differs from the plain network's is as it should be, and is left out.
+
     Args:
         graph: `Graph` of the network.
         plain: `Graph` of the plain network. Layers correspond by name.
@@ -75,13 +77,26 @@ def outputs_of(graph, plain):
     names = [step.name for step in plain.steps]
     steps = {step.name: step for step in plain.steps if names.count(step.name) == 1}
     known, every = {id(value) for value in graph.inputs}, []
+    same = set(known)
     for step in graph.steps:
-        if step.kind in FORMS and step.name in steps and graph.is_plain(step) and not _is_gate(step):
+        if all(id(value) in same for value in step.inputs) and _is_same(step, steps.get(step.name)):
+            same.update(id(value) for value in step.outputs)
+        elif step.kind in FORMS and step.name in steps and graph.is_plain(step) and not _is_gate(step):
             outputs = list(_written(graph, step, steps, known))
             if all(output.goal is not None for output in outputs):
                 every.append(outputs)
         known.update(id(value) for value in step.outputs)
     return every
+
+
+def _is_same(step, other):
+    """Return whether a step computes what another one does."""
+    if other is None or step.kind is not other.kind:
+        return False
+    weights, others = (getattr(each.operation, "weights", []) for each in (step, other))
+    return len(weights) == len(others) and all(
+        a.shape == b.shape and np.array_equal(array(a), array(b)) for a, b in zip(weights, others)
+    )
 
 
 def _is_gate(step):

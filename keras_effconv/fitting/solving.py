@@ -70,18 +70,27 @@ def solve(
     if not rounds or before.sum() <= EQUAL * variance.sum():
         return best
     mean = inputs.mean(0, dtype="float64") if is_free else np.zeros(len(start))
-    gram = (inputs.T @ inputs).astype("float64") - len(inputs) * np.outer(mean, mean)
-    pull = max(ridge * np.trace(gram) / len(gram), 1e-12)
-    factor = linalg.cho_factor(gram + pull * np.eye(len(gram)), overwrite_a=True, check_finite=False)
+    centered = inputs - mean.astype("float32") if is_free else inputs
+    factor, pull = _factor((centered.T @ centered).astype("float64"), ridge)
     for _ in range(rounds):
         middle = goal.mean(0, dtype="float64") if is_free else constant
-        cross = (inputs.T @ (goal - middle.astype("float32"))).astype("float64")
+        cross = (centered.T @ (goal - middle.astype("float32"))).astype("float64")
         weights = linalg.cho_solve(factor, cross + pull * start, check_finite=False)
         offset = middle - mean @ weights
         predicted = _predicted(inputs, weights, offset)
         goal = target(predicted)
         best = _better(best, weights, offset, np.square(goal - predicted, dtype="float64").sum(0))
     return best
+
+
+def _factor(gram, ridge):
+    """Return the Cholesky factor of a Gram matrix with a ridge, and the ridge: a larger one if rounding wants it."""
+    pull = max(ridge * np.trace(gram) / len(gram), 1e-12)
+    while True:
+        try:
+            return linalg.cho_factor(gram + pull * np.eye(len(gram)), overwrite_a=True, check_finite=False), pull
+        except linalg.LinAlgError:
+            pull *= 10
 
 
 def _predicted(inputs, weights, constant):
