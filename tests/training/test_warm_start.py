@@ -45,7 +45,7 @@ def features(model, dataset):
 
 @pytest.mark.parametrize("conv", [OCTAVE, HET, "DWCPWC()"])
 def test_features_are_those_of_the_plain_network(plain, digits, conv, capsys):
-    """Up to their order, which is free, since the head is new: so each is compared with the one that it is most like."""
+    """Up to their order, which is free, since the head is new: each is compared with the one most like it."""
     recipe = recipe_of(plain, conv, mimic=0)
     base = network.backbone(recipe)
     expected, poured = (features(network.backbone(recipe_of(plain, c)), digits) for c in ("Conv()", conv))
