@@ -47,13 +47,13 @@ def features(model, dataset):
 def test_features_are_those_of_the_plain_network(plain, digits, conv, capsys):
     """In the order of the plain network whose channels have been put in order."""
     recipe = recipe_of(plain, conv, mimic=0)
-    base = network.backbone(recipe)
+    base = network.backbone(recipe, digits.white)
     names = [layer.name for layer in base.layers]
     warm_start.warm_start(base, recipe, digits)
     assert "channels in order, kernels fitted" in capsys.readouterr().out
     assert [layer.name for layer in base.layers] == names
     batches = feed(digits.train, recipe, shuffle=True)
-    pair = warm_start._converted(warm_start._teacher(recipe, None), recipe, batches)
+    pair = warm_start._converted(warm_start._teacher(recipe, digits.white), recipe, batches)
     got, student, expected = (features(model, digits) for model in (base, *pair))
     np.testing.assert_allclose(got, student, rtol=1e-4, atol=1e-5)
     assert np.square(got - expected).mean() < 0.5 * expected.var()
@@ -62,8 +62,8 @@ def test_features_are_those_of_the_plain_network(plain, digits, conv, capsys):
 @pytest.mark.parametrize("conv", [OCTAVE, HET])
 def test_steps_towards_the_plain_network_never_lead_away(plain, digits, conv):
     recipe = recipe_of(plain, conv, mimic=25, batch_size=16)
-    base, batches = network.backbone(recipe), feed(digits.train, recipe, shuffle=True)
-    pair = warm_start._converted(warm_start._teacher(recipe, None), recipe, batches)
+    base, batches = network.backbone(recipe, digits.white), feed(digits.train, recipe, shuffle=True)
+    pair = warm_start._converted(warm_start._teacher(recipe, digits.white), recipe, batches)
     images = np.concatenate([x for x, _ in feed(digits.train, recipe)])
 
     def error():
@@ -103,7 +103,7 @@ def test_thawed_normalization_begins_with_the_statistics_of_the_data(plain, digi
     bases = []
     for freeze in (True, False):
         changed = dataclasses.replace(recipe, freeze_norm=freeze)
-        bases.append(network.backbone(changed))
+        bases.append(network.backbone(changed, digits.white))
         warm_start.warm_start(bases[-1], changed, digits)
     frozen, thawed = (features(base, digits) for base in bases)
     np.testing.assert_allclose(thawed, frozen, rtol=1e-3, atol=1e-4)
@@ -117,7 +117,7 @@ def test_thawed_normalization_begins_with_the_statistics_of_the_data(plain, digi
 
 def test_pouring_is_left_to_choose(plain, digits, capsys):
     recipe = recipe_of(plain, OCTAVE, warm_start="pour")
-    warm_start.warm_start(network.backbone(recipe), recipe, digits)
+    warm_start.warm_start(network.backbone(recipe, digits.white), recipe, digits)
     assert "measuring batch statistics again" in capsys.readouterr().out
     with pytest.raises(ValueError, match="`warm_start` must be one of"):
         Recipe(warm_start="cold")
@@ -127,7 +127,7 @@ def test_a_file_of_another_kind_has_no_plain_network(digits, tmp_path, capsys):
     path = str(tmp_path / "octave.weights.h5")
     ke.ResNet20(weights=None, conv=OCTAVE, **TINY.options).save_weights(path)
     recipe = recipe_of(path, HET)
-    warm_start.warm_start(network.backbone(recipe), recipe, digits)
+    warm_start.warm_start(network.backbone(recipe, digits.white), recipe, digits)
     assert "measuring batch statistics again" in capsys.readouterr().out
 
 
