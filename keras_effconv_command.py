@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "Train a network from scratch by a recipe.",
     "evaluate": "Evaluate a trained model: top-1 and top-5, by class and by image size.",
     "predict": "Print the most likely classes of images.",
+    "convert": "Convert a trained network to a cheaper kind of convolution.",
     "export": "Export a model to TensorFlow Serving, ONNX Runtime, OpenVINO or LiteRT.",
     "serve": "Serve exported models over HTTP.",
     "zoo": "List, fetch, verify and convert published weights; upload a model to the hub.",

@@ -44,6 +44,7 @@ from keras_effconv.applications import (
 )
 from keras_effconv.applications.features import features
 from keras_effconv.applications.scaling import compound
+from keras_effconv.converting import convert
 from keras_effconv.counting import count
 from keras_effconv.explaining import grad_cam
 from keras_effconv.exporting import export
@@ -105,6 +106,7 @@ __all__ = [
     "ResNet200",
     "applications",
     "compound",
+    "convert",
     "count",
     "decode_predictions",
     "deploy",

@@ -6,7 +6,7 @@ from pathlib import Path
 from keras_effconv.cli import model_files
 
 
-def load(model, conv="Conv()", weights="imagenet", labels=None):
+def load(model, conv="Conv()", weights="imagenet", labels=None, classifier=True):
     """Return the classifier that --model names, and the names of its classes.
 
     Args:
@@ -16,6 +16,7 @@ def load(model, conv="Conv()", weights="imagenet", labels=None):
         weights: str, for a network by name: a tag, the path of a file, or `"none"`. Default `"imagenet"`.
         labels: path of a file with the name of a class a line. Default: `labels.txt` next to the file of the model;
             those that a repository names; for a network of 1000 classes those of ImageNet.
+        classifier: bool, whether another model is an error. Default `True`; if not, it has no names.
 
     Returns:
         The model, and a list of str, or `None` without names.
@@ -30,11 +31,13 @@ def load(model, conv="Conv()", weights="imagenet", labels=None):
         return _of_repository(hub.open_repository(model, "model"), conv, labels)
     model, labels = os.path.expanduser(model), labels and os.path.expanduser(labels)
     model_files.check(model)
-    classifier = _from_file(Path(model)) if is_file(model) else _by_name(model, conv, weights)
+    network = _from_file(Path(model), classifier) if is_file(model) else _by_name(model, conv, weights)
+    if not classifier and not is_classifier(network):
+        return network, None
     next_to_it = Path(model).with_name("labels.txt")
     if labels is None and is_file(model) and next_to_it.exists():
         labels = next_to_it
-    return classifier, _names(classifier.output_shape[-1], labels, imagenet=not is_file(model))
+    return network, _names(network.output_shape[-1], labels, imagenet=not is_file(model))
 
 
 def _of_repository(opened, conv, labels):
@@ -64,17 +67,22 @@ def _by_facts(weights, facts, conv):
     return applications.get(facts.network)(weights=weights, conv=conv, input_shape=shape, **classes, **facts.options)
 
 
+def is_classifier(model):
+    """Return whether a model gives (n, classes)."""
+    return len(model.outputs) == 1 and len(model.outputs[0].shape) == 2 and model.outputs[0].shape[-1] is not None
+
+
 def is_file(model):
     """Return whether --model is meant as a file, which need not exist."""
     return Path(model).suffix == ".keras" or os.sep in model or os.path.isfile(model)
 
 
-def _from_file(path):
+def _from_file(path, classifier=True):
     from keras_effconv import zoo
 
     if not path.exists():
         raise ValueError(f"`model` must be a .keras file that exists, or a network's name. Received: model='{path}'")
-    return zoo.load_classifier(path)
+    return zoo.load_classifier(path) if classifier else zoo.load_model(path)
 
 
 def _by_name(name, conv, weights):

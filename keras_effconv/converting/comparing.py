@@ -38,8 +38,11 @@ def _outputs(model, images):
     """Return the outputs of a model, a list of arrays."""
     from keras_effconv.graph import with_structure
 
-    parts = []
+    parts, size = [], min(BATCH, len(images[0]))
     for start in range(0, len(images[0]), BATCH):
-        batch = with_structure(model, [array[start : start + BATCH] for array in images])
-        parts.append(keras.tree.flatten(model.predict_on_batch(batch)))
+        batch = [array[start : start + BATCH] for array in images]
+        # A full last batch, so that no other graph is made for it.
+        full = [np.resize(array, (size, *array.shape[1:])) for array in batch]
+        outputs = model.predict_on_batch(with_structure(model, full))
+        parts.append([each[: len(batch[0])] for each in keras.tree.flatten(outputs)])
     return [np.concatenate(each).astype("float32") for each in zip(*parts, strict=True)]

@@ -8,12 +8,14 @@ import keras
 
 from keras_effconv import kinds
 from keras_effconv.converting.images import FITTED, gather
-from keras_effconv.converting.mimicking import mimic as mimicked
+from keras_effconv.converting.mimicking.mimic import mimic as mimicked
+from keras_effconv.converting.ordering.order import order as in_order
 from keras_effconv.converting.reporting import reported
-from keras_effconv.converting.selecting import select
-from keras_effconv.converting.timing import Timer
+from keras_effconv.converting.selecting.select import select
+from keras_effconv.converting.selecting.timing import Timer
 from keras_effconv.converting.transferring import build, transfer
 from keras_effconv.graph import check_functional
+from keras_effconv.kinds import OctConv
 
 MIMIC = 0  # gradient steps
 
@@ -69,8 +71,8 @@ def convert(
         verbose: bool, whether to show progress. Default `True`.
 
     Returns:
-        A `keras.Model`. Its `convert_report` (a `ConvertReport`) says what became of each layer; the report is not saved
-        with the model.
+        A `keras.Model`. Its `convert_report` (a `ConvertReport`) says what became of each layer; it is not saved with
+        the model.
 
     Raises:
         ValueError: an argument is not as above, or no choice is as fast as the budget wants.
@@ -92,7 +94,8 @@ def convert(
     seen, seconds = gather(images, model, most, seed), {}
     if kind is None:
         with _timed(seconds, "select"):
-            chosen = select(model, seen.fitted[0], budget, timer, lambda kind: build(model, kind)[0], seed=seed)
+            low_last = in_order(model, OctConv(), seen.fitted[0])  # no alpha matters for the order of channels
+            chosen = select(low_last, seen.fitted[0], budget, timer, lambda kind: build(model, kind)[0], seed=seed)
             kind = chosen.kind
     with _timed(seconds, "order and fit" if fit else "order"):
         converted = transfer(model, kind, seen.fitted, order, fit, seed, verbose)

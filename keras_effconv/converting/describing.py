@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from keras_effconv.converting.timing import DENSE, Candidate
+from keras_effconv.converting.selecting.timing import DENSE, Candidate
 from keras_effconv.counting import count
 from keras_effconv.graph import layers_of
 from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D

@@ -6,10 +6,10 @@ import keras
 
 from keras_effconv.architecture import ARCHITECTURES
 from keras_effconv.feature_maps import bands
-from keras_effconv.graph import writer_of
+from keras_effconv.graph import tensors_read, writer_of
 from keras_effconv.inference.rewriting import Copies, Graph
-from keras_effconv.layers import MergeBands
 from keras_effconv.kinds import Conv
+from keras_effconv.layers import MergeBands
 from keras_effconv.network_info import info_of
 from keras_effconv.policies import default_policy
 
@@ -54,10 +54,25 @@ class _Rebuilding:
 
     def __init__(self, graph, info, kind):
         self.graph, self.info, self.kind = graph, info, kind
-        marker = next(step for steps in graph.markers.values() for step in steps if step.operation is info)
-        self.entrance = marker.inputs[0]
         self.copies = Copies({x.name for x in graph.inputs})
+        self.plain_names, self.plain_last, self.entrance = self._find(info)
         self.replaced, self.written, self.last = set(), {}, None
+
+    def _find(self, info):
+        """Return the names of the network's steps, that of the last one, and the value that the first one reads.
+
+        The marker does not tell the place: in a model that was built of steps, it is right behind the input, and ahead
+        of layers that prepare the image.
+        """
+        marker = next(step for steps in self.graph.markers.values() for step in steps if step.operation is info)
+        image = keras.Input(marker.inputs[0].shape[1:])
+        plain, _ = info.architecture.body(image, Conv())
+        body = keras.Function(image, plain)
+        first = {each.name for each in body.operations if any(image is x for c in tensors_read(body, each) for x in c)}
+        entrance = next((step.inputs[0] for step in self.graph.steps if step.name in first), None)
+        if entrance is None:
+            raise _MissingMapError(min(first))
+        return {operation.name for operation in body.operations}, writer_of(plain)[0], entrance
 
     def model(self):
         """Return the new model."""
@@ -75,12 +90,10 @@ class _Rebuilding:
     def _build(self, image):
         """Build the network with the new kind, and find out which steps it replaces."""
         architecture = self.info.architecture
-        first = next(step for step in self.graph.steps if self.entrance in step.inputs)
+        first = next(step for step in self.graph.steps if any(x is self.entrance for x in step.inputs))
         with default_policy(first.operation.dtype_policy.name):
-            plain, _ = architecture.body(image, Conv())
             self.last, ends = architecture.body(image, self.kind)
-        self.plain_last, _ = writer_of(plain)
-        self.replaced = {operation.name for operation in keras.Function(image, plain).operations}
+        self.replaced = self.plain_names
         self.ends = {stride: {band: writer_of(y) for band, y in bands(end).items()} for stride, end in ends.items()}
         self.written = {each.name: each.output for each in keras.Function(image, self.last).operations}
         self.copies.names |= set(self.written)

@@ -24,7 +24,7 @@ class Images(NamedTuple):
     Attributes:
         fitted: list of arrays, one for each input of the model.
         held: list of arrays likewise, other images.
-        every: array or batches, all but those held back; `None` for a model of several inputs.
+        every: `Rows` or callable (number) -> batch, all but those held back; `None` for a model of several inputs.
     """
 
     fitted: list[np.ndarray]
@@ -38,13 +38,15 @@ def gather(images, model: keras.Model, most: int = FITTED, seed: int = 0) -> Ima
     Args:
         images: array (n, h, w, c), as the model reads it, or a list of arrays for a model of several inputs; a
             `Dataset`, of which the training images are taken; a sequence of batches, such as a
-            `keras.utils.PyDataset`; or the path of a folder of images.
+            `keras.utils.PyDataset`; or the path of a folder of images. Images of a `Dataset` and of files become what
+            `preprocessing_for(model)` makes of them.
         model: `keras.Model` that reads them.
         most: int, images to fit. Default 512.
         seed: int, of the choice. Default 0.
 
     Raises:
-        ValueError: there are fewer than two images, or they are not of the model's shape.
+        ValueError: there are fewer than two images, they are not of the model's shape, or nothing says what the model
+            wants of an image.
 
     Example:
 
@@ -54,9 +56,11 @@ def gather(images, model: keras.Model, most: int = FITTED, seed: int = 0) -> Ima
     (8, 2)
     """
     check_functional(model)
+    prepare = _floats
     if isinstance(images, str | os.PathLike):
-        images = _of_folder(images, model, most + HELD)
+        prepare, images = _preparing(model), _of_folder(images, model, most + HELD)
     elif isinstance(images, Dataset):
+        prepare = _preparing(model)
         images = getattr(images.train, "images", None)
         if images is None:
             raise ValueError("`images` must be a data set in memory, or batches of one that stays on disk")
@@ -64,26 +68,44 @@ def gather(images, model: keras.Model, most: int = FITTED, seed: int = 0) -> Ima
     if not several and not isinstance(images, np.ndarray) and not hasattr(images, "shape"):
         return _of_batches(images, model, most)
     arrays = [np.asarray(each) for each in images] if several else [images]
-    _check(arrays, model)
+    _check([(len(each), *prepare(each[:1]).shape[1:]) for each in arrays], model)
     order = np.random.default_rng(seed).permutation(len(arrays[0]))
     count = max(1, min(HELD, int(HELD_SHARE * len(order))))
     held, rest = np.sort(order[:count]), np.sort(order[count:])
     fitted = np.sort(order[count : count + most])
-    every = None if several else _Rest(arrays[0], rest)
-    return Images([_floats(a[fitted]) for a in arrays], [_floats(a[held]) for a in arrays], every)
+    every = None if several else Rows(arrays[0], rest, prepare)
+    return Images([prepare(a[fitted]) for a in arrays], [prepare(a[held]) for a in arrays], every)
 
 
-class _Rest(Sequence):
-    """Some images of an array, which may be a memory map, one after the other; slices are arrays."""
+def _preparing(model):
+    """Return the function from pixels, 0..255, to what a model reads."""
+    layer = preprocessing_for(model)
+    return lambda pixels: keras.ops.convert_to_numpy(layer(np.asarray(pixels)))
 
-    def __init__(self, array, places):
-        self.array, self.places = array, places
+
+class Rows(Sequence):
+    """Some images of an array, which may be a memory map; they are read, and prepared, when they are asked for.
+
+    Args:
+        array: array (n, h, w, c).
+        places: array of ints, which of them.
+        prepare: callable from some of them to what a model reads.
+
+    Example:
+
+    >>> rows = Rows(np.arange(5), np.array([0, 2, 4]), _floats)
+    >>> len(rows), rows[[2, 1]].tolist()
+    (3, [4.0, 2.0])
+    """
+
+    def __init__(self, array, places, prepare):
+        self.array, self.places, self.prepare = array, places, prepare
 
     def __len__(self):
         return len(self.places)
 
     def __getitem__(self, index):
-        return _floats(self.array[self.places[index]])
+        return self.prepare(self.array[self.places[index]])
 
 
 def _of_folder(folder, model, most):
@@ -104,17 +126,17 @@ def _of_batches(batches, model, most):
         if sum(map(len, fitted)) >= most:
             break
     arrays = [np.concatenate(each) for each in (fitted, held)]
-    _check(arrays[:1], model)
-    return Images([_floats(arrays[0][:most])], [_floats(arrays[1][:HELD])], batches)
+    _check([arrays[0].shape], model)
+    first = [[_floats(array[:number])] for array, number in zip(arrays, (most, HELD))]
+    return Images(*first, lambda number: batches[number % (count - last)])
 
 
 def _images_in(batch):
     return np.asarray(batch[0] if isinstance(batch, tuple | list) else batch)
 
 
-def _check(arrays, model):
-    wanted = [tuple(x.shape) for x in model.inputs]
-    received = [tuple(a.shape) for a in arrays]
+def _check(shapes, model):
+    wanted, received = [tuple(x.shape) for x in model.inputs], list(map(tuple, shapes))
     fits = len(wanted) == len(received) and all(
         len(w) == len(r) and all(a in (None, b) for a, b in zip(w, r)) for w, r in zip(wanted, received)
     )

@@ -43,8 +43,7 @@ class ConvertReport:
         left: mapping of str to str, layers that stay as they are although the kind replaces such ones, with the reason.
         images: int, to which kernels were fitted.
         held: int, images that took no part, for the next two.
-        agreement: float, the share of them whose best class is that of the dense network; `None` for outputs that are no
-            classes.
+        agreement: float, the share of them whose best class is the dense network's; `None` if outputs are no classes.
         explained: float, the share of the variance of the dense network's outputs that the new one's give.
         macs_before, macs: int, of an image.
         ms_before, ms: float, of a batch of the whole network, deployed; `None` if they were not measured.
@@ -87,7 +86,7 @@ class ConvertReport:
         agreement = "" if self.agreement is None else f"same class as the dense network {self.agreement:.1%}, "
         lines = [
             f"{agreement}{self.explained:.1%} of the outputs' variance explained, on {self.held} images held back",
-            f"multiply-accumulates {self.macs / 1e6:,.1f}M, {_ratio(self.macs, self.macs_before)} of the dense network's",
+            f"{self.macs / 1e6:,.1f}M multiply-accumulates, {_ratio(self.macs, self.macs_before)} of the dense one's",
         ]
         if self.ms is not None:
             lines.append(f"{self.ms:.3g} ms, {_ratio(self.ms, self.ms_before)} of the dense network's ({self.runtime})")

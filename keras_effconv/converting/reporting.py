@@ -3,8 +3,8 @@
 from keras_effconv.converting.comparing import compared
 from keras_effconv.converting.describing import candidate_in, kinds_in, macs_in
 from keras_effconv.converting.report import ConvertReport, LayerReport
-from keras_effconv.converting.tied_maps import convolutions
-from keras_effconv.converting.timing import DENSE
+from keras_effconv.converting.selecting.tied_maps import convolutions
+from keras_effconv.converting.selecting.timing import DENSE
 from keras_effconv.inference.rewriting import Graph
 
 

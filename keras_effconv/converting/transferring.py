@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from keras_effconv.converting.families import family_network
-from keras_effconv.converting.ordering import order as in_order
-from keras_effconv.converting.rewritten import rewritten
+from keras_effconv.converting.ordering.order import order as in_order
+from keras_effconv.converting.rewriting.rewritten import rewritten
 from keras_effconv.fitting import LayerFit, fit_layers
 from keras_effconv.graph import layers_of
 from keras_effconv.kinds import Conv

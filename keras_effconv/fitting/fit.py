@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_effconv.feature_maps import bands
-from keras_effconv.fitting.kernels import FORMS
 from keras_effconv.fitting.behind import FREE
+from keras_effconv.fitting.kernels import FORMS
 from keras_effconv.fitting.outputs import outputs_of
 from keras_effconv.fitting.solving import solve
 from keras_effconv.fitting.values import Values, calls_of, split_activations
@@ -62,10 +62,11 @@ def fit_layers(
     """Fit the convolutions of a model to what a plain network computes, without labels and without training.
 
     Layer after layer, from the input on: both networks see the images, and a layer's weights, and a constant for each
-    filter, become those with the least squared error, given what the layers before it make of the images now. So a layer
-    also makes up for what was lost before it. The error is that of what the plain network has behind the layer: once
-    normalized, summed up with the shortcut that the model has, and cut off by the activation. The constant goes into
-    the bias, or into the mean of the normalization. A low band is to be the average of the plain network's channels.
+    filter, become those with the least squared error, given what the layers before it make of the images now. So a
+    layer also makes up for what was lost before it. The error is that of what the plain network has behind the layer:
+    once normalized, summed up with the shortcut that the model has, and cut off by the activation. The constant goes
+    into the bias, or into the mean of the normalization. A low band is to be the average of the plain network's
+    channels.
 
     Args:
         model: `keras.Model` with a functional graph; changed. It has the plain network's weights, poured.
@@ -141,7 +142,8 @@ def _fit_layer(outputs, values, goals, rows, rng):
             solved.append(block._replace(weights=solution.weights))
             constant[block.filters - output.filters.start] = solution.constant
             scale = scales[block.filters - output.filters.start]
-            sums += [(scale * each).sum() for each in (solution.before, solution.after, solution.variance)]
+            sums[:2] += [(scale * each).sum() for each in (solution.before, solution.after)]
+        sums[2] += np.square(drawn.cut - drawn.cut.mean(0), dtype="float64").sum()
         output.set_constant(constant)
         blocks += solved
     FORMS[step.kind].write(step.operation, blocks)
@@ -168,7 +170,8 @@ def _target(linear, cut, bounds, scale, added):
     """Return what a layer should have written, given what it writes, as a function.
 
     Args:
-        linear, cut: arrays (positions, filters), the goal ahead of the activation and behind it.
+        linear: array (positions, filters), the goal ahead of the activation.
+        cut: array (positions, filters), the goal behind it.
         bounds: pair of floats, of the activation.
         scale: array (filters,), what the layer writes is multiplied with.
         added: array (positions, filters) or (filters,), what is added to it then.

@@ -16,6 +16,7 @@ def windows_of(layer, inputs, band, drawn, own_band=False):
         inputs: tensor (n, h, w, c), or a dict of them by band.
         band: str, the band that is written; `"high"` for a plain map.
         drawn: tuple of three arrays of ints, the image, row and column of each position, as of `numpy.nonzero`.
+        own_band: bool; whether the inputs are those of the band that is written, alone. Default `False`.
 
     Returns:
         Array (positions, k, k, c): the rows of the layer's kernel, for a layer in bands those of all bands it reads.

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_effconv import kinds
-from keras_effconv.converting.mimicking import mimic
+from keras_effconv.converting.mimicking.mimic import mimic
 from keras_effconv.converting.transferring import transfer
 from keras_effconv.graph import layers_of
 from keras_effconv.policies import assign, default_policy

@@ -9,11 +9,11 @@ from keras import layers
 from weights import filled
 
 import keras_effconv as ke
-from keras_effconv.converting.het_energy import covariance, lost_energy
-from keras_effconv.converting.het_order import het_order, parts_at
-from keras_effconv.converting.observing import Moments
-from keras_effconv.converting.permuting import permuted
-from keras_effconv.converting.students import layouts_of
+from keras_effconv.converting.ordering.het_energy import covariance, lost_energy
+from keras_effconv.converting.ordering.het_order import het_order, parts_at
+from keras_effconv.converting.ordering.observing import Moments
+from keras_effconv.converting.ordering.permuting import permuted
+from keras_effconv.converting.ordering.students import layouts_of
 from keras_effconv.layers.het_parts import Packing
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import keras_effconv as ke
-from keras_effconv.converting.mimic_images import Images
-from keras_effconv.converting.mimic_places import find_places
-from keras_effconv.converting.mimic_twin import Twin
-from keras_effconv.converting.mimicking import mimic
+from keras_effconv.converting.mimicking.images import Images
+from keras_effconv.converting.mimicking.mimic import mimic
+from keras_effconv.converting.mimicking.places import find_places
+from keras_effconv.converting.mimicking.twin import Twin
 
 SMALL = {"weights": None, "width": 0.25, "depth": 0.3}
 KINDS = ("HetConv(parts=2)", "OctConv(alpha=0.5)")

@@ -7,9 +7,9 @@ from keras import layers
 from weights import filled, run
 
 import keras_effconv as ke
-from keras_effconv.converting.observing import LostDetail
-from keras_effconv.converting.octave_order import octave_order
-from keras_effconv.converting.ordering import order
+from keras_effconv.converting.ordering.observing import LostDetail
+from keras_effconv.converting.ordering.octave_order import octave_order
+from keras_effconv.converting.ordering.order import order
 
 IMAGES = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype("float32")
 

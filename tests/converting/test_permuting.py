@@ -8,8 +8,8 @@ from keras import layers
 from weights import filled, random_statistics, run
 
 import keras_effconv as ke
-from keras_effconv.converting.channels import Channels
-from keras_effconv.converting.permuting import permuted
+from keras_effconv.converting.ordering.channels import Channels
+from keras_effconv.converting.ordering.permuting import permuted
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.network_info import info_of
 

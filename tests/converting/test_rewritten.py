@@ -11,7 +11,7 @@ from keras import layers, ops
 from weights import random_weights
 
 import keras_effconv as ke
-from keras_effconv.converting.rewritten import rewritten
+from keras_effconv.converting.rewriting.rewritten import rewritten
 from keras_effconv.graph import layers_of, with_structure
 from keras_effconv.inference.compare import difference, largest_relative
 

@@ -7,7 +7,7 @@ from keras import layers
 from weights import names, random_statistics, random_weights
 
 import keras_effconv as ke
-from keras_effconv.converting.rewritten import rewritten
+from keras_effconv.converting.rewriting.rewritten import rewritten
 from keras_effconv.graph import writer_of
 from keras_effconv.inference.compare import difference
 from keras_effconv.inference.kernels import array

@@ -6,7 +6,7 @@ import pytest
 from weights import random_statistics, run
 
 import keras_effconv as ke
-from keras_effconv.converting.rewritten import rewritten
+from keras_effconv.converting.rewriting.rewritten import rewritten
 from keras_effconv.inference.compare import difference
 
 # The least sizes at which each is built.

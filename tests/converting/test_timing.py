@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import keras_effconv
-from keras_effconv.converting.runtimes import RUNTIMES, runner
-from keras_effconv.converting.timing import DENSE, Candidate, LayerCall, Timer, in_turns, layer_model
+from keras_effconv.converting.selecting.runtimes import RUNTIMES, runner
+from keras_effconv.converting.selecting.timing import DENSE, Candidate, LayerCall, Timer, in_turns, layer_model
 
 BACKEND = keras.backend.backend()
 CALL = LayerCall((9, 9, 16), filters=24, kernel_size=(3, 3), activation="relu")

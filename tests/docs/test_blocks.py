@@ -10,7 +10,7 @@ import stand_ins
 from keras_effconv import exporting
 
 WITH_BLOCKS = [page for page in pages.PAGES if pages.blocks(pages.read(page))]
-LONG = ("README.md", "docs/serving.md", "docs/zoo.md")  # a page of many networks, an export, a fit
+LONG = ("README.md", "docs/converting.md", "docs/serving.md", "docs/zoo.md")  # many networks, an export, a fit
 NOT_RUN = 7  # blocks in all pages that need a download, a checkpoint or a server
 
 

@@ -3,13 +3,12 @@
 import numpy as np
 
 from keras_effconv.training.reporting.fonts import NUMBERED, Names
-from keras_effconv.utils.extras import require
-from keras_effconv.utils.files import replacing
+from keras_effconv.utils.figures import new_figure, save_figure
 
 
 def learning_curves(result, path):
     """Plot accuracy and loss of fitting the head, then over the epochs of the network; PNG."""
-    figure, both = _figure(1, 2, (11, 4.2))
+    figure, both = new_figure(1, 2, (11, 4.2))
     offset = len(result.head_curves.get("accuracy", ()))
     for axes, quantity in zip(both, ("accuracy", "loss")):
         for name, colour, label in (
@@ -25,7 +24,7 @@ def learning_curves(result, path):
         axes.grid(alpha=0.3)
         axes.legend()
     figure.suptitle("Learning curves; the training loss includes smoothing, mixing and weight decay", fontsize=10)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 MOST_CLASSES = 40
@@ -48,11 +47,11 @@ def confusion(evaluation, path, images=""):
     )
     with names.drawing():
         side = 3 + 0.28 * len(shown)
-        figure, axes = _figure(1, 1, (side + 1, side))
+        figure, axes = new_figure(1, 1, (side + 1, side))
         _draw_confusion(figure, axes, matrix, shown, [names.shown[i] for i in shown])
         title = f"{images}{title}" + (f"\n{NUMBERED}" if names.numbered else "")
         axes.set_title(title[0].upper() + title[1:])
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def _draw_confusion(figure, axes, matrix, shown, names):
@@ -72,7 +71,7 @@ def predictions(evaluation, split, path, columns=6, rows=3):
     wrong, names = evaluation.predicted != evaluation.labels, Names(evaluation.class_names)
     order = sorted(range(len(split)), key=lambda i: (not wrong[i], i * 7919 % len(split)))[: columns * rows]
     with names.drawing():
-        figure, axes = _figure(rows, columns, (2.1 * columns, 2.5 * rows))
+        figure, axes = new_figure(rows, columns, (2.1 * columns, 2.5 * rows))
         for axis in axes.flat:
             axis.axis("off")
         for axis, i in zip(axes.flat, order):
@@ -84,15 +83,4 @@ def predictions(evaluation, split, path, columns=6, rows=3):
             axis.set_title(title, fontsize=8, color="tab:red" if wrong[i] else "black", parse_math=False)
         title = f"Validation images; {wrong.sum()} of {len(split)} are wrong, shown first"
         figure.suptitle(f"{title}\n{NUMBERED}" if names.numbered else title, fontsize=10)
-        _save(figure, path)
-
-
-def _figure(rows, columns, size):
-    """Create a figure without pyplot's global state or a display."""
-    figure = require("matplotlib.figure").Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns)
-
-
-def _save(figure, path):
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+        save_figure(figure, path)

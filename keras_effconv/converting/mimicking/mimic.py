@@ -1,0 +1,188 @@
+"""A converted network learns from the dense one, on images without labels."""
+
+import math
+import os
+import time
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_effconv.converting.mimicking.images import Images
+from keras_effconv.converting.mimicking.places import WAYS, find_places
+from keras_effconv.converting.mimicking.state import load_state, save_state
+from keras_effconv.converting.mimicking.trainer import Mimic, RelativeAdam, units_of
+from keras_effconv.converting.mimicking.twin import Twin, fastest_policy
+from keras_effconv.graph import check_functional
+from keras_effconv.utils.arguments import one_of, positive, positive_number
+from keras_effconv.utils.extras import require
+
+RATE = 0.02  # of a variable's root mean square, at the highest
+WARM_UP = 0.05  # of the steps
+SAMPLE = 256  # images that the variances of the teacher's maps are of
+SAME = 1e-8  # a loss at which there is nothing to learn
+SMOOTHED = 20  # steps that a loss in the report is the mean of
+
+
+class MimicReport(NamedTuple):
+    """What `mimic` has done.
+
+    Attributes:
+        steps: int.
+        images: int, seen in training, each as often as it was.
+        places: tuple of str, the teacher's layers whose maps were compared.
+        loss_before, loss_after: floats, means over the first and last steps.
+        losses: list of floats, one for each step.
+        seconds: float, of this call.
+    """
+
+    steps: int
+    images: int
+    places: tuple
+    loss_before: float
+    loss_after: float
+    losses: list
+    seconds: float
+
+
+def mimic(
+    student: keras.Model,
+    teacher: keras.Model,
+    images,
+    steps: int = 1000,
+    batch_size: int = 64,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    folder: str | os.PathLike | None = None,
+    along: str = "blocks",
+    head_weight: float = 1.0,
+    flip: bool = True,
+    shift: float = 0.125,
+    dtype: str | None = "auto",
+    checkpoint_seconds: float = 120.0,
+    verbose: bool = True,
+) -> MimicReport:
+    """Train a student to compute its teacher's maps and outputs. Images need no labels.
+
+    The maps at some places along the way are compared channel by channel, in units of the variance of the teacher's
+    channel; the outputs by their divergence, where they are probabilities, and in units of their variance elsewhere.
+    Batch statistics stay as they are: normalization is folded into the convolutions for training, and the student gets
+    kernels and offsets back. Steps are those of Adam, in units of each variable's size, and end at 0 by a cosine. A
+    student that computes what the teacher does is left as it is.
+
+    Args:
+        student: `keras.Model` with a functional graph; changed. It should have been fitted before.
+        teacher: `keras.Model` likewise, with the same inputs; its layers have the student's names without the bands'.
+        images: array (n, h, w, c), as both networks read them; or a sequence of batches, such as a
+            `keras.utils.PyDataset`; or a callable (number) -> batch.
+        steps: int. Default 1000.
+        batch_size: int, images of a step. Default 64.
+        learning_rate: float, the highest, in units of each variable's root mean square. Default 0.02.
+        seed: int, of the order, the flips and the shifts. Default 0.
+        folder: path for the state, `mimic.npz`: a run that was interrupted resumes from it and ends with the weights of
+            the uninterrupted one. Default `None`: none is written.
+        along: str, where maps are compared: `"blocks"`, `"layers"` or `"last"`, as of `find_places`. Default
+            `"blocks"`.
+        head_weight: float, of the outputs' loss next to the mean loss of the maps. Default 1.
+        flip: bool, whether half of the images are mirrored. Default `True`.
+        shift: float, most of a side that an image is moved by. Default 0.125.
+        dtype: str, the dtype policy in which both networks compute; the student's weights keep their type. `"auto"`:
+            `"mixed_bfloat16"` on TensorFlow if the processor has matrix units for it. `None`: their own. Default
+            `"auto"`.
+        checkpoint_seconds: float, between states that are written. Default 120.
+        verbose: bool, whether to show a progress bar. Default `True`.
+
+    Returns:
+        A `MimicReport`.
+
+    Raises:
+        ValueError: a model has no graph, an argument is not as above, or the state is another run's.
+
+    Example:
+
+    >>> import keras_effconv as ke
+    >>> small = {"weights": None, "width": 0.25, "depth": 0.3}
+    >>> teacher, student = ke.ResNet20(**small), ke.ResNet20(**small, conv="HetConv(parts=2)")
+    >>> images = np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype("float32")
+    >>> report = mimic(student, teacher, images, steps=2, batch_size=4, verbose=False)
+    >>> report.images, report.places
+    (8, ('conv2_block1_out', 'conv3_block1_out', 'conv4_block1_out'))
+    """
+    begun = time.perf_counter()
+    for model in (student, teacher):
+        check_functional(model)
+    one_of("along", along, WAYS)
+    rate = RATE if learning_rate is None else positive_number("learning_rate", learning_rate)
+    feed, steps = Images(images, batch_size, seed, flip, shift), positive("steps", steps)
+    places, dtype = find_places(teacher, student, along), fastest_policy() if dtype == "auto" else dtype
+    twin = Twin(student, [name for place in places for name in place.student], dtype)
+    trainer = _trainer(twin, teacher, places, feed, head_weight, dtype)
+    names = tuple(place.name for place in places)
+    if float(keras.ops.mean(trainer(feed.plain(0)))) < SAME:
+        return MimicReport(0, 0, names, 0.0, 0.0, [], time.perf_counter() - begun)
+    _compile(trainer, rate, steps)
+    run = {"steps": steps, "batch_size": batch_size, "learning_rate": rate, "seed": seed, "along": along}
+    run |= {"head_weight": head_weight, "flip": flip, "shift": shift, "dtype": dtype, "student": student.name}
+    losses, seen = _train(trainer, feed, steps, folder, run, checkpoint_seconds, verbose)
+    twin.give_back()
+    ends = [float(np.mean(part)) for part in (losses[:SMOOTHED], losses[-SMOOTHED:])]
+    return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun)
+
+
+def _trainer(twin, teacher, places, feed, head_weight, dtype):
+    """Return the `Mimic` of two networks, its units measured on the first images."""
+    watched = Twin(teacher, [place.name for place in places], dtype).network
+    heads = len(teacher.outputs)
+    sample, number = [], 0
+    while sum(map(len, sample)) < SAMPLE:
+        sample.append(feed.plain(number))
+        number += 1
+    outputs = [_arrays(watched, batch) for batch in sample]
+    outputs = [np.concatenate(parts)[:SAMPLE] for parts in zip(*outputs)]
+    variances = [each.var(axis=(0, 1, 2)) for each in outputs[heads:]]
+    spreads = [None if _are_probabilities(x) else float(x.var()) + 1e-12 for x in outputs[:heads]]
+    return Mimic(twin.network, watched, places, variances, head_weight, spreads)
+
+
+def _are_probabilities(x):
+    return bool((x >= 0).all() and np.allclose(x.sum(-1), 1, atol=0.02))  # in bfloat16 about
+
+
+def _arrays(network, batch):
+    outputs = keras.tree.flatten(network(batch, training=False))
+    return [keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")) for x in outputs]
+
+
+def _compile(trainer, rate, steps):
+    warm_up = max(round(WARM_UP * steps), 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / warm_up, max(steps - warm_up, 1), warmup_target=rate, warmup_steps=warm_up
+    )
+    trainer.compile(RelativeAdam(schedule, units_of(trainer.student)), jit_compile="auto" if _is_jax() else False)
+    trainer.build(None)
+    trainer.optimizer.build(trainer.trainable_variables)
+
+
+def _is_jax():
+    return keras.backend.backend() == "jax"
+
+
+def _train(trainer, feed, steps, folder, run, checkpoint_seconds, verbose):
+    """Take the steps that are left; return the losses of all, and the images that were seen."""
+    variables = [*trainer.student.variables, *trainer.optimizer.variables]
+    done, losses = load_state(folder, variables, run) if folder else (0, [])
+    saved, count = time.monotonic(), 0
+    bar = require("tqdm").tqdm(
+        range(done, steps), "mimicking", steps, initial=done, unit="step", dynamic_ncols=True, disable=not verbose
+    )
+    for step in bar:
+        batch = feed.batch(step)
+        count = count or len(batch)
+        losses.append(float(trainer.train_on_batch(batch)))
+        if not math.isfinite(losses[-1]):
+            raise ValueError(f"`learning_rate` must be lower: the loss is no number any more. Received: {run}")
+        bar.set_postfix(loss=f"{np.mean(losses[-SMOOTHED:]):.4f}", refresh=False)
+        if folder and (step + 1 == steps or time.monotonic() - saved >= checkpoint_seconds):
+            save_state(folder, variables, step + 1, losses, run)
+            saved = time.monotonic()
+    return losses, steps * (count or run["batch_size"])

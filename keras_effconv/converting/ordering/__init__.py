@@ -1,0 +1,1 @@
+"""Channels in the order that suits a kind: a copy of a network that computes the same."""

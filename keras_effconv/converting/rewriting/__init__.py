@@ -1,0 +1,1 @@
+"""Any functional Keras model with another kind of convolution, step by step."""

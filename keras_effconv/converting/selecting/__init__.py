@@ -1,0 +1,1 @@
+"""Which layer becomes which kind, by measured time and measured error."""

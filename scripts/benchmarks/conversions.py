@@ -1,0 +1,131 @@
+"""Convert trained networks to other kinds, and measure what is left of them on images that took no part.
+
+python scripts/benchmarks/conversions.py --model=ResNet56 --weights=resnet56-4bfd9763.th --data_dir=cifar10 \
+    --kinds="HetConv(parts=2);OctConv(alpha=0.5)" --mimic=2000 --output=outputs/conversions.csv
+python scripts/benchmarks/conversions.py --model=EfficientNetLite0 --data_dir=flowers,pets,cats_vs_dogs \
+    --kinds="OctConv(alpha=0.25)" --images=240 --mimic=500 --output=outputs/conversions.csv
+
+Each kind is measured after the fit and, with --mimic, after so many gradient steps. `agreement` is the share of the
+validation images on which the best class is the dense network's; `top-1` is known where the classes of the data are
+those of the network. A row that --output has is not measured again.
+"""
+
+import csv
+import os
+import platform
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from keras_effconv.cli.command import main
+from keras_effconv.cli.flags import flags_only
+
+COLUMNS = ("network", "kind", "images", "steps", "top-1 %", "agreement %", "dense top-1 %", "GMAC of dense", "seconds")
+
+
+def define(flags):
+    """Define the flags."""
+    flags.string("model", "ResNet20", "Name of a network.")
+    flags.string("weights", "imagenet", "Tag, or path of a file.")
+    flags.list("data_dir", None, "Folders of images or of .npz files; the training images convert.", required=True)
+    flags.string("kinds", "HetConv(parts=2);HetConv(parts=4);OctConv(alpha=0.25);OctConv(alpha=0.5)", "Kinds.")
+    flags.integer("images", 512, "Training images that kernels are fitted to.", 2)
+    flags.integer("mimic", 0, "Gradient steps on all training images; 0 for none.", 0)
+    flags.integer("size", 0, "Pixels; 0 for the network's own.", 0)
+    flags.integer("seed", 0, "Of all that is drawn.", 0)
+    flags.string("output", "outputs/conversions.csv", "CSV file, to which rows are added.")
+
+
+def run(flags, words):
+    """Measure what is not yet measured, and print all rows."""
+    flags_only(words)
+    output = Path(flags.output).expanduser()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    done = _read(output)
+    todo = [
+        (kind, steps)
+        for kind in flags.kinds.split(";")
+        for steps in sorted({0, flags.mimic})
+        if not any(row["network"] == flags.model and (row["kind"], int(row["steps"])) == (kind, steps) for row in done)
+    ]
+    for row in measured(flags, todo) if todo else ():
+        done.append(row)
+        with output.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(done)
+    from keras_effconv.utils.text_table import markdown
+
+    print(markdown([COLUMNS, *([row[column] for column in COLUMNS] for row in done)]))
+    print(platform.processor() or platform.machine())
+
+
+def _read(path):
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def measured(flags, todo):
+    """Yield a row for each kind and number of steps."""
+    import numpy as np
+
+    from keras_effconv.converting import convert
+
+    dense, size = network(flags)
+    images, validation, labels = loaded(flags.data_dir, size)
+    expected = dense.predict(validation, batch_size=50, verbose=0)
+    known = len(np.unique(labels)) == expected.shape[1] and len(flags.data_dir) == 1
+    for kind, steps in todo:
+        begun = time.perf_counter()
+        options = {"mimic": steps, "most": flags.images, "seed": flags.seed, "measure": False}
+        model = convert(dense, kind, images, **options)
+        seconds, report = time.perf_counter() - begun, model.convert_report
+        answers = model.predict(validation, batch_size=50, verbose=0)
+
+        def top1(outputs):
+            return f"{100 * np.mean(outputs.argmax(1) == labels):.1f}" if known else ""
+
+        row = dict.fromkeys(COLUMNS, "") | {
+            "network": flags.model,
+            "kind": kind,
+            "images": str(report.images if not steps else len(images)),
+            "steps": str(steps),
+            "top-1 %": top1(answers),
+            "agreement %": f"{100 * np.mean(answers.argmax(1) == expected.argmax(1)):.1f}",
+            "dense top-1 %": top1(expected),
+            "GMAC of dense": f"{report.macs / report.macs_before:.2f}",
+            "seconds": f"{seconds:.0f}",
+        }
+        print(row, flush=True)
+        yield row
+
+
+def network(flags):
+    """Return the dense network with its preprocessing, so that it reads pixels, and its image size."""
+    import keras
+
+    import keras_effconv as ke
+
+    plain = ke.applications.get(flags.model)(weights=flags.weights)
+    prepare = ke.preprocessing_for(plain)
+    size = flags.size or prepare.preprocessing.size
+    image = keras.Input((size, size, 3), name="image")
+    return keras.Model(image, plain(prepare(image)), name=flags.model.lower()), size
+
+
+def loaded(folders, size):
+    """Return training images, validation images and their labels, of all folders."""
+    import numpy as np
+
+    from keras_effconv import data
+
+    sets = [data.load(data_dir=folder, resize=size) for folder in folders]
+    parts = [(each.train.images, each.validation.images, each.validation.labels) for each in sets]
+    return tuple(np.concatenate(part) for part in zip(*parts))
+
+
+if __name__ == "__main__":
+    main(__doc__, define, run)

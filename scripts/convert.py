@@ -1,0 +1,3 @@
+from keras_effconv_command import main
+
+main("convert")

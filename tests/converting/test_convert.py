@@ -1,0 +1,194 @@
+"""A conversion of whole networks: what it keeps, what it reports, and what it refuses."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from grid import NETWORKS
+
+import keras_effconv as ke
+from keras_effconv import data
+from keras_effconv.converting import convert
+from keras_effconv.inference.compare import largest_relative
+
+QUIET = {"measure": False, "verbose": False}
+IDENTITIES = (ke.Conv(), ke.HetConv(parts=1), ke.OctConv(alpha=0))
+CHANGES = (ke.HetConv(parts=2), ke.OctConv(alpha=0.5), ke.DWCPWC())
+
+
+def noise(shape, n=10, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, *shape)).astype("float32")
+
+
+def trained(model, seed=0):
+    """Give a model's normalization the statistics of some data."""
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(rng.normal(size=layer.moving_mean.shape) * 0.1)
+            layer.moving_variance.assign(rng.uniform(0.5, 1.5, size=layer.moving_variance.shape))
+    return model
+
+
+def foreign(size=33):
+    """A network that this package has not made: a sum of three, a shared layer, a concatenation, two branches."""
+    image = keras.Input((size, size, 3), name="image")
+    x = keras.layers.Conv2D(8, 3, padding="same", name="stem")(image)
+    shared = keras.layers.Conv2D(8, 3, padding="same", activation="relu", name="shared")
+    a = keras.layers.Conv2D(8, 3, padding="same", name="a")(x)
+    b = keras.layers.BatchNormalization(name="bn")(keras.layers.Conv2D(8, 1, name="b")(x))
+    total = keras.layers.Add(name="sum")([shared(a), shared(b), x])
+    joined = keras.layers.Concatenate(name="joined")([total, keras.layers.ReLU(name="relu")(b)])
+    y = keras.layers.Conv2D(12, 3, strides=2, padding="same", use_bias=False, name="down")(joined)
+    y = keras.layers.BatchNormalization(name="down_bn")(y)
+    y = keras.layers.GlobalAveragePooling2D(name="pool")(keras.layers.ReLU(6.0, name="down_relu")(y))
+    return keras.Model(image, keras.layers.Dense(5, name="top")(y), name="foreign")
+
+
+@pytest.mark.parametrize("kind", IDENTITIES, ids=repr)
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_a_kind_that_changes_nothing_gives_the_network_to_the_bit(network, kind):
+    model = trained(network.build())
+    images = noise(network.shape, 4)
+    converted = convert(model, kind, images, order=False, **QUIET)
+    np.testing.assert_array_equal(converted.predict_on_batch(images), model.predict_on_batch(images))
+    assert converted.convert_report.macs == converted.convert_report.macs_before
+
+
+@pytest.mark.parametrize("kind", IDENTITIES, ids=repr)
+def test_a_kind_that_changes_nothing_gives_any_model_to_the_bit(kind):
+    model = trained(foreign())
+    images = noise((33, 33, 3), 4)
+    converted = convert(model, kind, images, order=False, **QUIET)
+    np.testing.assert_array_equal(converted.predict_on_batch(images), model.predict_on_batch(images))
+
+
+@pytest.mark.parametrize("kind", CHANGES, ids=repr)
+@pytest.mark.parametrize("network", NETWORKS[::3], ids=lambda network: network.name)
+def test_a_network_of_this_package_becomes_its_constructors(network, kind, tmp_path):
+    model = trained(network.build())
+    images = noise(network.shape)
+    converted, built = convert(model, kind, images, **QUIET), network.build(conv=kind)
+    assert [layer.name for layer in converted.layers] == [layer.name for layer in built.layers]
+    assert [v.shape for v in converted.weights] == [v.shape for v in built.weights]
+    assert converted.get_layer("network").design.options["conv"] == repr(kind)
+    converted.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.predict_on_batch(images), converted.predict_on_batch(images))
+    built.set_weights(converted.get_weights())
+    np.testing.assert_array_equal(built.predict_on_batch(images), converted.predict_on_batch(images))
+    assert ke.deploy(converted).deploy_report.max_difference < 1e-4
+
+
+@pytest.mark.parametrize("kind", CHANGES, ids=repr)
+def test_any_model_converts_and_survives_saving_and_deploying(kind, tmp_path):
+    model, images = trained(foreign()), noise((33, 33, 3))
+    before = [np.copy(value) for value in model.get_weights()]
+    converted = convert(model, kind, images, **QUIET)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    converted.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.predict_on_batch(images), converted.predict_on_batch(images))
+    assert ke.deploy(converted).deploy_report.max_difference < 1e-4
+    report = converted.convert_report
+    assert {row.name: row.reason for row in report.layers}["shared"]
+    assert "reads the image" in " ".join(report.left.values())
+
+
+@pytest.mark.parametrize("kind", CHANGES, ids=repr)
+def test_no_layer_is_worse_after_the_fit_and_the_outputs_are_nearer(kind):
+    model, images = trained(foreign()), noise((33, 33, 3), 40)
+    poured, fitted = (convert(model, kind, images, fit=fit, **QUIET).convert_report for fit in (False, True))
+    rows = [row for row in fitted.layers if row.explained is not None]
+    assert len(rows) >= 3
+    assert all(row.explained >= row.poured - 1e-6 for row in rows)
+    assert fitted.explained > poured.explained
+
+
+def test_the_same_seed_gives_the_same_weights():
+    model, images = trained(foreign()), noise((33, 33, 3))
+    first, second, other = (convert(model, "OctConv()", images, seed=seed, **QUIET) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(first.get_weights(), other.get_weights(), strict=True))
+
+
+def test_the_report_counts_and_compares_as_a_user_would():
+    model, images = trained(foreign()), noise((33, 33, 3), 30)
+    converted = convert(model, "OctConv(alpha=0.5)", images, **QUIET)
+    report = converted.convert_report
+    assert report.macs == ke.count(converted).macs < ke.count(model).macs == report.macs_before
+    assert report.images + report.held == 30
+    text = str(report)
+    assert all(row.name in text for row in report.layers) and "held back" in text
+    assert json.loads(json.dumps(report.to_dict()))["agreement"] == report.agreement
+
+
+def test_times_are_of_what_was_replaced():
+    model, images = trained(foreign(32)), noise((32, 32, 3))
+    report = convert(model, "HetConv(parts=2)", images, verbose=False, batch=1).convert_report
+    timed = [row for row in report.layers if row.ms is not None]
+    assert {row.kind for row in timed} == {"HetConv(parts=2)"} and all(row.ms > 0 for row in timed)
+    assert report.ms > 0 and report.ms_before > 0 and keras.backend.backend() in report.runtime
+
+
+def test_several_inputs_and_outputs_that_are_no_classes():
+    left, right = keras.Input((16, 16, 3), name="left"), keras.Input((16, 16, 4), name="right")
+    conv = keras.layers.Conv2D
+    x = keras.layers.Add()([conv(8, 3, padding="same", name="l")(left), conv(8, 3, padding="same", name="r")(right)])
+    model = keras.Model([left, right], {"map": conv(6, 3, padding="same", name="last")(x)})
+    images = [noise((16, 16, 3)), noise((16, 16, 4), seed=1)]
+    converted = convert(model, "HetConv(parts=2)", images, **QUIET)
+    assert converted.convert_report.agreement is None and 0 < converted.convert_report.explained < 1
+    assert converted(images)["map"].shape == (10, 16, 16, 6)
+
+
+def test_images_may_be_a_data_set_batches_or_a_folder(tmp_path):
+    model = ke.ResNet20(weights=None, width=0.25, depth=0.3)
+    digits = data.digits(32, limit=3)
+    batches = [(digits.train.images[i : i + 5], None) for i in range(0, 15, 5)]
+    for number, image in enumerate(digits.train.images[:6]):
+        keras.utils.save_img(tmp_path / f"{number}.png", image)
+    for images in (digits, batches, digits.train.images, tmp_path, str(tmp_path)):
+        report = convert(model, "HetConv(parts=2)", images, **QUIET).convert_report
+        assert report.images >= 4 and report.held >= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"conv": None}, "`conv` or `budget`"),
+        ({"conv": "HetConv()", "budget": 0.5}, "`conv` or `budget`"),
+        ({"conv": "HetConf()"}, "HetConv"),
+        ({"images": None}, "`images` must be"),
+        ({"images": np.zeros((4, 30, 30, 3))}, "`images` must be at least two, of shape"),
+        ({"images": np.zeros((1, 33, 33, 3))}, "`images` must be at least two"),
+        ({"images": "/no/such/folder"}, "folder"),
+        ({"runtime": "tensorrt", "measure": True}, "`runtime` must be"),
+        ({"mimic": -1}, "`mimic` must be"),
+    ],
+)
+def test_a_mistake_is_one_line_before_work_is_spent(arguments, message):
+    with pytest.raises((ValueError, OSError), match=message) as error:
+        convert(foreign(), **{"conv": "HetConv()", "images": noise((33, 33, 3), 4), **QUIET, **arguments})
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_without_a_graph_or_with_another_kind_is_refused():
+    with pytest.raises(ValueError, match="functional or sequential"):
+        convert(keras.Sequential([keras.layers.Dense(2)]), "HetConv()", noise((4,)))
+    with pytest.raises(ValueError, match="plain convolutions"):
+        convert(ke.ResNet20(weights=None, conv="HetConv()"), "OctConv()", noise((32, 32, 3)), **QUIET)
+
+
+def test_what_is_said_of_agreement_is_counted():
+    from keras_effconv.converting.comparing import compared
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Identity()])
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x * keras.ops.array([1.0, 0.0, 1.0]))])
+    images = np.array([[3, 1, 0], [0, 3, 1], [0, 1, 3], [1, 3, 0]], "float32")
+    agreement, explained = compared(other, model, [images])
+    spread = np.square(images - images.mean(0)).sum()
+    assert agreement == 0.5
+    np.testing.assert_allclose(explained, 1 - np.square(images[:, 1]).sum() / spread)
+    assert largest_relative(images, images) == 0
