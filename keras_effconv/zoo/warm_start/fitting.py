@@ -26,7 +26,6 @@ def fit(
     filter, become those with the least squared error, given what the layers before it make of the images now. So a
     layer also makes up for what was lost before it. The error is that of what the plain network has behind the layer:
     once normalized, summed up and cut off by the activation. The constant goes into the layer's bias, or into the mean
-<<<<<<< HEAD
     of the batch normalization behind it. Where one HetConv stands for two convolutions and what is between them
     (expansion and depthwise kernels of an inverted residual block), it is fitted to the output of the second. A low
     band is fitted to the average of the plain network's last channels.
@@ -35,16 +34,6 @@ def fit(
     that suits the kind, then pours, fits, and may take gradient steps. This function is the fit alone. For `OctConv`,
     pour and fit from an ordered teacher. In the CIFAR ResNets, whose shortcuts pad the channels of each band with
     zeros, the fit is wrong without: a channel of the model is not the teacher's of the same number.
-=======
-    of the batch normalization behind it. Where one HetConv stands for two convolutions and what is between them (expansion and
-    depthwise kernels of an inverted residual block), it is fitted to the output of the second. A low band is fitted to
-    the average of the plain network's last channels.
-
-    `keras_effconv.convert` does all that leads to a good network: it puts the plain network's channels in the order
-    that suits the kind, then pours, fits, and may take gradient steps. This function is the fit alone. For `OctConv`,
-    pour and fit from an ordered teacher. In the CIFAR ResNets, whose shortcuts pad the channels of each band with zeros, the fit
-    is wrong without: a channel of the model is not the teacher's of the same number.
->>>>>>> main
 
     Args:
         model: `keras.Model` with a functional graph; changed. Pour the teacher's weights into it before.
@@ -59,8 +48,8 @@ def fit(
         the positions drawn. No error rises.
 
     Raises:
-        ValueError: for images of another shape, a model without convolutions, or a teacher without layers of their
-            names and as many channels.
+        ValueError: for images of another shape, a model without convolutions, or a teacher without layers of their names
+            and as many channels.
 
     Example:
 
