@@ -44,7 +44,7 @@ class Recipe:
         warm_start: what pretrained weights become in another kind of convolution than theirs: `"convert"` puts channels
             in order, fits the kernels to what the plain network computes, and then takes `mimic` steps; `"pour"` takes
             the kernels by the rules of the zoo and measures batch statistics again, which is quicker and worse.
-        mimic: int, gradient steps of a conversion, towards the plain network's maps. Default 100.
+        mimic: int, gradient steps of a conversion, towards the plain network's maps; 0, the default, for none.
         head_c: float, of the logistic regression that the classifier alone is fitted by, over features computed once:
             the inverse of the strength of its regularization; 0 leaves the head as it is.
         epochs: int, epochs of the network; 0 for the head alone.
@@ -106,7 +106,7 @@ class Recipe:
     seed: int = 0
 
     warm_start: str = "convert"
-    mimic: int = 100
+    mimic: int = 0
     head_c: float = 0.03
     epochs: int = 10
     batch_size: int = 32

@@ -44,12 +44,12 @@ def fit(
         seed: int, of the draw.
 
     Returns:
-        A list of (name of the layer, error before, error after): squared errors over the variance of the output, on the
-        positions drawn. No error rises.
+        A list of (name of the layer, error before, error after): squared errors over the variance of the output, on
+        the positions drawn. No error rises.
 
     Raises:
-        ValueError: for images of another shape, a model without convolutions, or a teacher without layers of their
-            names and as many channels.
+        ValueError: for images of another shape, a model without convolutions, or a teacher without layers of their names
+            and as many channels.
 
     Example:
 
