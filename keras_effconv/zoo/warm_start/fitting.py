@@ -48,8 +48,8 @@ def fit(
         the positions drawn. No error rises.
 
     Raises:
-        ValueError: for images of another shape, a model without convolutions, or a teacher without layers of their names
-            and as many channels.
+        ValueError: for images of another shape, a model without convolutions, or a teacher without layers of their
+            names and as many channels.
 
     Example:
 
