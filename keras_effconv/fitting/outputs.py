@@ -68,7 +68,7 @@ class Output(NamedTuple):
 def outputs_of(graph, plain):
     """List what the layers of a network write that can be fitted, in order, a list for each step.
 
-    What comes ahead of the first layer that differs from the plain network's is as it should be, and is left out.
+    Layers that do what the plain network's do, where all ahead of them does, are as they should be, and are left out.
 
     Args:
         graph: `Graph` of the network.
@@ -79,21 +79,25 @@ def outputs_of(graph, plain):
     known, every = {id(value) for value in graph.inputs}, []
     same = set(known)
     for step in graph.steps:
-        if all(id(value) in same for value in step.inputs) and _is_same(step, steps.get(step.name)):
+        is_same = all(id(value) in same for value in step.inputs) and _is_same(step, steps.get(step.name))
+        if is_same:
             same.update(id(value) for value in step.outputs)
-        elif step.kind in FORMS and step.name in steps and graph.is_plain(step) and not _is_gate(step):
+        if step.kind in FORMS and step.name in steps and graph.is_plain(step) and not _is_gate(step):
             outputs = list(_written(graph, step, steps, known))
-            if all(output.goal is not None for output in outputs):
+            others = [output.behind.other for output in outputs if output.behind.other is not None]
+            is_right = is_same and all(id(value) in same for value in others)
+            if not is_right and all(output.goal is not None for output in outputs):
                 every.append(outputs)
         known.update(id(value) for value in step.outputs)
     return every
 
 
 def _is_same(step, other):
-    """Return whether a step computes what another one does."""
-    if other is None or step.kind is not other.kind:
+    """Return whether a step is a layer that computes what another one does."""
+    are_layers = all(each is not None and isinstance(each.operation, keras.Layer) for each in (step, other))
+    if not are_layers or step.kind is not other.kind or step.config != other.config:
         return False
-    weights, others = (getattr(each.operation, "weights", []) for each in (step, other))
+    weights, others = (each.operation.weights for each in (step, other))
     return len(weights) == len(others) and all(
         a.shape == b.shape and np.array_equal(array(a), array(b)) for a, b in zip(weights, others)
     )

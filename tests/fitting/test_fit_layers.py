@@ -205,8 +205,7 @@ def test_what_computes_the_same_stays_to_the_bit(kind):
     teacher = small("ResNet20", (32, 32, 3), width=0.25, depth=0.3)
     model, _ = build(teacher, ke.kinds.get(kind))
     before = [numpy(v).copy() for v in model.weights]
-    changed = fit_layers(model, teacher, [noise(2, 32, 32, 3)], rows=1000)
-    assert len(changed) == 7
+    assert fit_layers(model, teacher, [noise(2, 32, 32, 3)], rows=1000) == []
     for v, value in zip(model.weights, before):
         np.testing.assert_array_equal(numpy(v), value)
 

@@ -54,7 +54,7 @@ def test_no_error_rises_and_only_convolutions_and_the_means_behind_them_change(k
     before, plain = ([numpy(v).copy() for v in each] for each in (kept, teacher.weights))
     changed = fit(model, teacher, noise(4))
     expected = [x.name for x in teacher.layers if isinstance(x, keras.layers.Conv2D)]
-    assert [name for name, _, _ in changed] == expected
+    assert [name for name, _, _ in changed] == expected[1:]  # the first one stays plain
     assert all(after <= was for _, was, after in changed)
     assert sum(after for _, _, after in changed) < 0.9 * sum(was for _, was, _ in changed)
     for v, old in [*zip(kept, before), *zip(teacher.weights, plain)]:
