@@ -3,10 +3,12 @@
 import contextlib
 import os
 import time
+import warnings
 
 import keras
 
 from keras_effconv import kinds
+from keras_effconv.converting.comparing import compared
 from keras_effconv.converting.images import FITTED, gather
 from keras_effconv.converting.mimicking.mimic import mimic as mimicked
 from keras_effconv.converting.ordering.order import order as in_order
@@ -16,6 +18,8 @@ from keras_effconv.converting.selecting.timing import Timer
 from keras_effconv.converting.transferring import build, transfer
 from keras_effconv.graph import check_functional
 from keras_effconv.kinds import OctConv
+from keras_effconv.network_info import info_of
+from keras_effconv.utils.arguments import positive
 
 MIMIC = 0  # gradient steps
 
@@ -87,7 +91,10 @@ def convert(
     True
     """
     check_functional(model)
+    _check_plain(model)
     kind = _kind(conv, budget)
+    if mimic:
+        positive("mimic", mimic)
     if images is None:
         raise ValueError("`images` must be an array, a data set, batches or a folder of images. Received: images=None")
     timer = Timer(runtime or keras.backend.backend(), batch, precision) if measure or budget else None
@@ -102,9 +109,30 @@ def convert(
     if mimic:
         with _timed(seconds, "mimic"):
             options = {"steps": mimic, "seed": seed, "folder": folder, "verbose": verbose}
-            mimicked(converted.model, converted.teacher, seen.every, **options)
+            _learn(converted, seen, options)
     converted.model.convert_report = reported(model, converted, kind, seen, timer if measure else None, seconds)
     return converted.model
+
+
+def _check_plain(model):
+    info = info_of(model, required=False)
+    if info is not None and info.conv != "Conv()":
+        raise ValueError(f"`model` must be a network with plain convolutions. Received: one of conv={info.conv!r}")
+
+
+def _learn(converted, seen, options):
+    """Take gradient steps, unless they lead away from the dense network on images that take no part in them."""
+    model, teacher = converted.model, converted.teacher
+    before, fitted = compared(model, teacher, seen.judging), model.get_weights()
+    mimicked(model, teacher, seen.every, **options)
+    after = compared(model, teacher, seen.judging)
+    if after < before if before[0] is not None else after[1] < before[1]:
+        model.set_weights(fitted)
+        warnings.warn(
+            f"`mimic` led away from the dense network on {len(seen.judging[0])} images that took no part in it, so the "
+            f"kernels stay as fitted: take more images. Received: mimic={options['steps']}",
+            stacklevel=3,
+        )
 
 
 def _kind(conv, budget):

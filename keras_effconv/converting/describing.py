@@ -82,7 +82,8 @@ def macs_in(model: keras.Model) -> dict[str, int]:
     {'dense': 8}
     """
     sizes = [64 if side is None else side for side in model.inputs[0].shape[1:-1]]
-    shape = (*sizes, model.inputs[0].shape[-1]) if len(model.inputs[0].shape) == 4 else None
+    is_image = len(model.inputs) == 1 and len(model.inputs[0].shape) == 4
+    shape = (*sizes, model.inputs[0].shape[-1]) if is_image else None
     total = {}
     for row in count(model, shape).layers:
         name = row.name.rpartition("/")[2]

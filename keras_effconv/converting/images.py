@@ -16,6 +16,7 @@ from keras_effconv.network_info import preprocessing_for
 
 FITTED, HELD = 512, 256  # images that kernels are fitted to, and that the result is compared on
 HELD_SHARE = 0.2  # of a few images
+JUDGING, JUDGING_SHARE = 128, 0.1  # images on which gradient steps are judged
 
 
 class Images(NamedTuple):
@@ -24,11 +25,14 @@ class Images(NamedTuple):
     Attributes:
         fitted: list of arrays, one for each input of the model.
         held: list of arrays likewise, other images.
-        every: `Rows` or callable (number) -> batch, all but those held back; `None` for a model of several inputs.
+        judging: list of arrays likewise, on which gradient steps are judged; some of them are fitted to.
+        every: `Rows` or callable (number) -> batch, all but those of `held` and `judging`; `None` for a model of
+            several inputs, and if no image is left.
     """
 
     fitted: list[np.ndarray]
     held: list[np.ndarray]
+    judging: list[np.ndarray]
     every: Any
 
 
@@ -71,10 +75,12 @@ def gather(images, model: keras.Model, most: int = FITTED, seed: int = 0) -> Ima
     _check([(len(each), *prepare(each[:1]).shape[1:]) for each in arrays], model)
     order = np.random.default_rng(seed).permutation(len(arrays[0]))
     count = max(1, min(HELD, int(HELD_SHARE * len(order))))
-    held, rest = np.sort(order[:count]), np.sort(order[count:])
+    held = np.sort(order[:count])
     fitted = np.sort(order[count : count + most])
-    every = None if several else Rows(arrays[0], rest, prepare)
-    return Images([prepare(a[fitted]) for a in arrays], [prepare(a[held]) for a in arrays], every)
+    number = max(1, min(JUDGING, int(JUDGING_SHARE * len(order))))
+    judging, rest = np.sort(order[-number:]), np.sort(order[count:-number])
+    every = None if several or not len(rest) else Rows(arrays[0], rest, prepare)
+    return Images(*([prepare(a[places]) for a in arrays] for places in (fitted, held, judging)), every)
 
 
 def _preparing(model):
@@ -115,12 +121,13 @@ def _of_folder(folder, model, most):
 
 
 def _of_batches(batches, model, most):
-    """Take the images of the first batches to fit, and those of the last ones to compare on."""
+    """Take the images of the first batches to fit, and those of the last ones to judge and to compare on."""
     count = len(batches)
     if count < 2:
         raise ValueError(f"`images` must be at least two batches. Received: {count}")
     last = max(1, min(-(-HELD // len(_images_in(batches[0]))), int(HELD_SHARE * count)))
     fitted, held = [], [_images_in(batches[i]) for i in range(count - last, count)]
+    judging = max(count - last - 1, 0)
     for i in range(count - last):
         fitted.append(_images_in(batches[i]))
         if sum(map(len, fitted)) >= most:
@@ -128,7 +135,8 @@ def _of_batches(batches, model, most):
     arrays = [np.concatenate(each) for each in (fitted, held)]
     _check([arrays[0].shape], model)
     first = [[_floats(array[:number])] for array, number in zip(arrays, (most, HELD))]
-    return Images(*first, lambda number: batches[number % (count - last)])
+    judged = [_floats(_images_in(batches[judging])[:JUDGING])]
+    return Images(*first, judged, (lambda number: batches[number % judging]) if judging else None)
 
 
 def _images_in(batch):

@@ -91,12 +91,14 @@ def _write_het(layer, blocks):
 
 
 def _grouped_blocks(layer, filters):
-    kernel = array(layer.kernel)
-    *size, count, total = kernel.shape
-    flat, entries = kernel.reshape(-1, total), np.arange(size[0] * size[1] * count * layer.groups)
-    entries = entries.reshape(-1, layer.groups, count)
-    for number, columns in enumerate(np.split(np.arange(total), layer.groups)):
-        yield Block(entries[:, number].ravel(), columns, flat[:, columns])
+    kernel, groups = array(layer.kernel), layer.groups
+    flat = kernel.reshape(-1, kernel.shape[-1])
+    read = list(getattr(layer, "read", {"high": kernel.shape[2] * groups}).values())
+    starts = np.cumsum([0, *read[:-1]])
+    taps = np.arange(kernel.shape[0] * kernel.shape[1])[:, None] * sum(read)
+    for number, columns in enumerate(np.split(np.arange(flat.shape[-1])[filters], groups)):
+        seen = [start + number * (count // groups) + np.arange(count // groups) for start, count in zip(starts, read)]
+        yield Block((taps + np.concatenate(seen)).ravel(), columns, flat[:, columns])
 
 
 def _depthwise_blocks(layer, filters):

@@ -74,8 +74,8 @@ def measured(flags, todo):
 
     from keras_effconv.converting import convert
 
-    dense, size = network(flags)
-    images, validation, labels = loaded(flags.data_dir, size)
+    dense, view = network(flags)
+    images, validation, labels = loaded(flags.data_dir, view)
     expected = dense.predict(validation, batch_size=50, verbose=0)
     known = len(np.unique(labels)) == expected.shape[1] and len(flags.data_dir) == 1
     for kind, steps in todo:
@@ -104,7 +104,7 @@ def measured(flags, todo):
 
 
 def network(flags):
-    """Return the dense network with its preprocessing, so that it reads pixels, and its image size."""
+    """Return the dense network with its preprocessing, so that it reads pixels, and what it wants of an image."""
     import keras
 
     import keras_effconv as ke
@@ -113,16 +113,16 @@ def network(flags):
     prepare = ke.preprocessing_for(plain)
     size = flags.size or prepare.preprocessing.size
     image = keras.Input((size, size, 3), name="image")
-    return keras.Model(image, plain(prepare(image)), name=flags.model.lower()), size
+    return keras.Model(image, plain(prepare(image)), name=flags.model.lower()), prepare.preprocessing.at(size)
 
 
-def loaded(folders, size):
+def loaded(folders, view):
     """Return training images, validation images and their labels, of all folders."""
     import numpy as np
 
     from keras_effconv import data
 
-    sets = [data.load(data_dir=folder, resize=size) for folder in folders]
+    sets = [data.load(data_dir=folder, resize=view) for folder in folders]
     parts = [(each.train.images, each.validation.images, each.validation.labels) for each in sets]
     return tuple(np.concatenate(part) for part in zip(*parts))
 

@@ -105,6 +105,15 @@ def test_opacity_of_16_bits(colour):
     assert np.abs(found - np.broadcast_to(expected, (5, 7, 3))).max() <= 0.501
 
 
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("quality", [30, 75, 95])
+def test_the_pixels_of_a_jpeg_are_those_of_pillow(quality, subsampling):
+    """TensorFlow's default transform is off by up to five levels."""
+    noise = np.random.default_rng(0).integers(0, 256, (33, 47, 3)).astype("uint8")
+    file = encoded(Image.fromarray(noise), "JPEG", quality=quality, subsampling=subsampling)
+    np.testing.assert_array_equal(pixels(file).numpy(), np.asarray(Image.open(io.BytesIO(file)).convert("RGB")))
+
+
 def test_the_name_of_a_file_is_no_matter(tmp_path):
     """WebP bytes named .jpg were trained on, and refused by the server."""
     for kind in ("WEBP", "GIF", "TIFF", "PNG"):

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_effconv.data.images.decode import crop_and_resize, of_other
+from keras_effconv.data.images.decode import AS_LIBJPEG, crop_and_resize, of_other
 from keras_effconv.data.images.exif import orientation, stored_window, turned, turned_shape
 from keras_effconv.data.images.header import JPEG, is_of
 from keras_effconv.preprocessing import Resize, as_resize
@@ -58,10 +58,10 @@ def random_crop(
         return stored_window(window, shape, tag)
 
     def part_of_jpeg():
-        return tf.image.decode_and_crop_jpeg(data, stored_part(tf.io.extract_jpeg_shape(data)), channels=3)
+        return tf.image.decode_and_crop_jpeg(data, stored_part(tf.io.extract_jpeg_shape(data)), **AS_LIBJPEG)
 
     def part_of_other():
-        image = tf.cond(jpeg, lambda: tf.io.decode_jpeg(data, channels=3), lambda: of_other(data, resize))
+        image = tf.cond(jpeg, lambda: tf.io.decode_jpeg(data, **AS_LIBJPEG), lambda: of_other(data, resize))
         top, left, height, width = tf.unstack(stored_part(tf.shape(image)))
         return image[top : top + height, left : left + width]
 
