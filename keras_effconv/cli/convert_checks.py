@@ -3,7 +3,8 @@
 import keras
 
 from keras_effconv import kinds
-from keras_effconv.converting import outputs, runtimes
+from keras_effconv.converting import outputs
+from keras_effconv.converting.selecting import runtimes
 from keras_effconv.training.reporting.environment import check_folder
 from keras_effconv.utils.extras import require
 

@@ -203,7 +203,7 @@ def test_a_network_of_one_channel():
 
 def test_an_interrupted_conversion_resumes(folder, tmp_path, monkeypatch):
     """ctrl-C in the middle of the gradient steps: the state stays, and the end is that of an uninterrupted run."""
-    from keras_effconv.converting import mimicking
+    from keras_effconv.converting.mimicking import mimic as mimicking
 
     flags = ["--mimic=4", f"--data_dir={folder / 'photos'}", f"--model={folder / 'ours' / 'model.keras'}", CONV]
     flags += ["--nomeasure"]

@@ -31,7 +31,7 @@ class MimicReport(NamedTuple):
         steps: int.
         images: int, seen in training, each as often as it was.
         places: tuple of str, the teacher's layers whose maps were compared.
-        loss_before, loss_after: floats, means over the first and last steps.
+        loss_before, loss_after: floats, ahead of the first step, and the mean over the last steps.
         losses: list of floats, one for each step.
         seconds: float, of this call.
     """
@@ -125,7 +125,7 @@ def mimic(
     run |= {"head_weight": head_weight, "flip": flip, "shift": shift, "dtype": dtype, "student": student.name}
     losses, seen = _train(trainer, feed, steps, folder, run, checkpoint_seconds, verbose)
     twin.give_back()
-    ends = [float(np.mean(part)) for part in (losses[:SMOOTHED], losses[-SMOOTHED:])]
+    ends = losses[0], float(np.mean(losses[-SMOOTHED:]))
     return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun)
 
 
