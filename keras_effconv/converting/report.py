@@ -16,7 +16,8 @@ class LayerReport:
         kind: str, such as `"HetConv2D(parts=4)"`; `"dense"` for a convolution that stays.
         reason: str, why it stays; empty for one that was converted.
         explained: float, the share of the variance of what it writes (once normalized, summed up and cut off by the
-            activation behind it) that the fitted layer gives, on the images of the fit; `None` if it was not fitted.
+            activation behind it) that the fitted layer gives, on the images of the fit; `None` for a layer that was not
+            fitted, as one that does what it did.
         poured: float, the same of the weights ahead of the fit.
         macs_before, macs: int, multiply-accumulates of an image.
         ms_before, ms: float, measured milliseconds of a batch; `None` if they were not measured.

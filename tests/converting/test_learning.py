@@ -1,0 +1,38 @@
+"""Gradient steps of a conversion stay only if they bring it nearer, on images that take no part."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import keras_effconv as ke
+from keras_effconv.converting import convert
+
+CONVERT = sys.modules["keras_effconv.converting.convert"]
+
+
+def noise(n=30):
+    return np.random.default_rng(0).normal(size=(n, 32, 32, 3)).astype("float32")
+
+
+def converted(monkeypatch, answers, mimic=2):
+    """Convert a small network, with what is said of agreement ahead of the steps and behind them."""
+    said = iter(answers)
+    monkeypatch.setattr(CONVERT, "compared", lambda *arguments: next(said))
+    model = ke.ResNet20(weights=None, width=0.25, depth=0.3)
+    model.set_weights([np.random.default_rng(i).normal(0.1, 0.1, w.shape) ** 2 for i, w in enumerate(model.weights)])
+    return convert(model, "HetConv(parts=2)", noise(), mimic=mimic, measure=False, verbose=False)
+
+
+def test_steps_that_lead_away_are_undone_and_said(monkeypatch):
+    fitted = converted(monkeypatch, [], mimic=0).get_weights()
+    with pytest.warns(UserWarning, match="`mimic` led away from the dense network on 3 images"):
+        undone = converted(monkeypatch, [(0.9, 0.5), (0.8, 0.9)]).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(fitted, undone, strict=True))
+
+
+def test_steps_that_bring_it_nearer_stay(monkeypatch):
+    fitted = converted(monkeypatch, [], mimic=0).get_weights()
+    for answers in ([(0.8, 0.5), (0.9, 0.5)], [(None, 0.5), (None, 0.6)]):
+        stayed = converted(monkeypatch, answers).get_weights()
+        assert any(not np.array_equal(a, b) for a, b in zip(fitted, stayed, strict=True))
