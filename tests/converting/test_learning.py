@@ -1,9 +1,9 @@
 """Gradient steps of a conversion stay only if they bring it nearer, on images that take no part."""
 
 import sys
+import warnings
 
 import numpy as np
-import pytest
 
 import keras_effconv as ke
 from keras_effconv.converting import convert
@@ -26,8 +26,10 @@ def converted(monkeypatch, answers, mimic=2):
 
 def test_steps_that_lead_away_are_undone_and_said(monkeypatch):
     fitted = converted(monkeypatch, [], mimic=0).get_weights()
-    with pytest.warns(UserWarning, match="`mimic` led away from the dense network on 3 images"):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         undone = converted(monkeypatch, [(0.9, 0.5), (0.8, 0.9)]).get_weights()
+    assert any("`mimic` led away from the dense network on 3 images" in str(each.message) for each in said)
     assert all(np.array_equal(a, b) for a, b in zip(fitted, undone, strict=True))
 
 
