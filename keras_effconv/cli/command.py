@@ -47,6 +47,23 @@ def log_to_stderr():
     logging.set_verbosity(logging.WARNING)
 
 
+def resumable(run, left):
+    """Run what can be resumed; ctrl-C ends it with a line that says what is left.
+
+    Args:
+        run: callable of no arguments.
+        left: callable of no arguments -> str.
+
+    Returns:
+        What `run` returns, or the status of an interrupted command.
+    """
+    try:
+        return run()
+    except KeyboardInterrupt:
+        print(f"\nstopped; {left()}", file=sys.stderr)
+        return INTERRUPTED
+
+
 def execute(name, words, doc, define, run, begun=None):
     """Run a command; a user's mistake is one line on stderr and status 2.
 

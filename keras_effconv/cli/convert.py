@@ -14,10 +14,9 @@ It writes `model.keras`, `labels.txt`, a model card, a report, a picture and a S
 `serving/1`, to --output. `keras-effconv predict`, `evaluate`, `export` and `serve` take them from there.
 """
 
-import sys
 from pathlib import Path
 
-from keras_effconv.cli.command import INTERRUPTED
+from keras_effconv.cli.command import resumable
 from keras_effconv.cli.flags import flags_only
 from keras_effconv.cli.training_flags import define_source
 
@@ -54,13 +53,13 @@ def define(flags):
 def run(flags, words):
     """Convert, and print the report; ctrl-C leaves the state of --mimic to resume from."""
     flags_only(words)
-    try:
-        _run(flags)
-    except KeyboardInterrupt:
-        from keras_effconv.cli import convert_state
+    return resumable(lambda: _run(flags), lambda: _left(Path(flags.output).expanduser()))
 
-        print(f"\nstopped; {convert_state.told(Path(flags.output).expanduser())}", file=sys.stderr)
-        return INTERRUPTED
+
+def _left(output):
+    from keras_effconv.cli import convert_state
+
+    return convert_state.told(output)
 
 
 def _run(flags):

@@ -1,9 +1,8 @@
 """One run of training from flags: what `finetune` and `train` share."""
 
-import sys
 from pathlib import Path
 
-from keras_effconv.cli.command import INTERRUPTED
+from keras_effconv.cli.command import resumable
 from keras_effconv.cli.flags import flags_only
 from keras_effconv.cli.training_flags import define_data, define_recipe, load, recipe_from
 
@@ -21,11 +20,7 @@ def define(flags, recipe, dataset, output):
 def run(flags, words):
     """Train, and print the report; ctrl-C leaves a checkpoint to resume from."""
     flags_only(words)
-    try:
-        _run(flags)
-    except KeyboardInterrupt:
-        print(f"\nstopped; {_left(Path(flags.output).expanduser())}", file=sys.stderr)
-        return INTERRUPTED
+    return resumable(lambda: _run(flags), lambda: _left(Path(flags.output).expanduser()))
 
 
 def _left(output):

@@ -21,8 +21,6 @@ from keras_effconv.kinds import OctConv
 from keras_effconv.network_info import info_of
 from keras_effconv.utils.arguments import positive
 
-MIMIC = 0  # gradient steps
-
 
 def convert(
     model: keras.Model,
@@ -31,7 +29,7 @@ def convert(
     *,
     order: bool = True,
     fit: bool = True,
-    mimic: int = MIMIC,
+    mimic: int = 0,
     budget: float | None = None,
     runtime: str | None = None,
     precision: str = "float32",
@@ -83,6 +81,7 @@ def convert(
 
     Example:
 
+    >>> import numpy as np
     >>> import keras_effconv as ke
     >>> model = ke.ResNet20(weights=None, width=0.25, depth=0.3)
     >>> photos = np.random.default_rng(0).normal(size=(10, 32, 32, 3)).astype("float32")
@@ -126,7 +125,7 @@ def _learn(converted, seen, options):
     before, fitted = compared(model, teacher, seen.judging), model.get_weights()
     mimicked(model, teacher, seen.every, **options)
     after = compared(model, teacher, seen.judging)
-    if after < before if before[0] is not None else after[1] < before[1]:
+    if after < before:
         model.set_weights(fitted)
         warnings.warn(
             f"`mimic` led away from the dense network on {len(seen.judging[0])} images that took no part in it, so the "

@@ -1,14 +1,12 @@
 """What each convolution of a network has become: its kind, what it costs, and why it stays."""
 
 import keras
-from keras import layers
 
 from keras_effconv.converting.selecting.timing import DENSE, Candidate
 from keras_effconv.counting import count
+from keras_effconv.counting.papers import CONVOLUTIONS
 from keras_effconv.graph import layers_of
 from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D
-
-CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D)
 
 
 def kinds_in(model: keras.Model, dense: keras.Model) -> dict[str, str]:

@@ -81,7 +81,7 @@ class _Rebuilding:
             if not self.replaced and id(self.entrance) in self.values:
                 self._build(self.values[id(self.entrance)])
             if step.name not in self.replaced:
-                self._copy(step)
+                self.values.update(self.copies.called(step, self._new))
         info = self.copies[id(self.info)]
         info.design = dataclasses.replace(info.design, options={**info.design.options, "conv": repr(self.kind)})
         info.ends = self.ends
@@ -97,17 +97,6 @@ class _Rebuilding:
         self.ends = {stride: {band: writer_of(y) for band, y in bands(end).items()} for stride, end in ends.items()}
         self.written = {each.name: each.output for each in keras.Function(image, self.last).operations}
         self.copies.names |= set(self.written)
-
-    def _copy(self, step):
-        args, kwargs = keras.tree.map_structure(
-            lambda x: self._new(x) if isinstance(x, keras.KerasTensor) else x, (step.args, step.kwargs)
-        )
-        is_first, layer = id(step.operation) not in self.copies, self.copies.of(step)
-        outputs = layer(*args, **kwargs)
-        if is_first and isinstance(layer, keras.layers.Layer):
-            step.transfer(layer)
-        for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
-            self.values[id(old)] = new
 
     def _new(self, value):
         """Return what stands for a value in the new model, in one map."""

@@ -13,6 +13,7 @@ from keras_effconv.data.sources.listing import LeftOut, list_images
 from keras_effconv.data.sources.unlabelled import read_images
 from keras_effconv.graph import check_functional
 from keras_effconv.network_info import preprocessing_for
+from keras_effconv.utils.arguments import reads_shapes
 
 FITTED, HELD = 512, 256  # images that kernels are fitted to, and that the result is compared on
 HELD_SHARE = 0.2  # of a few images
@@ -145,10 +146,7 @@ def _images_in(batch):
 
 def _check(shapes, model):
     wanted, received = [tuple(x.shape) for x in model.inputs], list(map(tuple, shapes))
-    fits = len(wanted) == len(received) and all(
-        len(w) == len(r) and all(a in (None, b) for a, b in zip(w, r)) for w, r in zip(wanted, received)
-    )
-    if not fits or len({r[0] for r in received}) > 1 or received[0][0] < 2:
+    if not reads_shapes(model, received) or len({r[0] for r in received}) > 1 or received[0][0] < 2:
         shown = wanted[0] if len(wanted) == 1 else wanted
         raise ValueError(f"`images` must be at least two, of shape {shown}. Received: shapes {received}")
 

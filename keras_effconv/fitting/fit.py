@@ -159,11 +159,8 @@ def _solved(output, drawn):
         added = offset[own] + (0 if drawn.added is None else drawn.added[:, own])
         target = _target(drawn.linear[:, own], drawn.cut[:, own], output.behind.bounds, scale[own], added)
         seen = drawn.windows if len(block.rows) == drawn.windows.shape[1] else drawn.windows[:, block.rows]
-        solution = solve(seen, target, block.weights, constant[own], is_free, rounds=0)
-        # Too few positions do not tell so many weights, but anything is better than what is worse than a constant.
-        if len(block.rows) <= len(seen) or solution.before.sum() > solution.variance.sum():
-            solution = solve(seen, target, block.weights, constant[own], is_free)
-        yield block, solution
+        is_enough = len(block.rows) <= len(seen)
+        yield block, solve(seen, target, block.weights, constant[own], is_free, is_enough=is_enough)
 
 
 def _target(linear, cut, bounds, scale, added):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from keras_effconv.inference.kernels import array
 from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D
@@ -55,29 +55,12 @@ def _write_dense(layer, blocks):
 
 def _het_blocks(layer, filters):
     del filters  # it writes one band
-    held = _held(layer)
+    held = layer.packing.held(layer.kernel_size)
     kernel = array(layer.dense_kernel()).reshape(held.shape)
     patterns, group = np.unique(held, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
         rows, columns = np.flatnonzero(pattern), np.flatnonzero(group.ravel() == number)
         yield Block(rows, columns, kernel[np.ix_(rows, columns)])
-
-
-def _held(layer):
-    """Return where a HetConv2D layer has weights: bool (k * k * c, n).
-
-    Example:
-
-    >>> layer = HetConv2D(4, 3, parts=2)
-    >>> layer.build((None, 8, 8, 4))
-    >>> _held(layer).sum(0).tolist()  # 9 * 2 + 2
-    [20, 20, 20, 20]
-    """
-    twin = type(layer).from_config(layer.get_config())
-    twin.build((None, None, None, layer.channels))
-    for variable in twin.trainable_variables:
-        variable.assign(ops.ones_like(variable))
-    return ops.convert_to_numpy(twin.dense_kernel()).reshape(-1, layer.filters) != 0
 
 
 def _write_het(layer, blocks):

@@ -36,6 +36,7 @@ def solve(
     is_free: bool,
     ridge: float = RIDGE,
     rounds: int = ROUNDS,
+    is_enough: bool = True,
 ) -> Solution:
     """Return the weights whose predictions are nearest to targets, near to where they start.
 
@@ -49,7 +50,9 @@ def solve(
         constant: array (filters,), what is added.
         is_free: bool; whether the constant may change.
         ridge: float, of the mean square of an input. Default 1e-3.
-        rounds: int, how often the targets are set; 0 for the errors at the start alone. Default 5.
+        rounds: int, how often the targets are set. Default 5.
+        is_enough: bool; whether there are positions enough to know so many weights. If not, they are fitted only where
+            they are worse than a constant. Default `True`.
 
     Returns:
         A `Solution`; a filter whose error did not become smaller keeps its weights.
@@ -67,7 +70,7 @@ def solve(
     predicted = _predicted(inputs, start, constant)
     before = np.square(target(predicted) - predicted, dtype="float64").sum(0)
     best = Solution(start, constant, before, before, variance)
-    if not rounds or before.sum() <= EQUAL * variance.sum():
+    if before.sum() <= (EQUAL if is_enough else 1) * variance.sum():
         return best
     mean = inputs.mean(0, dtype="float64") if is_free else np.zeros(len(start))
     centered = inputs - mean.astype("float32") if is_free else inputs

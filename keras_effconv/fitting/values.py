@@ -18,16 +18,19 @@ class Values:
         graph: `Graph`.
         images: list of arrays, one for each input of the model.
         reads: list of values that `read` will be called with, an entry for each time.
+        visit: callable (step, arguments, outputs) -> outputs, called for each step and batch with what it computed; the
+            outputs that it returns flow on. Default `None`.
+        batch: int, images at a time. Default 32.
 
     Attributes:
         peak: int, the most bytes that the values took at a time.
     """
 
-    def __init__(self, graph, images, reads=()):
-        self._steps, self.peak = iter(graph.steps), 0
+    def __init__(self, graph, images, reads=(), visit=None, batch=BATCH):
+        self._steps, self._visit, self.peak = iter(graph.steps), visit, 0
         self._left = collections.Counter(id(value) for value in reads)
         self._left.update(id(value) for step in graph.steps for value in step.inputs)
-        self._values = {id(x): _batches(array) for x, array in zip(graph.inputs, images, strict=True)}
+        self._values = {id(x): _batches(array, batch) for x, array in zip(graph.inputs, images, strict=True)}
 
     def read(self, value):
         """Return a value, as a list of tensors, one for each batch; the steps up to its writer are computed."""
@@ -40,12 +43,16 @@ class Values:
         step, read = next(self._steps), {}
         for value in step.inputs:
             read[id(value)] = self._taken(value)
-        outputs = [keras.tree.flatten(_called(step, *call)) for call in calls_of(step, read)]
+        outputs = [keras.tree.flatten(self._computed(step, *call)) for call in calls_of(step, read)]
         for value, batches in zip(step.outputs, zip(*outputs), strict=True):
             if self._left[id(value)]:
                 self._values[id(value)] = list(batches)
         self.peak = max(self.peak, sum(map(_bytes, [*self._values.values(), *read.values(), *outputs])))
         return step
+
+    def _computed(self, step, args, kwargs):
+        outputs = _called(step, args, kwargs)
+        return outputs if self._visit is None else self._visit(step, args, outputs)
 
     def _taken(self, value):
         self._left[id(value)] -= 1
@@ -70,6 +77,7 @@ def calls_of(step, read):
 def split_activations(graph):
     """Let the activations of convolutions be steps of their own, so that what they read is a value."""
     for step in [step for step in graph.steps if step.kind in FORMS and not is_linear(step.operation)]:
+        step.changes["activation"] = "linear"
         for number in reversed(range(len(step.outputs))):
             graph.insert_after(step, keras.layers.Activation(step.operation.activation), number)
 
@@ -80,9 +88,9 @@ def is_linear(layer):
 
 
 def _called(step, args, kwargs):
-    """Call a step; a convolution without its activation, which is a step of its own."""
+    """Call a step; without its activation if that is a step of its own."""
     layer = step.operation
-    if step.kind not in FORMS or is_linear(layer):
+    if "activation" not in step.changes:
         return layer(*args, **kwargs)
     activation, layer.activation = layer.activation, keras.activations.linear
     try:
@@ -91,9 +99,9 @@ def _called(step, args, kwargs):
         layer.activation = activation
 
 
-def _batches(array):
+def _batches(array, size):
     """Return tensors of some images each."""
-    return [ops.convert_to_tensor(array[start : start + BATCH]) for start in range(0, len(array), BATCH)]
+    return [ops.convert_to_tensor(array[start : start + size]) for start in range(0, len(array), size)]
 
 
 def _bytes(tensors):

@@ -41,7 +41,26 @@ def _windows(x, layer, drawn, strides, padding):
         return ops.convert_to_numpy(x)[image, row * strides[0], column * strides[1]][:, None, None]
     if padding == "same":
         x = pad_same(x, size, strides, dilation)
+    return views_of(ops.convert_to_numpy(x), size, strides, dilation)[drawn].transpose(0, 2, 3, 1)
+
+
+def views_of(padded, size, strides=(1, 1), dilation=(1, 1)):
+    """Return what a k x k filter sees of a padded map at each position, without a copy.
+
+    Args:
+        padded: array (n, h, w, c).
+        size: pair of ints, k.
+        strides: pair of ints. Default 1.
+        dilation: pair of ints. Default 1.
+
+    Returns:
+        Array (n, h', w', c, k, k).
+
+    Example:
+
+    >>> views_of(np.zeros((1, 6, 6, 2)), (3, 3), strides=(2, 2)).shape
+    (1, 2, 2, 2, 3, 3)
+    """
     reach = [d * (k - 1) + 1 for k, d in zip(size, dilation)]
-    views = np.lib.stride_tricks.sliding_window_view(ops.convert_to_numpy(x), reach, (1, 2))  # (n, h, w, c, *reach)
-    views = views[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
-    return views[drawn].transpose(0, 2, 3, 1)
+    views = np.lib.stride_tricks.sliding_window_view(padded, reach, (1, 2))
+    return views[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]

@@ -27,9 +27,18 @@ def affine_of(step):
         return None
 
 
+def is_last_axis(axis, rank):
+    """Return whether the axis of a layer, an int or a sequence of one, is the last one of maps of a rank.
+
+    >>> is_last_axis(-1, 4), is_last_axis([3], 4), is_last_axis(1, 4), is_last_axis((2, 3), 4)
+    (True, True, False, False)
+    """
+    return axis in (-1, rank - 1, (-1,), [-1], (rank - 1,), [rank - 1])
+
+
 def _batch_norm(step, rank):
     layer = step.operation
-    if step.config["axis"] not in (-1, rank - 1):
+    if not is_last_axis(step.config["axis"], rank):
         return None
     mean, variance = array(layer.moving_mean), array(layer.moving_variance)
     scale = 1 / np.sqrt(variance + layer.epsilon)
@@ -46,8 +55,7 @@ def _rescaling(step, rank):
 
 def _normalization(step, rank):
     layer = step.operation
-    axes = step.config["axis"]
-    if layer.invert or axes not in (-1, rank - 1, (-1,), [-1], (rank - 1,), [rank - 1]):
+    if layer.invert or not is_last_axis(step.config["axis"], rank):
         return None
     scale = 1 / np.maximum(np.sqrt(array(layer.variance).ravel()), keras.backend.epsilon())
     return scale, -array(layer.mean).ravel() * scale

@@ -3,100 +3,13 @@
 import keras
 
 from keras_effconv.graph import check_functional, functional_of, walk, with_structure
-from keras_effconv.inference.kernels import FORMS, bias_of
+from keras_effconv.inference.steps import Step
 from keras_effconv.network_info import NetworkInfo
-from keras_effconv.policies import assign, in_policy, input_dtype
+from keras_effconv.policies import input_dtype
 
 # Layers that return what they read and only say something about the model. A rule need not know of them: they are taken
 # out of the steps, and `Graph.build` puts them right behind the input.
 MARKERS = (NetworkInfo,)
-
-
-class Step:
-    """One call of a layer or operation.
-
-    Attributes:
-        operation: `keras.Operation`, as in the model.
-        args, kwargs: what it is called with; the tensors in them are the values of the graph.
-        outputs: list of the values that it writes.
-        kind: class that it will have.
-        changes: dict, changes of its configuration.
-        edits: list of callables (kernel, bias) -> (kernel, bias), NumPy arrays as in `FORMS`.
-        finish: callable (layer), called with the copied layer once it has its weights; `None` for nothing.
-    """
-
-    def __init__(self, operation, args, kwargs, outputs):
-        self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
-        self.kind, self.changes, self.edits = type(operation), {}, []
-        self.finish = None
-        self._config = None
-
-    @property
-    def name(self):
-        return self.operation.name
-
-    @property
-    def inputs(self):
-        """List the values that it reads."""
-        return [x for x in keras.tree.flatten((self.args, self.kwargs)) if isinstance(x, keras.KerasTensor)]
-
-    @property
-    def config(self):
-        """Return the configuration that it will have."""
-        if self._config is None:
-            self._config = self.operation.get_config()
-        return {**self._config, **self.changes}
-
-    def become(self, kind, config):
-        """Be a layer of another class, called in inference mode with the inputs alone."""
-        self.kind, self._config, self.changes, self.kwargs = kind, config, {}, {}
-
-    def layer(self, name, policy=None):
-        """Return the layer that it will be, under a name and, if one is given, in another dtype policy.
-
-        One that cannot be copied by its configuration is shared.
-
-        Raises:
-            ValueError: the layer cannot be copied, and would have to be another.
-        """
-        config = wanted = None
-        try:
-            config = {**self.config, "name": name}
-            wanted = in_policy(config, policy) if policy else config
-            return self.kind.from_config(wanted)
-        except (NotImplementedError, TypeError, ValueError) as error:
-            of_policy = not policy or (config is not None and wanted == config)
-            if self.kind is type(self.operation) and not self.changes and of_policy:
-                return self.operation
-            if self.kind is keras.layers.Lambda:  # its function is at hand, and is not read from a configuration
-                own = self.operation
-                return self.kind(own.function, arguments=own.arguments, name=name, dtype=wanted["dtype"])
-            raise ValueError(
-                f"`model` must have layers that their configuration describes, to be changed. Received: layer "
-                f"{self.name!r} of class {self.kind.__name__} ({' '.join(str(error).split())[:200]})"
-            ) from error
-
-    def transfer(self, layer):
-        """Give its weights, edited, to the layer that it has become."""
-        source = self.operation
-        unchanged = self.kind is type(source) and not self.changes and not self.edits
-        if self.kind in FORMS and not unchanged:
-            kernel = FORMS[type(source)].read(source)
-            bias = bias_of(source, kernel.shape[-1])
-            for edit in self.edits:
-                kernel, bias = edit(kernel, bias)
-            FORMS[self.kind].write(layer, kernel)
-            if layer.bias is not None:
-                assign(layer.bias, bias)
-            if hasattr(source, "depthwise_kernel"):  # the other kernel of a separable convolution
-                assign(layer.depthwise_kernel, source.depthwise_kernel)
-        elif layer is not source and self.kind is type(source):
-            for new, old in zip(layer.weights, source.weights, strict=True):
-                assign(new, old)
-            if isinstance(layer, keras.layers.Normalization):
-                layer.finalize_state()
-        if self.finish is not None:
-            self.finish(layer)
 
 
 class Graph:
@@ -217,13 +130,7 @@ class Graph:
         copies = Copies({x.name for x in self.inputs}, policy)
         inputs, values = self.begin(copies)
         for step in self.steps:
-            args, kwargs = keras.tree.map_structure(lambda x: values.get(id(x), x), (step.args, step.kwargs))
-            first, layer = id(step.operation) not in copies, copies.of(step)
-            outputs = layer(*args, **kwargs)
-            if first and isinstance(layer, keras.layers.Layer):
-                step.transfer(layer)
-            for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
-                values[id(old)] = new
+            values.update(copies.called(step, lambda x: values[id(x)]))
         return self.end(inputs, lambda x: values[id(x)])
 
     def begin(self, copies):
@@ -257,7 +164,27 @@ class Copies(dict):
 
     def __init__(self, names, policy=None):
         super().__init__()
-        self.names, self.policy = names, policy
+        self.names, self.policy, self._filled = names, policy, set()
+
+    def called(self, step, new):
+        """Call the copy of a step's layer, which gets its weights when it is called first.
+
+        Args:
+            step: `Step`.
+            new: callable (value) -> tensor, what stands for a value that the step reads.
+
+        Returns:
+            dict of the outputs, by the ids of the values that they stand for.
+        """
+        args, kwargs = keras.tree.map_structure(
+            lambda x: new(x) if isinstance(x, keras.KerasTensor) else x, (step.args, step.kwargs)
+        )
+        layer = self.of(step)
+        outputs = keras.tree.flatten(layer(*args, **kwargs))
+        if id(step.operation) not in self._filled and isinstance(layer, keras.layers.Layer):
+            step.transfer(layer)
+        self._filled.add(id(step.operation))
+        return {id(old): output for old, output in zip(step.outputs, outputs, strict=True)}
 
     def of(self, step):
         """Return the layer of a step, under a name of its own: layers of nested models may share one."""

@@ -78,6 +78,16 @@ class Packing:
         """Return the shapes of the two stored kernels; the second has no entry if every kernel is k x k."""
         return (*kernel_size, *stored_shape(*self.wide)), stored_shape(*self.narrow)
 
+    def held(self, kernel_size):
+        """Return where a layer has weights: bool (k * k * M, N), rows of the dense kernel first.
+
+        >>> Packing(channels=4, filters=4, parts=2).held((3, 3)).sum(0).tolist()  # 9 * 2 + 2
+        [20, 20, 20, 20]
+        """
+        ones = [np.ones(shape, "float32") for shape in self.shapes(kernel_size)]
+        dense = self.dense(ones[0], ones[1] if ones[1].size else None)
+        return ops.convert_to_numpy(dense).reshape(-1, self.filters) != 0
+
     def cut(self, dense, pointwise="center"):
         """Pack a dense kernel: see `HetConv2D.cut`."""
         dense = np.asarray(dense)

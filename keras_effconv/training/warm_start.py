@@ -99,7 +99,7 @@ def _mimic(converted, recipe, batches, flip):
     """Take steps towards the plain network, unless they lead away from it."""
     fitted = converted.student.get_weights()
     report = mimic(*converted, batches, recipe.mimic, seed=recipe.seed, flip=flip)
-    if report.steps and report.loss_after > report.losses[0]:
+    if report.steps and report.loss_after > report.loss_before:
         converted.student.set_weights(fitted)
         print("the steps towards the plain network lead away from it: the kernels stay as fitted")
     elif report.steps:

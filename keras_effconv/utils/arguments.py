@@ -31,3 +31,19 @@ def one_of(name, value, choices):
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
     return value
+
+
+def reads_shapes(model, shapes: list[tuple[int, ...]]) -> bool:
+    """Return whether a Keras model can read arrays of shapes, one for each of its inputs.
+
+    Example:
+
+    >>> import keras
+    >>> model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1)])
+    >>> reads_shapes(model, [(8, 32, 48, 3)]), reads_shapes(model, [(8, 32, 48, 1)]), reads_shapes(model, [(32, 48, 3)])
+    (True, False, False)
+    """
+    return len(model.inputs) == len(shapes) and all(
+        len(x.shape) == len(shape) and all(size in (None, given) for size, given in zip(x.shape, shape))
+        for x, shape in zip(model.inputs, shapes)
+    )

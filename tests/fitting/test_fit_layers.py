@@ -10,6 +10,7 @@ from keras import layers
 import keras_effconv as ke
 from keras_effconv.converting.transferring import build
 from keras_effconv.fitting import fit, fit_layers
+from keras_effconv.fitting.solving import Solution
 from keras_effconv.layers import HetConv2D, OctConv2D, OctDepthwiseConv2D
 
 RIDGE = 1e-3
@@ -247,10 +248,9 @@ def test_memory_is_bounded_by_drawing_fewer_positions(monkeypatch):
 
     def solve(inputs, target, start, constant, is_free, **options):
         taken.append(inputs.shape)
-        target(None)
-        return fit_solve(inputs[:2], lambda predicted: target(None)[:2], start, constant, is_free, rounds=0)
+        nothing = np.zeros(target(None).shape[1])
+        return Solution(start, constant, nothing, nothing, nothing)
 
-    fit_solve = fit.solve
     monkeypatch.setattr(fit, "solve", solve)
     image = keras.Input((8, 8, 512))
     teacher, model = (keras.Model(image, conv("a", filters=8)(image)) for _ in range(2))

@@ -23,6 +23,7 @@ def built():
 
 @pytest.fixture
 def model(built):
+    """A network whose variables are all 0: built once."""
     built.set_weights([np.zeros(v.shape, v.dtype) for v in built.weights])
     return built
 

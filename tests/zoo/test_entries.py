@@ -4,32 +4,8 @@ import keras
 import numpy as np
 import pytest
 from checkpoints import assert_same_weights, saved, small_resnet, tensors, torch_arrays
-from weights import random_weights
 
 import keras_effconv as ke
-
-
-@pytest.fixture(scope="module")
-def network():
-    return random_weights(small_resnet())
-
-
-@pytest.fixture(scope="module")
-def built():
-    return small_resnet()
-
-
-@pytest.fixture
-def model(built):
-    """A network whose variables are all 0: built once."""
-    built.set_weights([np.zeros(v.shape, v.dtype) for v in built.weights])
-    return built
-
-
-@pytest.fixture(scope="module")
-def arrays(network):
-    return torch_arrays(network)
-
 
 ENTRIES = (
     *("state_dict", "model", "net", "model_state_dict", "state_dict_ema", "model_ema", "ema", "params", "params_ema"),

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_effconv.inference.affine import is_last_axis
 from keras_effconv.inference.rules import IDENTITIES
 from keras_effconv.layers import GroupConv2D, PadChannels, SamePadding2D
 
@@ -79,9 +80,7 @@ def _holds_one_kernel(layer):
 
 
 def _along_last_axis(step):
-    axes = step.config["axis"]
-    rank = len(step.inputs[0].shape)
-    return axes in (-1, rank - 1, (-1,), [-1], (rank - 1,), [rank - 1])
+    return is_last_axis(step.config["axis"], len(step.inputs[0].shape))
 
 
 @_unless(_is_unusual)

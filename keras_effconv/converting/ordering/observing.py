@@ -4,7 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_effconv.inference.rewriting import Graph, Step
+from keras_effconv.inference.rewriting import Graph
+from keras_effconv.inference.steps import Step
 from keras_effconv.layers.backend import up_sample
 from keras_effconv.layers.octaves import pool
 

@@ -12,7 +12,8 @@ from keras import layers
 from keras_effconv.converting.ordering.channel_rules import rule_of, write
 from keras_effconv.converting.ordering.channels import Channels, places
 from keras_effconv.converting.ordering.permuting import built
-from keras_effconv.inference.rewriting import Graph, Step
+from keras_effconv.inference.rewriting import Graph
+from keras_effconv.inference.steps import Step
 from keras_effconv.layers import PadChannels
 from keras_effconv.layers.octaves import SplitBands
 

@@ -9,8 +9,10 @@ from keras_effconv.converting.ordering.octave_order import octave_order
 from keras_effconv.converting.ordering.octave_shortcuts import with_banded_shortcuts
 from keras_effconv.converting.ordering.permuting import permuted
 from keras_effconv.converting.ordering.students import student_of
+from keras_effconv.graph import layers_of
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.kinds import ByLayer, Conv, HetConv, OctConv, get
+from keras_effconv.layers import PadChannels
 
 
 def order(model: keras.Model, kind, images: np.ndarray, seed: int = 0) -> keras.Model:
@@ -50,7 +52,13 @@ def _as_it_is(model, kind, images, seed):
 
 def _for_octaves(model, kind, images, seed):
     del seed
-    return with_banded_shortcuts(permuted(model, octave_order(model, images)), student_of(model, kind))
+    return _laid_out(permuted(model, octave_order(model, images)), kind)
+
+
+def _laid_out(model, kind):
+    """Return a network with its padded shortcuts laid out as in the network of a kind."""
+    is_padded = any(isinstance(layer, PadChannels) for layer in layers_of(model))
+    return with_banded_shortcuts(model, student_of(model, kind)) if is_padded else model
 
 
 def _for_parts(model, kind, images, seed):
@@ -67,7 +75,7 @@ def _for_each(model, kind, images, seed):
             writers = (graph.writer(value) for value in groups[index].values)
             if any(step is not None and isinstance(kind.of(step.name), OctConv) for step in writers):
                 orders[index] = order
-    return with_banded_shortcuts(permuted(model, orders), student_of(model, kind))
+    return _laid_out(permuted(model, orders), kind)
 
 
 ORDERS = {Conv: _as_it_is, OctConv: _for_octaves, HetConv: _for_parts, ByLayer: _for_each}

@@ -23,6 +23,7 @@ from keras_effconv.converting.rewriting.joining import concatenate, concatenates
 from keras_effconv.converting.rewriting.kernels import write_channels
 from keras_effconv.converting.rewriting.maps import Map, ordered
 from keras_effconv.feature_maps import bands
+from keras_effconv.inference.affine import is_last_axis
 from keras_effconv.inference.kernels import array
 from keras_effconv.layers import GroupConv2D, OctMaxPooling2D, SamePadding2D
 from keras_effconv.policies import assign
@@ -98,8 +99,7 @@ def _is_per_channel(step):
     rank = len(step.inputs[0].shape)
     if step.kind is layers.PReLU:
         return set(step.config["shared_axes"] or ()) == set(range(1, rank - 1))
-    axis = step.config["axis"]
-    return (axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis) in (-1, rank - 1)
+    return is_last_axis(step.config["axis"], rank)
 
 
 def rescale(state, step):
@@ -216,14 +216,7 @@ RULES = {
     **_rows((layers.Reshape,), reshape, never),
     **_rows((layers.Dense,), with_rows, never),
     **_rows(
-        (
-            layers.Add,
-            layers.Average,
-            layers.Maximum,
-            layers.Minimum,
-            layers.Multiply,
-            layers.Subtract,
-        ),
+        (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply, layers.Subtract),
         join,
         passes,
     ),

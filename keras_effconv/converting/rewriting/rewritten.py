@@ -79,7 +79,7 @@ class Rewriting:
         self.kinds, self.left, self.biases = {}, {}, {}
         self._inputs, values = self.graph.begin(self.copies)
         self._maps = {key: Map(value) for key, value in values.items()}
-        self._merged, self._plain, self._back, self._copied = {}, {}, {}, set()
+        self._merged, self._plain, self._back = {}, {}, {}
         self._reserved = {step.name for step in self.graph.steps}
         self._results = {id(value) for value in keras.tree.flatten(self.graph.outputs)}
 
@@ -106,15 +106,9 @@ class Rewriting:
 
     def _copy(self, step):
         """Copy a step, with merged maps in the old order of channels."""
-        first, layer = id(step.operation) not in self._copied, self.copies.of(step)
-        outputs = self._call(layer, step, {id(value): self.plain(value) for value in step.inputs})
-        if first and isinstance(layer, keras.layers.Layer):
-            step.transfer(layer)
-        self._copied.add(id(step.operation))
+        self._maps.update({key: Map(x) for key, x in self.copies.called(step, self.plain).items()})
         if id(step) in self.survey.reasons:
-            self.left.setdefault(layer.name, self.survey.reasons[id(step)])
-        for old, new in zip(step.outputs, keras.tree.flatten(outputs), strict=True):
-            self._maps[id(old)] = Map(new)
+            self.left.setdefault(self.copies.of(step).name, self.survey.reasons[id(step)])
 
     def _call(self, layer, step, read):
         """Call a layer as a step is called, with what stands for each value that it reads."""

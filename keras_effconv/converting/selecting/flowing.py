@@ -1,11 +1,12 @@
 """What flows through a graph for some images, step after step, with a look at each step."""
 
-import collections
 from collections.abc import Callable
 
 import keras
 import numpy as np
 from keras import ops
+
+from keras_effconv.fitting.values import Values
 
 
 def flow(graph, images: np.ndarray, visit: Callable | None = None) -> list[np.ndarray]:
@@ -28,17 +29,8 @@ def flow(graph, images: np.ndarray, visit: Callable | None = None) -> list[np.nd
     >>> flow(graph, np.full((1, 2, 2, 1), -1.0), lambda step, args, outputs: outputs + 3)[0].ravel().tolist()
     [3.0, 3.0, 3.0, 3.0]
     """
-    kept = {id(x) for x in keras.tree.flatten(graph.outputs)}
-    left = collections.Counter(id(x) for step in graph.steps for x in {id(v): v for v in step.inputs}.values())
-    values = {id(graph.inputs[0]): ops.convert_to_tensor(images)}
-    for step in graph.steps:
-        args, kwargs = keras.tree.map_structure(lambda x: values.get(id(x), x), (step.args, step.kwargs))
-        outputs = step.operation(*args, **kwargs)
-        if visit is not None:
-            outputs = visit(step, args, outputs)
-        values.update({id(x): y for x, y in zip(step.outputs, keras.tree.flatten(outputs), strict=True)})
-        for x in {id(v): v for v in step.inputs}.values():
-            left[id(x)] -= 1
-            if not left[id(x)] and id(x) not in kept:
-                values.pop(id(x), None)
-    return [ops.convert_to_numpy(values[id(x)]) for x in keras.tree.flatten(graph.outputs)]
+    outputs = keras.tree.flatten(graph.outputs)
+    values = Values(graph, [images], outputs, visit, batch=len(images))
+    for _ in graph.steps:
+        values.advance()
+    return [ops.convert_to_numpy(values.read(x)[0]) for x in outputs]

@@ -9,6 +9,7 @@ from scipy import linalg
 from keras_effconv import kinds
 from keras_effconv.converting.selecting.timing import DENSE, Candidate
 from keras_effconv.feature_maps import split_channels
+from keras_effconv.fitting.windows import views_of
 from keras_effconv.layers.het_parts import Packing
 from keras_effconv.layers.octaves import pool
 from keras_effconv.layers.padding import pad_same
@@ -61,7 +62,7 @@ class Observation:
         padded = np.asarray(pad(self.x)) if pad is not None else self.x
         if layer.padding == "same":
             padded = self._padded(padded, layer.strides, layer.dilation_rate)
-        views = self._views(padded, layer.strides, layer.dilation_rate)
+        views = views_of(padded, self.size, layer.strides, layer.dilation_rate)
         self.octaves = max(layer.strides).bit_length() - 1
         self._draw(views.shape, rows, np.random.default_rng(seed))
         self.windows = _taken(views, self.high)
@@ -90,16 +91,10 @@ class Observation:
     def _padded(self, x, strides, dilation=(1, 1)):
         return ops.convert_to_numpy(pad_same(ops.convert_to_tensor(x), self.size, strides, dilation))
 
-    def _views(self, padded, strides, dilation=(1, 1)):
-        """Return the windows (n, h, w, c, k, k) of a padded map, without a copy."""
-        reach = [d * (k - 1) + 1 for k, d in zip(self.size, dilation)]
-        views = np.lib.stride_tricks.sliding_window_view(padded, reach, (1, 2))
-        return views[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
-
     def _pooled(self, octaves, positions):
         """Return the windows of the map that so many poolings leave, at positions of it."""
         x = ops.convert_to_numpy(pool(ops.convert_to_tensor(self.x), octaves))
-        return _taken(self._views(self._padded(x, (1, 1)), (1, 1)), positions)
+        return _taken(views_of(self._padded(x, (1, 1)), self.size), positions)
 
     def _times(self, windows, kernel):
         if self.is_depthwise:
@@ -119,9 +114,7 @@ class Observation:
     def fitted(self, parts):
         """Return the dense kernel of the best HetConv2D of so many parts, a constant to add, and what it misses."""
         packing = Packing(self.kernel.shape[2], self.kernel.shape[3], parts)
-        ones = [np.ones(shape, "float32") for shape in packing.shapes(self.size)]
-        held = ops.convert_to_numpy(packing.dense(ones[0], ones[1] if ones[1].size else None))
-        held = held.reshape(-1, packing.filters) != 0
+        held = packing.held(self.size)
         if self._full is None:
             self._full = _Solver(self.windows, self.for_fit[self.parent])
         kernel, total = np.where(held, self.kernel.reshape(held.shape), 0), 0.0

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
+from keras_effconv.converting.rewriting.conv_rules import PADDINGS
 from keras_effconv.converting.selecting.timing import DENSE, Candidate, LayerCall
 from keras_effconv.feature_maps import split_channels
 from keras_effconv.inference.rules import IDENTITIES
 from keras_effconv.kinds import OctConv
-from keras_effconv.layers import PadChannels, SamePadding2D
+from keras_effconv.layers import PadChannels
 from keras_effconv.network_info import info_of
 
-PADDINGS = (layers.ZeroPadding2D, SamePadding2D)
 # What works band by band, so that the map that it writes has the bands of the one that it reads.
 BY_BAND = (
     *IDENTITIES,

@@ -10,7 +10,7 @@ from keras_effconv.fitting.kernels import FORMS
 from keras_effconv.graph import check_functional
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.kinds.separable import SPATIAL
-from keras_effconv.utils.arguments import positive
+from keras_effconv.utils.arguments import positive, reads_shapes
 
 
 def fit(
@@ -71,11 +71,7 @@ def fit(
 
 def _check_images(arrays, model):
     expected, received = [tuple(x.shape) for x in model.inputs], [a.shape for a in arrays]
-    fits = len(expected) == len(received) and all(
-        len(shape) == len(of) and all(size in (None, got) for size, got in zip(shape, of))
-        for shape, of in zip(expected, received)
-    )
-    if not fits or 0 in received[0]:
+    if not reads_shapes(model, received) or 0 in received[0]:
         shapes = [each[0] if len(each) == 1 else each for each in (expected, received)]
         raise ValueError(f"`images` must be of shape {shapes[0]}. Received: images of shape {shapes[1]}")
 
