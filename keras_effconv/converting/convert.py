@@ -98,6 +98,8 @@ def convert(
         raise ValueError("`images` must be an array, a data set, batches or a folder of images. Received: images=None")
     timer = Timer(runtime or keras.backend.backend(), batch, precision) if measure or budget else None
     seen, seconds = gather(images, model, most, seed), {}
+    if mimic and seen.every is None:
+        raise ValueError(f"`mimic` must be 0 for several inputs, and for so few images. Received: mimic={mimic}")
     if kind is None:
         with _timed(seconds, "select"):
             low_last = in_order(model, OctConv(), seen.fitted[0])  # no alpha matters for the order of channels

@@ -166,6 +166,7 @@ def test_images_may_be_a_data_set_batches_or_a_folder(tmp_path):
         ({"images": "/no/such/folder"}, "`model` must be, or hold"),
         ({"runtime": "tensorrt", "measure": True}, "`runtime` must be"),
         ({"mimic": -1}, "`mimic` must be"),
+        ({"mimic": 5, "images": np.zeros((2, 33, 33, 3))}, "`mimic` must be 0"),
     ],
 )
 def test_a_mistake_is_one_line_before_work_is_spent(arguments, message):
