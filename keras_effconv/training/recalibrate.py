@@ -22,62 +22,80 @@ def recalibrate(model, batches, epochs=1, neutral=()):
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     if not norms:
         return
-    lines = {layer.name: _line(layer) for layer in norms if layer.name in neutral}
-    means = _batch_means(model, norms, batches, epochs)
-    for layer, values in zip(norms, means):
-        for variable, value in zip((layer.moving_mean, layer.moving_variance), values):
-            variable.assign(value.astype(variable.dtype))
-    for layer in norms:
-        if layer.name in lines:
-            _compute(layer, *lines[layer.name])
+    kept = [layer for layer in norms if layer.name in neutral]
+    measured = [layer for layer in norms if layer.name not in neutral]
+    lines = [_line(layer) for layer in kept]
+    means = _means(model, measured, kept, batches, epochs)
+    variables = [variable for layer in measured + kept for variable in (layer.moving_mean, layer.moving_variance)]
+    for variable, value in zip(variables, means, strict=True):
+        variable.assign(value.astype(variable.dtype))
+    for layer, line in zip(kept, lines):
+        _compute(layer, *line)
 
 
-def _batch_means(model, norms, batches, epochs):
-    """Return the mean over all batches of the statistics of each normalization: pairs of arrays."""
-    momenta, trainable = [layer.momentum for layer in norms], [layer.trainable for layer in model.layers]
-    variables = [variable for layer in norms for variable in (layer.moving_mean, layer.moving_variance)]
-    sums, steps = [np.zeros(v.shape) for v in variables], epochs * len(batches)
+def _means(model, measured, kept, batches, epochs):
+    """Return the means over all batches of each mean and variance: those of `measured`, then those of `kept`.
+
+    What is to compute what it computes now must do so while the others are measured: it runs as at inference.
+    """
+    momenta, trainable = [layer.momentum for layer in measured], [layer.trainable for layer in model.layers]
+    variables = [variable for layer in measured for variable in (layer.moving_mean, layer.moving_variance)]
+    steps = epochs * len(batches)
     model.trainable = True  # a frozen normalization measures nothing
-    for layer in norms:
+    for layer in kept:
+        layer.trainable = False
+    for layer in measured:
         layer.momentum = 0.0  # so that it holds the statistics of the last batch alone
     try:
-        step = _compiled(model)
+        step, sums = _compiled(_watched(model, kept)), 0.0
         bar = require("tqdm").tqdm(range(steps), "batch statistics", unit="batch", leave=False, dynamic_ncols=True)
         for number in bar:
-            step(np.asarray(batches[number % len(batches)][0]))
-            for total, variable in zip(sums, variables):
-                total += keras.ops.convert_to_numpy(variable)
+            moments = step(np.asarray(batches[number % len(batches)][0]))
+            found = [keras.ops.convert_to_numpy(value).astype("float64") for value in (*variables, *moments)]
+            sums = [total + value for total, value in zip(sums, found)] if sums else found
     finally:
-        for layer, momentum in zip(norms, momenta):
+        for layer, momentum in zip(measured, momenta):
             layer.momentum = momentum
         for layer, before in zip(model.layers, trainable):
             layer.trainable = before
-    means = [total / steps for total in sums]
-    return list(zip(means[::2], means[1::2]))
+    return [total / steps for total in sums]
+
+
+def _watched(model, layers):
+    """Return a model whose outputs are the moments of what some layers read; it computes all that `model` does."""
+    moments = []
+    for layer in layers:
+        axes = tuple(i for i in range(len(layer.input.shape)) if i != layer.axis % len(layer.input.shape))
+        moments += keras.ops.moments(keras.ops.cast(layer.input, "float32"), axes)
+    return keras.Model(model.inputs, [moments, model.outputs])
 
 
 def _compiled(model):
-    """Return a function that runs a model in training mode on a batch, in one compiled step."""
+    """Return a function that runs a model of `_watched` in training mode on a batch and returns the moments."""
     make = {"tensorflow": _compiled_by_tensorflow, "jax": _compiled_by_jax}.get(keras.backend.backend())
-    return make(model) if make else lambda images: model(images, training=True)
+    return make(model) if make else lambda images: model(images, training=True)[0]
 
 
 def _compiled_by_tensorflow(model):
     import tensorflow as tf
 
-    return tf.function(lambda images: model(images, training=True), reduce_retracing=True)
+    return tf.function(lambda images: model(images, training=True)[0], reduce_retracing=True)
 
 
 def _compiled_by_jax(model):
     import jax
 
-    # Nothing but the state is returned, so that what only the output needs is not computed.
-    step = jax.jit(lambda *state_and_images: model.stateless_call(*state_and_images, training=True)[1])
+    @jax.jit  # what only the output needs is not computed, since it is not returned
+    def step(*state_and_images):
+        (moments, _), state = model.stateless_call(*state_and_images, training=True)
+        return moments, state
 
     def run(images):
         trained, rest = ([v.value for v in part] for part in (model.trainable_variables, model.non_trainable_variables))
-        for variable, value in zip(model.non_trainable_variables, step(trained, rest, images)):
+        moments, state = step(trained, rest, images)
+        for variable, value in zip(model.non_trainable_variables, state):
             variable.assign(value)
+        return moments
 
     return run
 

@@ -6,10 +6,10 @@ import numpy as np
 from keras_effconv.training import recalibrate
 
 
-def network():
+def network(drop=0.5):
     image = keras.Input((6, 6, 3))
     x = keras.layers.BatchNormalization(name="first", momentum=0.9)(image)
-    x = keras.layers.Dropout(0.5)(keras.layers.Conv2D(4, 1, name="conv")(x))
+    x = keras.layers.Dropout(drop)(keras.layers.Conv2D(4, 1, name="conv")(x))
     return keras.Model(image, keras.layers.BatchNormalization(name="second")(x))
 
 
@@ -37,3 +37,20 @@ def test_the_step_is_compiled_once_for_each_size_of_a_batch(monkeypatch):
     monkeypatch.setattr(keras.layers.Conv2D, "call", lambda self, x: calls.append(x.shape) or call(self, x))
     recalibrate(model, [(np.zeros((4, 6, 6, 3), "float32"), None)] * 5)
     assert len(calls) <= 2
+
+
+def test_a_neutral_normalization_computes_its_line_while_others_are_measured():
+    """Behind it, the statistics are those of what it computes at inference, not of normalized maps."""
+    model, rng = network(drop=0.0), np.random.default_rng(0)
+    first, second = model.get_layer("first"), model.get_layer("second")
+    for layer in (first, second):
+        layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
+    reads = keras.Model(model.input, second.input)
+    images = rng.normal(size=(16, 6, 6, 3)).astype("float32") * 3 + 1
+    before, maps = model.predict(images, verbose=0), reads.predict(images, verbose=0)
+    recalibrate(model, [(images, None)], neutral=("first", "second"))
+    np.testing.assert_allclose(model.predict(images, verbose=0), before, rtol=1e-3, atol=1e-4)
+    for layer, values in ((first, images), (second, maps)):
+        received = [keras.ops.convert_to_numpy(v) for v in (layer.moving_mean, layer.moving_variance)]
+        np.testing.assert_allclose(received[0], values.mean((0, 1, 2)), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(received[1], values.var((0, 1, 2)), rtol=1e-3)
