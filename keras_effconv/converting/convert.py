@@ -111,8 +111,22 @@ def convert(
         with _timed(seconds, "mimic"):
             options = {"steps": mimic, "seed": seed, "folder": folder, "verbose": verbose}
             _learn(converted, seen, options)
-    converted.model.convert_report = reported(model, converted, kind, seen, timer if measure else None, seconds)
+    report = reported(model, converted, kind, seen, timer if measure else None, seconds)
+    converted.model.convert_report = report
+    if budget and report.ms is not None:
+        _warn_of_time(report, budget)
     return converted.model
+
+
+def _warn_of_time(report, budget):
+    """Say so if the sum of the layers' times promised what the whole network does not keep."""
+    share = report.ms / report.ms_before
+    if share > 1.05 * budget:
+        warnings.warn(
+            f"`budget` is not kept by the whole network, whose time is more than that of its convolutions: a lower "
+            f"budget may come to what you want. Received: budget={budget}, and {share:.2f} measured",
+            stacklevel=3,
+        )
 
 
 def _check_plain(model):

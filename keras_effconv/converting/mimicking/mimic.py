@@ -149,8 +149,7 @@ def _are_probabilities(x):
 
 
 def _arrays(network, batch):
-    outputs = keras.tree.flatten(network(batch, training=False))
-    return [keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")) for x in outputs]
+    return [np.asarray(x).astype("float32") for x in keras.tree.flatten(network.predict_on_batch(batch))]
 
 
 def _compile(trainer, rate, steps):

@@ -7,6 +7,8 @@ from keras import ops
 from keras_effconv.layers.octaves import pool
 
 FLOOR = 1e-2  # of a map's mean variance: what the variance of a channel counts as at least
+LEAST = 1e-3  # of a variable's size: what the size of a weight counts as at least
+USUAL = 144  # weights of a filter that a learning rate is meant for: 3 x 3 x 16
 
 
 class Mimic(keras.Model):
@@ -70,11 +72,11 @@ def _head_loss(output, target, spread):
 
 
 class RelativeAdam(keras.optimizers.Adam):
-    """Adam whose learning rate is in units of the root mean square of each variable.
+    """Adam whose learning rate is in units of the size of each weight.
 
     Args:
         learning_rate: float or schedule.
-        units: sequence of floats, one for each variable that is trained.
+        units: sequence of arrays, one for each variable that is trained, that broadcast to it.
         **options: those of `keras.optimizers.Adam`.
     """
 
@@ -83,17 +85,49 @@ class RelativeAdam(keras.optimizers.Adam):
         self.units = tuple(units)
 
     def update_step(self, gradient, variable, learning_rate):
-        unit = self.units[self._get_variable_index(variable)]
-        super().update_step(gradient, variable, ops.cast(learning_rate, "float32") * unit)
+        unit = ops.cast(self.units[self._get_variable_index(variable)], variable.dtype)
+        super().update_step(gradient, variable, ops.cast(learning_rate, variable.dtype) * unit)
 
 
 def units_of(network):
-    """Return the unit of each variable that is trained: its root mean square; of a vector, at least its kernel's."""
+    """Return the unit of each variable that is trained: an array that broadcasts to it.
+
+    Adam moves all weights by about the same, and all of a filter's at first in the direction that is worst for noise.
+    What a step may change of a filter's output is to be the same in every layer: so the unit of a kernel's weight is
+    its size, by the root mean squares of its filter and of its input channel, over the root of the weights of a filter.
+    A folded kernel's channels differ by a hundredfold, which one number for all of them cannot serve.
+    """
     units = []
     for layer in network.layers:
-        sizes = [float(np.sqrt(np.mean(np.square(ops.convert_to_numpy(v))))) for v in layer.trainable_variables]
-        least = max((s for s, v in zip(sizes, layer.trainable_variables) if len(v.shape) > 1), default=1e-3)
-        units += [
-            max(size, least if len(v.shape) == 1 else 1e-3 * least) for size, v in zip(sizes, layer.trainable_variables)
-        ]
+        filters = None
+        for value in (ops.convert_to_numpy(v).astype("float64") for v in layer.trainable_variables):
+            if value.ndim > 1:
+                unit, filters = _kernel_units(value)
+            else:
+                unit = _vector_units(value, filters)
+            units.append(unit.astype("float32"))
     return units
+
+
+def _kernel_units(kernel):
+    """Return the units of a kernel, whose last axes are its input channels and its filters, and each filter's size."""
+    places = tuple(range(kernel.ndim - 2))
+    rows, columns = _size(kernel, (*places, kernel.ndim - 1)), _size(kernel, (*places, kernel.ndim - 2))
+    whole = max(float(_size(kernel, None).item()), 1e-12)
+    is_depthwise = kernel.shape[-1] == 1
+    count = np.prod(kernel.shape[: -2 if is_depthwise else -1])
+    unit = np.maximum(rows * columns / whole, LEAST * whole) * min(1.0, np.sqrt(USUAL / count))
+    return unit, (rows if is_depthwise else columns).ravel()
+
+
+def _vector_units(vector, filters):
+    """Return the units of a vector behind a kernel: its size, shared out as its filters' sizes, and at least these."""
+    whole = float(_size(vector, None).item())
+    if filters is None or filters.size != vector.size:
+        return np.array(max(whole, LEAST))
+    shared = filters / max(float(_size(filters, None).item()), 1e-12)
+    return np.maximum(np.maximum(whole * shared, filters), LEAST * whole)
+
+
+def _size(array, axes):
+    return np.sqrt(np.mean(np.square(array), axis=axes, keepdims=True))
