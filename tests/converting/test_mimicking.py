@@ -8,6 +8,7 @@ import keras_effconv as ke
 from keras_effconv.converting.mimicking.images import Images
 from keras_effconv.converting.mimicking.mimic import mimic
 from keras_effconv.converting.mimicking.places import find_places
+from keras_effconv.converting.mimicking.trainer import units_of
 from keras_effconv.converting.mimicking.twin import Twin
 
 SMALL = {"weights": None, "width": 0.25, "depth": 0.3}
@@ -80,6 +81,30 @@ def test_the_loss_falls_and_the_statistics_stay(conv, along):
         np.testing.assert_array_equal(before, keras.ops.convert_to_numpy(after))
     for before, after in zip(teachers, weights(teacher)):
         np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("conv", ["OctConv(alpha=0.5)", "Conv()"])
+def test_depthwise_kernels_stay_and_may_be_trained_again(conv):
+    keras.utils.set_random_seed(1)
+    small = {"weights": None, "width": 0.25, "input_shape": (32, 32, 3), "classes": 4}
+    student, teacher = ke.MobileNet(**small, conv=conv), ke.MobileNet(**small)
+    layer, other = student.get_layer("conv_dw_3"), student.get_layer("conv_pw_3")
+    before = [[keras.ops.convert_to_numpy(v) for v in each.weights] for each in (layer, other)]
+    mimic(student, teacher, IMAGES, steps=3, batch_size=8, verbose=False)
+    for a, b in zip(before[0], layer.weights):
+        np.testing.assert_allclose(a, keras.ops.convert_to_numpy(b), rtol=1e-5, atol=1e-6)
+    assert layer.trainable and np.abs(before[1][0] - keras.ops.convert_to_numpy(other.weights[0])).max() > 1e-4
+
+
+def test_a_network_of_depthwise_convolutions_alone_learns():
+    image = keras.Input((8, 8, 3))
+    models = [
+        keras.Model(image, keras.layers.DepthwiseConv2D(3, padding="same", name="dw")(image), name=name)
+        for name in ("student", "teacher")
+    ]
+    before = weights(models[0])
+    mimic(*models, IMAGES[:, :8, :8], steps=3, batch_size=8, verbose=False)
+    assert any((a != b).any() for a, b in zip(before, weights(models[0])))
 
 
 @pytest.mark.parametrize("conv", ["Conv()", "HetConv(parts=1)", "OctConv(alpha=0)"])
@@ -167,3 +192,27 @@ def test_wrong_arguments(options, match):
     student, teacher = networks(KINDS[0])
     with pytest.raises(ValueError, match=match):
         mimic(student, teacher, IMAGES, **options)
+
+
+def test_units_follow_the_filters_and_channels_of_a_kernel():
+    """A folded kernel whose channels differ by a hundredfold moves by the same share everywhere."""
+    image = keras.Input((4, 4, 8))
+    model = keras.Model(image, keras.layers.Conv2D(16, 3, name="a")(image))
+    rng = np.random.default_rng(0)
+    ups, downs = 10 ** rng.uniform(-1, 1, (8, 1)), 10 ** rng.uniform(-1, 1, 16)
+    kernel = rng.choice([-1.0, 1.0], (3, 3, 8, 16)) * ups * downs
+    model.get_layer("a").set_weights([kernel, np.zeros(16)])
+    unit, offset = units_of(model)
+    np.testing.assert_allclose(np.broadcast_to(unit, kernel.shape), np.abs(kernel), rtol=1e-5)
+    np.testing.assert_allclose(offset, np.sqrt(np.mean(kernel**2, axis=(0, 1, 2))), rtol=1e-5)
+
+
+def test_units_shrink_with_the_weights_of_a_filter():
+    sizes = []
+    for channels in (16, 64, 256):
+        image = keras.Input((4, 4, channels))
+        layer = keras.layers.Conv2D(4, 3, use_bias=False)
+        model = keras.Model(image, layer(image))
+        layer.set_weights([np.ones((3, 3, channels, 4))])
+        sizes.append(float(np.mean(units_of(model)[0])))
+    np.testing.assert_allclose(sizes, [1, 0.5, 0.25], rtol=1e-5)

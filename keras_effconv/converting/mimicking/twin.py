@@ -1,5 +1,6 @@
 """A faster copy of a network to train in its place: normalization folded, half precision, dense kernels."""
 
+import contextlib
 from pathlib import Path
 
 import keras
@@ -11,12 +12,12 @@ from keras_effconv.inference.affine import affine_of
 from keras_effconv.inference.kernels import FORMS, array, bias_of, scale_filters
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.inference.rules import is_linear, is_of_one_type
-from keras_effconv.layers import HetConv2D
+from keras_effconv.layers import HetConv2D, OctDepthwiseConv2D
 from keras_effconv.policies import assign
 
 SMALLEST = 1e-4  # of the largest scale: what a normalization all but turns off cannot be divided by
 
-
+DEPTHWISE = layers.DepthwiseConv2D, OctDepthwiseConv2D
 CPU = Path("/proc/cpuinfo")
 
 
@@ -60,6 +61,19 @@ class Twin:
         for layer in self.network.layers:  # a masked dense kernel trains several times faster than its parts
             if isinstance(layer, HetConv2D):
                 layer.execution = "dense"
+
+    @contextlib.contextmanager
+    def without_depthwise(self):
+        """Return a context in which depthwise kernels are not trained, unless there is nothing else."""
+        trained = [layer for layer in self.network.layers if layer.trainable_variables]
+        depthwise = [layer for layer in trained if isinstance(layer, DEPTHWISE)]
+        for layer in depthwise if len(depthwise) < len(trained) else ():
+            layer.trainable = False
+        try:
+            yield
+        finally:
+            for layer in depthwise:
+                layer.trainable = True
 
     def give_back(self):
         """Set the network's weights to those that compute what the copy does."""
