@@ -17,7 +17,7 @@ from keras_effconv.utils.arguments import reads_shapes
 
 FITTED, HELD = 512, 256  # images that kernels are fitted to, and that the result is compared on
 HELD_SHARE = 0.2  # of a few images
-JUDGING, JUDGING_SHARE = 128, 0.1  # images on which gradient steps are judged
+JUDGING, JUDGING_SHARE = 512, 0.1  # images on which gradient steps are judged
 
 
 class Images(NamedTuple):
