@@ -8,6 +8,7 @@ import keras_effconv as ke
 from keras_effconv.converting.mimicking.images import Images
 from keras_effconv.converting.mimicking.mimic import mimic
 from keras_effconv.converting.mimicking.places import find_places
+from keras_effconv.converting.mimicking.rate import Rate
 from keras_effconv.converting.mimicking.trainer import units_of
 from keras_effconv.converting.mimicking.twin import Twin
 
@@ -216,3 +217,22 @@ def test_units_shrink_with_the_weights_of_a_filter():
         layer.set_weights([np.ones((3, 3, channels, 4))])
         sizes.append(float(np.mean(units_of(model)[0])))
     np.testing.assert_allclose(sizes, [1, 0.5, 0.25], rtol=1e-5)
+
+
+def test_a_rate_that_is_too_high_is_halved_until_it_is_not():
+    def ended(rate):
+        student, teacher = networks(KINDS[0])
+        report = mimic(student, teacher, IMAGES, steps=120, batch_size=8, learning_rate=rate, verbose=False)
+        return report.loss_after / report.loss_before
+
+    assert ended(1.0) < 1
+
+
+def test_rates_are_the_schedule_unless_the_loss_rises():
+    rates = [Rate(0.02, steps=400, start=1.0).next([1.05] * step) for step in range(400)]
+    assert rates[:20] == pytest.approx(np.linspace(0.001, 0.02, 20))
+    assert all(a >= b for a, b in zip(rates[20:], rates[21:])) and rates[-1] < 1e-5
+    risen = Rate(0.02, steps=400, start=1.0)
+    assert risen.next([1.0] * 95 + [1.5] * 4) == pytest.approx(rates[99])  # noise of a few steps
+    assert risen.next([1.0] * 100 + [1.5] * 10) == pytest.approx(rates[110] / 2)
+    assert risen.next([1.0] * 100 + [1.5] * 10 + [1.0] * 50) == pytest.approx(rates[160] / 2)

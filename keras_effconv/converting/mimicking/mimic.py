@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_effconv.converting.mimicking.images import Images
 from keras_effconv.converting.mimicking.places import WAYS, find_places
+from keras_effconv.converting.mimicking.rate import Rate
 from keras_effconv.converting.mimicking.state import load_state, save_state
 from keras_effconv.converting.mimicking.trainer import Mimic, RelativeAdam, units_of
 from keras_effconv.converting.mimicking.twin import Twin, fastest_policy
@@ -18,7 +19,8 @@ from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.utils.extras import require
 
 RATE = 0.02  # of a weight's size, at the highest
-WARM_UP = 0.05  # of the steps
+FEWEST, MOST, PIXELS = 16, 64, 64**3  # images of a step, and pixels of all of them
+FIRST = 128  # images that the loss ahead of the first step is of
 SAMPLE = 256  # images that the variances of the teacher's maps are of
 SAME = 1e-8  # a loss at which there is nothing to learn
 SMOOTHED = 20  # steps that a loss in the report is the mean of
@@ -50,7 +52,7 @@ def mimic(
     teacher: keras.Model,
     images,
     steps: int = 1000,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     learning_rate: float | None = None,
     seed: int = 0,
     folder: str | os.PathLike | None = None,
@@ -77,7 +79,7 @@ def mimic(
         images: array (n, h, w, c), as both networks read them; or a sequence of batches, such as a
             `keras.utils.PyDataset`; or a callable (number) -> batch.
         steps: int. Default 1000.
-        batch_size: int, images of a step. Default 64.
+        batch_size: int, images of a step. Default: 64, and fewer of more than 64 x 64 pixels, at least 16.
         learning_rate: float, the highest, in units of each weight's size. Default 0.02.
         seed: int, of the order, the flips and the shifts. Default 0.
         folder: path for the state, `mimic.npz`: a run that was interrupted resumes from it and ends with the weights of
@@ -114,21 +116,30 @@ def mimic(
         check_functional(model)
     one_of("along", along, WAYS)
     rate = RATE if learning_rate is None else positive_number("learning_rate", learning_rate)
+    batch_size = _batch_size(student) if batch_size is None else batch_size
     feed, steps = Images(images, batch_size, seed, flip, shift), positive("steps", steps)
     places, dtype = find_places(teacher, student, along), fastest_policy() if dtype == "auto" else dtype
     twin = Twin(student, [name for place in places for name in place.student], dtype)
     trainer = _trainer(twin, teacher, places, feed, head_weight, dtype)
     names = tuple(place.name for place in places)
-    if float(keras.ops.mean(trainer(feed.plain(0)))) < SAME:
+    trainer.compile()
+    start = _loss_at_start(trainer, feed)
+    if start < SAME:
         return MimicReport(0, 0, names, 0.0, 0.0, [], time.perf_counter() - begun)
     run = {"steps": steps, "batch_size": batch_size, "learning_rate": rate, "seed": seed, "along": along}
     run |= {"head_weight": head_weight, "flip": flip, "shift": shift, "dtype": dtype, "student": student.name}
     with twin.without_depthwise():
-        _compile(trainer, rate, steps)
-        losses, seen = _train(trainer, feed, steps, folder, run, checkpoint_seconds, verbose)
+        _compile(trainer)
+        losses, seen = _train(trainer, feed, Rate(rate, steps, start), folder, run, checkpoint_seconds, verbose)
     twin.give_back()
-    ends = losses[0], float(np.mean(losses[-SMOOTHED:]))
+    ends = start, float(np.mean(losses[-SMOOTHED:]))
     return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun)
+
+
+def _batch_size(model):
+    """Return how many images a step has: more steps on fewer images learn more in the same time."""
+    height, width = model.inputs[0].shape[1:3]
+    return max(FEWEST, min(MOST, PIXELS // ((height or 1) * (width or 1))))
 
 
 def _trainer(twin, teacher, places, feed, head_weight, dtype):
@@ -154,22 +165,29 @@ def _arrays(network, batch):
     return [np.asarray(x).astype("float32") for x in keras.tree.flatten(network.predict_on_batch(batch))]
 
 
-def _compile(trainer, rate, steps):
-    warm_up = max(round(WARM_UP * steps), 1)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / warm_up, max(steps - warm_up, 1), warmup_target=rate, warmup_steps=warm_up
-    )
-    trainer.compile(RelativeAdam(schedule, units_of(trainer.student)), jit_compile="auto" if _is_jax() else False)
+def _compile(trainer):
+    optimizer = RelativeAdam(0.0, units_of(trainer.student))
+    trainer.compile(optimizer, jit_compile="auto" if _is_jax() else False)
     trainer.build(None)
-    trainer.optimizer.build(trainer.trainable_variables)
+    optimizer.build(trainer.trainable_variables)
+
+
+def _loss_at_start(trainer, feed):
+    """Return the mean loss of the first images, changed as in training."""
+    losses, number = [], 0
+    while len(losses) < FIRST:
+        losses += trainer.predict_on_batch(feed.batch(number)).tolist()
+        number += 1
+    return float(np.mean(losses))
 
 
 def _is_jax():
     return keras.backend.backend() == "jax"
 
 
-def _train(trainer, feed, steps, folder, run, checkpoint_seconds, verbose):
+def _train(trainer, feed, rate, folder, run, checkpoint_seconds, verbose):
     """Take the steps that are left; return the losses of all, and the images that were seen."""
+    steps, optimizer = rate.steps, trainer.optimizer
     variables = [*trainer.student.variables, *trainer.optimizer.variables]
     done, losses = load_state(folder, variables, run) if folder else (0, [])
     saved, count = time.monotonic(), 0
@@ -177,7 +195,7 @@ def _train(trainer, feed, steps, folder, run, checkpoint_seconds, verbose):
         range(done, steps), "mimicking", steps, initial=done, unit="step", dynamic_ncols=True, disable=not verbose
     )
     for step in bar:
-        batch = feed.batch(step)
+        batch, optimizer.learning_rate = feed.batch(step), rate.next(losses)
         count = count or len(batch)
         losses.append(float(trainer.train_on_batch(batch)))
         if not math.isfinite(losses[-1]):
