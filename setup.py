@@ -16,6 +16,7 @@ EXPORT = [
     "ai-edge-litert>=1.3",
     "tensorflow-serving-api>=2.19",
 ]
+INT8 = ["nncf>=3.0"]  # quantizes for OpenVINO
 IMAGES = ["pillow>=11.3", "pillow-heif>=0.22"]  # AVIF, TIFF and JPEG 2000 are in Pillow; HEIC needs the plug-in
 HUB = ["huggingface_hub>=0.30", "safetensors>=0.4"]
 CLOUD = ["fsspec>=2024.2"]
@@ -58,12 +59,13 @@ setup(
         "jax": JAX,
         "weights": WEIGHTS,
         "export": EXPORT,
+        "int8": INT8,
         "serve": SERVE,
         "images": IMAGES,
         "hub": HUB,
         "cloud": CLOUD,
         "tables": ["pandas>=2.2"],
-        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + SERVE + IMAGES + HUB + CLOUD,
+        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + INT8 + SERVE + IMAGES + HUB + CLOUD,
         "docs": [],
     },
     classifiers=[

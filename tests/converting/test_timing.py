@@ -120,10 +120,11 @@ def test_layers_and_networks_have_times(runtime):
     assert all(ms > 0 for ms in (*times.values(), *timer.network_ms({"network": model}).values()))
 
 
-@pytest.mark.skipif(BACKEND == "jax", reason="int8 is of ONNX, which TensorFlow writes")
-def test_int8_is_timed_in_onnx():
-    needed("onnx")
-    timer = Timer("onnx", batch=1, precision="int8", repeats=1, threads=1)
+@pytest.mark.skipif(BACKEND == "jax", reason="TensorFlow writes the files of these runtimes")
+@pytest.mark.parametrize("runtime", [name for name, precisions in RUNTIMES.items() if "int8" in precisions])
+def test_int8_is_timed(runtime):
+    needed(runtime)
+    timer = Timer(runtime, batch=1, precision="int8", repeats=1, threads=1)
     assert timer.measured_ms({CALL: [CANDIDATES[3]]})[CALL, CANDIDATES[3]] > 0
 
 
@@ -131,10 +132,20 @@ def test_what_is_not_there_is_an_error_that_names_what_is():
     with pytest.raises(ValueError, match=r"`runtime` must be one of .*'openvino'.* Received: runtime='torch'"):
         Timer("torch")
     with pytest.raises(
-        ValueError, match=r"`precision` must be one of .*'int8' in onnx.*Received: .*'int8' in openvino"
+        ValueError, match=rf"`precision` must be one of .*'int8' in onnx.*Received: .*'int8' in {BACKEND}"
     ):
-        Timer("openvino", precision="int8")
+        Timer(BACKEND, precision="int8")
     other = "tensorflow" if BACKEND == "jax" else "jax"
     with pytest.raises(ValueError, match=rf"`runtime` must be .*KERAS_BACKEND='{BACKEND}'.* Received: .*'{other}'"):
         Timer(other)
-    assert "int8" in RUNTIMES["onnx"]
+    assert "int8" in RUNTIMES["onnx"] and "int8" in RUNTIMES["openvino"]
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="TensorFlow writes the files of these runtimes")
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_int8_computes_nearly_what_float32_does_and_not_the_same(runtime):
+    needed(runtime)
+    model = layer_model(CALL, CANDIDATES[0])
+    exact, coarse = (runner(model, runtime, 2, precision, threads=1)()[0] for precision in ("float32", "int8"))
+    error = np.abs(exact - coarse).max() / np.abs(exact).max()
+    assert 1e-4 < error < 0.05

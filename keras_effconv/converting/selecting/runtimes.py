@@ -140,17 +140,21 @@ def _onnx(model, inputs, precision, threads):
 def _openvino(model, inputs, precision, threads):
     """As `exporting.load` runs it."""
     library, onnx = require("openvino", "export"), require("onnx", "export")
+    feeds = {f"input_{i}": x for i, x in enumerate(_as_channels_first(inputs))}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         onnx.save(_proto(model, inputs), path)
         converted = library.convert_model(path)
+        if precision == "int8":
+            from keras_effconv.exporting.openvino_precision import quantized
+
+            converted = quantized(converted, [feeds] * CALIBRATION)
         options = {
-            "INFERENCE_PRECISION_HINT": HINTS[precision],
+            "INFERENCE_PRECISION_HINT": HINTS.get(precision, HINTS["float32"]),
             "INFERENCE_NUM_THREADS": threads or 0,
             "ENABLE_CPU_PINNING": False,
         }
         compiled = library.Core().compile_model(converted, "CPU", options)
-    feeds = {f"input_{i}": x for i, x in enumerate(_as_channels_first(inputs))}
     return lambda: list(compiled(feeds).values())
 
 
@@ -159,5 +163,5 @@ RUNTIMES = {
     "tensorflow": ("float32",),
     "jax": ("float32",),
     "onnx": ("float32", "int8"),
-    "openvino": tuple(HINTS),
+    "openvino": (*HINTS, "int8"),
 }
