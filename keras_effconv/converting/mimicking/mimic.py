@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_effconv.converting.mimicking.images import Images
 from keras_effconv.converting.mimicking.places import WAYS, find_places
-from keras_effconv.converting.mimicking.rate import Rate
+from keras_effconv.converting.mimicking.rate import find_rate, schedule
 from keras_effconv.converting.mimicking.state import load_state, save_state
 from keras_effconv.converting.mimicking.trainer import Mimic, RelativeAdam, units_of
 from keras_effconv.converting.mimicking.twin import Twin, fastest_policy
@@ -18,7 +18,7 @@ from keras_effconv.graph import check_functional
 from keras_effconv.utils.arguments import one_of, positive, positive_number
 from keras_effconv.utils.extras import require
 
-RATE = 0.02  # of a weight's size, at the highest
+RATE = 0.02  # of a weight's size: the highest that is tried
 FEWEST, MOST, PIXELS = 16, 64, 64**3  # images of a step, and pixels of all of them
 FIRST = 128  # images that the loss ahead of the first step is of
 SAMPLE = 256  # images that the variances of the teacher's maps are of
@@ -36,6 +36,7 @@ class MimicReport(NamedTuple):
         loss_before, loss_after: floats, ahead of the first step, and the mean over the last steps.
         losses: list of floats, one for each step.
         seconds: float, of this call.
+        learning_rate: float, the highest; `None` if no step was taken.
     """
 
     steps: int
@@ -45,6 +46,7 @@ class MimicReport(NamedTuple):
     loss_after: float
     losses: list
     seconds: float
+    learning_rate: float | None = None
 
 
 def mimic(
@@ -80,7 +82,8 @@ def mimic(
             `keras.utils.PyDataset`; or a callable (number) -> batch.
         steps: int. Default 1000.
         batch_size: int, images of a step. Default: 64, and fewer of more than 64 x 64 pixels, at least 16.
-        learning_rate: float, the highest, in units of each weight's size. Default 0.02.
+        learning_rate: float, the highest, in units of each weight's size. Default: 0.02, or the first half of it,
+            half of that and so on, at which some steps on trial do not raise the loss.
         seed: int, of the order, the flips and the shifts. Default 0.
         folder: path for the state, `mimic.npz`: a run that was interrupted resumes from it and ends with the weights of
             the uninterrupted one. Default `None`: none is written.
@@ -115,7 +118,7 @@ def mimic(
     for model in (student, teacher):
         check_functional(model)
     one_of("along", along, WAYS)
-    rate = RATE if learning_rate is None else positive_number("learning_rate", learning_rate)
+    rate = None if learning_rate is None else positive_number("learning_rate", learning_rate)
     batch_size = _batch_size(student) if batch_size is None else batch_size
     feed, steps = Images(images, batch_size, seed, flip, shift), positive("steps", steps)
     places, dtype = find_places(teacher, student, along), fastest_policy() if dtype == "auto" else dtype
@@ -130,10 +133,10 @@ def mimic(
     run |= {"head_weight": head_weight, "flip": flip, "shift": shift, "dtype": dtype, "student": student.name}
     with twin.without_depthwise():
         _compile(trainer)
-        losses, seen = _train(trainer, feed, Rate(rate, steps, start), folder, run, checkpoint_seconds, verbose)
+        losses, seen, rate = _train(trainer, feed, start, folder, run, checkpoint_seconds, verbose)
     twin.give_back()
     ends = start, float(np.mean(losses[-SMOOTHED:]))
-    return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun)
+    return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun, rate)
 
 
 def _batch_size(model):
@@ -185,23 +188,26 @@ def _is_jax():
     return keras.backend.backend() == "jax"
 
 
-def _train(trainer, feed, rate, folder, run, checkpoint_seconds, verbose):
-    """Take the steps that are left; return the losses of all, and the images that were seen."""
-    steps, optimizer = rate.steps, trainer.optimizer
-    variables = [*trainer.student.variables, *trainer.optimizer.variables]
-    done, losses = load_state(folder, variables, run) if folder else (0, [])
-    saved, count = time.monotonic(), 0
+def _train(trainer, feed, start, folder, run, checkpoint_seconds, verbose):
+    """Take the steps that are left; return the losses of all, the images that were seen, and the highest rate."""
+    steps, variables = run["steps"], [*trainer.student.variables, *trainer.optimizer.variables]
+
+    def take_step(number, rate):
+        trainer.optimizer.learning_rate = rate
+        return float(trainer.train_on_batch(feed.batch(number)))
+
+    done, losses, rate = load_state(folder, variables, run) if folder else (0, [], None)
+    rate = rate or run["learning_rate"] or find_rate(take_step, variables, RATE, start)
+    saved = time.monotonic()
     bar = require("tqdm").tqdm(
         range(done, steps), "mimicking", steps, initial=done, unit="step", dynamic_ncols=True, disable=not verbose
     )
     for step in bar:
-        batch, optimizer.learning_rate = feed.batch(step), rate.next(losses)
-        count = count or len(batch)
-        losses.append(float(trainer.train_on_batch(batch)))
+        losses.append(take_step(step, rate * schedule(step, steps)))
         if not math.isfinite(losses[-1]):
             raise ValueError(f"`learning_rate` must be lower: the loss is no number any more. Received: {run}")
         bar.set_postfix(loss=f"{np.mean(losses[-SMOOTHED:]):.4f}", refresh=False)
         if folder and (step + 1 == steps or time.monotonic() - saved >= checkpoint_seconds):
-            save_state(folder, variables, step + 1, losses, run)
+            save_state(folder, variables, losses, rate, run)
             saved = time.monotonic()
-    return losses, steps * (count or run["batch_size"])
+    return losses, steps * len(feed.plain(0)), rate

@@ -1,51 +1,59 @@
-"""The learning rate of each step: a warm-up, a cosine, and halves where the loss rises."""
+"""The learning rate of mimicking: as high as the network bears it, with a warm-up, and down to 0 by a cosine."""
 
 import math
 
+import keras
+import numpy as np
+
 WARM_UP, WARM_UP_STEPS = 0.05, 20  # of the steps, and at least so many
+TRIALS, TRIAL, TRIAL_WARM_UP = 8, 30, 10  # at most so many trials, of so many steps
 WINDOW = 10  # steps whose mean loss is compared
 LIMIT = 1.1  # times the loss at the start: what noise may add to it
+LOST = 2.0  # times it: no use to go on
 
 
-class Rate:
-    """Gives the learning rate of the next step from the losses of those before.
-
-    How high a rate may be depends on the depth of a network and on the noise of its gradients, and differs tenfold
-    between networks. One that is too high shows within a few steps: the loss rises above what it was at the start. It
-    is then halved.
-
-    Args:
-        highest: float, at the end of the warm-up.
-        steps: int, of the whole run.
-        start: float, the loss ahead of the first step.
+def schedule(step: int, steps: int) -> float:
+    """Return the share of the highest rate that a step has.
 
     Example:
 
-    >>> rate = Rate(0.02, steps=100, start=1.0)
-    >>> [round(rate.next(losses=[1.0] * step), 4) for step in (0, 10, 20, 60, 99)]
-    [0.001, 0.011, 0.02, 0.01, 0.0]
-    >>> round(rate.next(losses=[1.0] * 20 + [2.0] * 40), 4)  # halved four times
-    0.0006
+    >>> [round(schedule(step, 100), 2) for step in (0, 10, 20, 60, 99)]
+    [0.05, 0.55, 1.0, 0.5, 0.0]
     """
+    warm_up = max(1, min(max(round(WARM_UP * steps), WARM_UP_STEPS), steps // 4))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 + 0.5 * math.cos(math.pi * (step - warm_up) / max(steps - warm_up, 1))
 
-    def __init__(self, highest, steps, start):
-        self.highest, self.steps, self.start = highest, steps, start
-        self.warm_up = max(1, min(max(round(WARM_UP * steps), WARM_UP_STEPS), steps // 4))
 
-    def next(self, losses):
-        """Return the rate of the step that follows those of `losses`."""
-        step = len(losses)
-        if step < self.warm_up:
-            share = (step + 1) / self.warm_up
-        else:
-            share = 0.5 + 0.5 * math.cos(math.pi * (step - self.warm_up) / max(self.steps - self.warm_up, 1))
-        return self.highest * share * 0.5 ** self._halvings(losses)
+def find_rate(take_step, variables, highest: float, start: float) -> float:
+    """Return the highest rate, by halves, at which some steps do not raise the loss. Nothing is changed.
 
-    def _halvings(self, losses):
-        """Return how often the mean of a window was too high; after each time a new window begins."""
-        count, first = 0, 0
-        for end in range(1, len(losses) + 1):
-            if end - first == WINDOW:
-                count += sum(losses[first:end]) / WINDOW > LIMIT * self.start
-                first = end
-        return count
+    How high a rate may be depends on the depth of a network and on the noise of its gradients, and differs twentyfold
+    between networks. One that is too high shows within a few steps.
+
+    Args:
+        take_step: callable (number of the batch, rate) -> loss.
+        variables: list of Keras variables that steps change; they are set back after each trial.
+        highest: float, the first rate that is tried.
+        start: float, the loss ahead of the first step.
+    """
+    begun = [keras.ops.convert_to_numpy(v) for v in variables]
+    for trial in range(TRIALS):
+        rate = highest * 0.5**trial
+        kept = _keeps(take_step, rate, start)
+        for variable, value in zip(variables, begun):
+            variable.assign(value)
+        if kept:
+            break
+    return rate
+
+
+def _keeps(take_step, rate, start):
+    """Return whether the loss is no higher than noise makes it, after some steps at a rate."""
+    losses = []
+    for number in range(TRIAL):
+        losses.append(take_step(number, rate * min(1.0, (number + 1) / TRIAL_WARM_UP)))
+        if not math.isfinite(losses[-1]) or np.mean(losses[-WINDOW // 2 :]) > LOST * start:
+            return False
+    return np.mean(losses[-WINDOW:]) <= LIMIT * start

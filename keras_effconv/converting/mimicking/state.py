@@ -12,17 +12,17 @@ from keras_effconv.utils.npz import DAMAGE, open_npz
 FILE = "mimic.npz"
 
 
-def save_state(folder, variables, step, losses, run):
-    """Write the variables after a number of steps.
+def save_state(folder, variables, losses, rate, run):
+    """Write the variables after some steps.
 
     Args:
         folder: where to write.
         variables: list of Keras variables.
-        step: int, the steps that are done.
-        losses: list of floats, one for each step.
+        losses: list of floats, one for each step that is done.
+        rate: float, the highest learning rate.
         run: dict, what the run is: a resumed one must be the same.
     """
-    text = np.frombuffer(json.dumps({"step": step, "losses": losses, "run": run}).encode(), np.uint8)
+    text = np.frombuffer(json.dumps({"losses": losses, "rate": rate, "run": run}).encode(), np.uint8)
     with replacing(Path(folder) / FILE) as temporary:
         np.savez(temporary, state=text, **{f"{i:05d}": _plain(v) for i, v in enumerate(variables)})
 
@@ -31,14 +31,14 @@ def load_state(folder, variables, run):
     """Set variables to those of the file in a folder, if there is one.
 
     Returns:
-        (steps that are done, list of their losses).
+        (steps that are done, list of their losses, highest learning rate); (0, [], `None`) if there is no file.
 
     Raises:
         ValueError: the file is damaged, or another run's.
     """
     path = Path(folder) / FILE
     if not path.exists():
-        return 0, []
+        return 0, [], None
     try:
         with open_npz(path) as file:
             state = json.loads(file["state"].tobytes())
@@ -53,7 +53,7 @@ def load_state(folder, variables, run):
         raise ValueError(f"`folder` must be empty or of the same run. Received: {path}, of {state['run']}")
     for variable, value in zip(variables, arrays):
         variable.assign(value.astype(variable.dtype))
-    return state["step"], state["losses"]
+    return len(state["losses"]), state["losses"], state["rate"]
 
 
 def _plain(variable):
