@@ -220,7 +220,7 @@ def test_units_shrink_with_the_weights_of_a_filter():
     np.testing.assert_allclose(sizes, [1, 0.5, 0.25], rtol=1e-5)
 
 
-def test_a_rate_is_halved_until_the_network_bears_it(monkeypatch):
+def test_a_rate_is_lowered_until_the_network_bears_it(monkeypatch):
     student, teacher = networks("Conv()")
     rng = np.random.default_rng(4)
     before = [w * rng.uniform(0.95, 1.05, w.shape) for w in weights(teacher)]
@@ -240,10 +240,10 @@ def test_trials_of_a_rate_change_nothing():
         variable.assign(variable - rate * (number + 1))
         return 1.0 if rate <= 0.3 else 3.0
 
-    assert find_rate(take_step, [variable], highest=1.0, start=1.0) == 0.25
+    assert find_rate(take_step, [variable], highest=1.0, start=1.0) == pytest.approx(0.16)
     assert float(keras.ops.convert_to_numpy(variable)) == 1.0
 
 
 def test_noise_of_a_tenth_is_borne_and_more_is_not():
-    for loss, expected in ((1.05, 1.0), (1.15, 2.0**-7)):
-        assert find_rate(lambda number, rate, loss=loss: loss, [], highest=1.0, start=1.0) == expected
+    for loss, expected in ((1.05, 1.0), (1.15, 0.4**5)):
+        assert find_rate(lambda number, rate, loss=loss: loss, [], highest=1.0, start=1.0) == pytest.approx(expected)

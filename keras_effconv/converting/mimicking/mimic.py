@@ -82,8 +82,8 @@ def mimic(
             `keras.utils.PyDataset`; or a callable (number) -> batch.
         steps: int. Default 1000.
         batch_size: int, images of a step. Default: 64, and fewer of more than 64 x 64 pixels, at least 16.
-        learning_rate: float, the highest, in units of each weight's size. Default: 0.02, or the first half of it,
-            half of that and so on, at which some steps on trial do not raise the loss.
+        learning_rate: float, the highest, in units of each weight's size. Default: 0.02, or the first
+            of 0.4 of it, 0.4 of that and so on, at which some steps on trial do not raise the loss.
         seed: int, of the order, the flips and the shifts. Default 0.
         folder: path for the state, `mimic.npz`: a run that was interrupted resumes from it and ends with the weights of
             the uninterrupted one. Default `None`: none is written.
@@ -197,7 +197,7 @@ def _train(trainer, feed, start, folder, run, checkpoint_seconds, verbose):
         return float(trainer.train_on_batch(feed.batch(number)))
 
     done, losses, rate = load_state(folder, variables, run) if folder else (0, [], None)
-    rate = rate or run["learning_rate"] or find_rate(take_step, variables, RATE, start)
+    rate = rate or run["learning_rate"] or find_rate(take_step, variables, RATE, start, verbose)
     saved = time.monotonic()
     bar = require("tqdm").tqdm(
         range(done, steps), "mimicking", steps, initial=done, unit="step", dynamic_ncols=True, disable=not verbose

@@ -5,11 +5,14 @@ import math
 import keras
 import numpy as np
 
+from keras_effconv.utils.extras import require
+
 WARM_UP, WARM_UP_STEPS = 0.05, 20  # of the steps, and at least so many
-TRIALS, TRIAL, TRIAL_WARM_UP = 8, 30, 10  # at most so many trials, of so many steps
-WINDOW = 10  # steps whose mean loss is compared
+TRIALS, TRIAL, TRIAL_WARM_UP = 6, 16, 6  # at most so many trials, of so many steps
+LOWER = 0.4  # times the rate: the next one on trial
+WINDOW = 6  # steps whose mean loss is compared
 LIMIT = 1.1  # times the loss at the start: what noise may add to it
-LOST = 2.0  # times it: no use to go on
+LOST, LOST_WINDOW = 1.4, 3  # times it: no use to go on
 
 
 def schedule(step: int, steps: int) -> float:
@@ -26,8 +29,10 @@ def schedule(step: int, steps: int) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (step - warm_up) / max(steps - warm_up, 1))
 
 
-def find_rate(take_step, variables, highest: float, start: float) -> float:
-    """Return the highest rate, by halves, at which some steps do not raise the loss. Nothing is changed.
+def find_rate(take_step, variables, highest: float, start: float, verbose: bool = True) -> float:
+    """Return the highest of some rates, each 0.4 of the one before, at which steps do not raise the loss.
+
+    Nothing is changed.
 
     How high a rate may be depends on the depth of a network and on the noise of its gradients, and differs twentyfold
     between networks. One that is too high shows within a few steps.
@@ -37,10 +42,11 @@ def find_rate(take_step, variables, highest: float, start: float) -> float:
         variables: list of Keras variables that steps change; they are set back after each trial.
         highest: float, the first rate that is tried.
         start: float, the loss ahead of the first step.
+        verbose: bool, whether to show a progress bar. Default `True`.
     """
     begun = [keras.ops.convert_to_numpy(v) for v in variables]
-    for trial in range(TRIALS):
-        rate = highest * 0.5**trial
+    rates = [highest * LOWER**trial for trial in range(TRIALS)]
+    for rate in require("tqdm").tqdm(rates, "trying rates", unit="rate", leave=False, disable=not verbose):
         kept = _keeps(take_step, rate, start)
         for variable, value in zip(variables, begun):
             variable.assign(value)
@@ -54,6 +60,6 @@ def _keeps(take_step, rate, start):
     losses = []
     for number in range(TRIAL):
         losses.append(take_step(number, rate * min(1.0, (number + 1) / TRIAL_WARM_UP)))
-        if not math.isfinite(losses[-1]) or np.mean(losses[-WINDOW // 2 :]) > LOST * start:
+        if not math.isfinite(losses[-1]) or np.mean(losses[-LOST_WINDOW:]) > LOST * start:
             return False
     return np.mean(losses[-WINDOW:]) <= LIMIT * start
