@@ -1,6 +1,8 @@
 """A conversion of whole networks: what it keeps, what it reports, and what it refuses."""
 
 import json
+import warnings
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ from grid import NETWORKS
 import keras_effconv as ke
 from keras_effconv import data
 from keras_effconv.converting import convert
+from keras_effconv.converting.convert import _warn_of_time
 from keras_effconv.inference.compare import largest_relative
 
 QUIET = {"measure": False, "verbose": False}
@@ -193,3 +196,12 @@ def test_what_is_said_of_agreement_is_counted():
     assert agreement == 0.5
     np.testing.assert_allclose(explained, 1 - np.square(images[:, 1]).sum() / spread)
     assert largest_relative(images, images) == 0
+
+
+@pytest.mark.parametrize(("ms", "is_kept"), [(5.0, True), (5.2, True), (6.0, False)])
+def test_a_budget_that_the_whole_network_does_not_keep_is_a_warning(ms, is_kept):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _warn_of_time(SimpleNamespace(ms=ms, ms_before=10.0), budget=0.5)
+    messages = [str(each.message) for each in caught]
+    assert (messages == []) if is_kept else (len(messages) == 1 and "and 0.60 measured" in messages[0])
