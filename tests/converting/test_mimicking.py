@@ -244,6 +244,6 @@ def test_trials_of_a_rate_change_nothing():
     assert float(keras.ops.convert_to_numpy(variable)) == 1.0
 
 
-def test_noise_of_a_tenth_is_borne_and_more_is_not():
-    for loss, expected in ((1.05, 1.0), (1.15, 0.4**5)):
+def test_noise_of_a_fifth_is_borne_and_more_is_not():
+    for loss, expected in ((1.15, 1.0), (1.25, 0.4**5)):
         assert find_rate(lambda number, rate, loss=loss: loss, [], highest=1.0, start=1.0) == pytest.approx(expected)

@@ -11,7 +11,7 @@ WARM_UP, WARM_UP_STEPS = 0.05, 20  # of the steps, and at least so many
 TRIALS, TRIAL, TRIAL_WARM_UP = 6, 16, 6  # at most so many trials, of so many steps
 LOWER = 0.4  # times the rate: the next one on trial
 WINDOW = 6  # steps whose mean loss is compared
-LIMIT = 1.1  # times the loss at the start: what noise may add to it
+LIMIT = 1.2  # times the loss at the start: what noise may add to it, and takes back as the rate falls
 LOST, LOST_WINDOW = 1.4, 3  # times it: no use to go on
 
 
