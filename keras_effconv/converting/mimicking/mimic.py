@@ -20,10 +20,10 @@ from keras_effconv.utils.extras import require
 
 RATE = 0.02  # of a weight's size: the highest that is tried
 FEWEST, MOST, PIXELS = 16, 64, 64**3  # images of a step, and pixels of all of them
-FIRST = 128  # images that the loss ahead of the first step is of
+FIRST = 128  # images that the losses ahead of the first step and behind the last are of
 SAMPLE = 256  # images that the variances of the teacher's maps are of
 SAME = 1e-8  # a loss at which there is nothing to learn
-SMOOTHED = 20  # steps that a loss in the report is the mean of
+SMOOTHED = 20  # steps that a loss of the progress bar is the mean of
 
 
 class MimicReport(NamedTuple):
@@ -33,7 +33,7 @@ class MimicReport(NamedTuple):
         steps: int.
         images: int, seen in training, each as often as it was.
         places: tuple of str, the teacher's layers whose maps were compared.
-        loss_before, loss_after: floats, ahead of the first step, and the mean over the last steps.
+        loss_before, loss_after: floats, of the same images ahead of the first step and behind the last.
         losses: list of floats, one for each step.
         seconds: float, of this call.
         learning_rate: float, the highest; `None` if no step was taken.
@@ -126,7 +126,7 @@ def mimic(
     trainer = _trainer(twin, teacher, places, feed, head_weight, dtype)
     names = tuple(place.name for place in places)
     trainer.compile()
-    start = _loss_at_start(trainer, feed)
+    start = _loss(trainer, feed)
     if start < SAME:
         return MimicReport(0, 0, names, 0.0, 0.0, [], time.perf_counter() - begun)
     run = {"steps": steps, "batch_size": batch_size, "learning_rate": rate, "seed": seed, "along": along}
@@ -135,7 +135,7 @@ def mimic(
         _compile(trainer)
         losses, seen, rate = _train(trainer, feed, start, folder, run, checkpoint_seconds, verbose)
     twin.give_back()
-    ends = start, float(np.mean(losses[-SMOOTHED:]))
+    ends = start, _loss(trainer, feed)
     return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun, rate)
 
 
@@ -175,7 +175,7 @@ def _compile(trainer):
     optimizer.build(trainer.trainable_variables)
 
 
-def _loss_at_start(trainer, feed):
+def _loss(trainer, feed):
     """Return the mean loss of the first images, changed as in training."""
     losses, number = [], 0
     while len(losses) < FIRST:
