@@ -8,7 +8,7 @@ import numpy as np
 from keras_effconv.converting.families import family_network
 from keras_effconv.converting.ordering.order import order as in_order
 from keras_effconv.converting.rewriting.rewritten import rewritten
-from keras_effconv.fitting import LayerFit, fit_layers
+from keras_effconv.fitting import LayerFit, fit_heads, fit_layers
 from keras_effconv.graph import layers_of
 from keras_effconv.kinds import Conv
 from keras_effconv.network_info import info_of
@@ -54,6 +54,8 @@ def transfer(
     teacher = in_order(model, kind, images[0] if len(images) == 1 else images, seed) if order else model
     student, left = build(teacher, kind)
     fits = fit_layers(student, teacher, images, seed=seed, verbose=verbose) if fit else []
+    if fits:
+        fit_heads(student, teacher, images, seed)
     return Converted(student, teacher, fits, left)
 
 
