@@ -118,15 +118,20 @@ def _read(every):
 
 
 def _affordable(graph, plain, images):
-    """Return as many of the images as memory has room for the maps of, by what one of them takes."""
+    """Return as many of the images as memory has room for the maps of, by what one of them takes.
+
+    They are spread over all: images often stand class after class.
+    """
     peaks = []
     for each in (graph, plain):
         values = Values(each, [array[:1] for array in images])
         for _ in each.steps:
             values.advance()
         peaks.append(values.peak)
-    count = max(1, MAPS // max(1, sum(peaks)))
-    return [array[:count] for array in images]
+    every = len(images[0])
+    count = max(1, min(every, MAPS // max(1, sum(peaks))))
+    places = np.arange(count) * every // count
+    return [array[places] for array in images]
 
 
 def _fit_layer(outputs, values, goals, rows, rng):
