@@ -36,7 +36,7 @@ MARKS = "osD^vP"
 
 def define(flags):
     """Define the flags."""
-    flags.list("rows", None, "CSV files of conversions.py.", required=True)
+    flags.list("rows", None, "CSV files of conversions.py; of equal rows the first counts.", required=True)
     flags.string("runtime", "openvino", "In which times are measured.")
     flags.integer("batch", 64, "Images at a time.", 1)
 
@@ -46,7 +46,10 @@ def run(flags, words):
     flags_only(words)
     from keras_effconv.utils.text_table import markdown
 
-    rows = [row for path in flags.rows for row in _read(path) if row["top-1 %"]]
+    found = {}
+    for row in (row for path in flags.rows for row in _read(path) if row["top-1 %"]):
+        found.setdefault((row["network"], row["kind"], row["steps"]), row)
+    rows = list(found.values())
     times = _times(rows, flags.runtime, flags.batch)
     head = ("network", "kind", f"ms ({flags.runtime}, batch {flags.batch})", "of dense")
     table = [
