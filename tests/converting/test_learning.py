@@ -16,7 +16,7 @@ def noise(n=30):
 
 
 def converted(monkeypatch, answers, mimic=2):
-    """Convert a small network, with what is said of agreement ahead of the steps and behind them."""
+    """Convert a small network, with what is said of agreement and variance ahead of the steps and behind them."""
     said = iter(answers)
     monkeypatch.setattr(CONVERT, "compared", lambda *arguments: next(said))
     model = ke.ResNet20(weights=None, width=0.25, depth=0.3)
@@ -28,13 +28,13 @@ def test_steps_that_lead_away_are_undone_and_said(monkeypatch):
     fitted = converted(monkeypatch, [], mimic=0).get_weights()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        undone = converted(monkeypatch, [(0.9, 0.5), (0.8, 0.9)]).get_weights()
+        undone = converted(monkeypatch, [(0.8, 0.9), (0.9, 0.5)]).get_weights()
     assert any("`mimic` led away from the dense network on 3 images" in str(each.message) for each in said)
     assert all(np.array_equal(a, b) for a, b in zip(fitted, undone, strict=True))
 
 
 def test_steps_that_bring_it_nearer_stay(monkeypatch):
     fitted = converted(monkeypatch, [], mimic=0).get_weights()
-    for answers in ([(0.8, 0.5), (0.9, 0.5)], [(None, 0.5), (None, 0.6)]):
+    for answers in ([(0.9, 0.5), (0.8, 0.6)], [(None, 0.5), (None, 0.6)]):
         stayed = converted(monkeypatch, answers).get_weights()
         assert any(not np.array_equal(a, b) for a, b in zip(fitted, stayed, strict=True))
