@@ -64,8 +64,8 @@ def convert(
             Each layer becomes the kind that loses least for its time. Default `None`.
         runtime: str, in which times are measured: `"tensorflow"`, `"jax"`, `"onnx"` or `"openvino"`. Default: the
             backend of this process.
-        precision: str, of the runtime: `"float32"`, or `"int8"` in ONNX Runtime and OpenVINO (the
-            extra `int8`). Default `"float32"`.
+        precision: str, of the runtime: `"float32"`, or `"int8"` in ONNX Runtime, or in OpenVINO with
+            the extra `int8`. Default `"float32"`.
         batch: int, images at a time when times are measured. Default 4.
         measure: bool, whether the report has times. Default `True`.
         most: int, images that kernels are fitted to. Default 512.

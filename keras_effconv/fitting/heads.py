@@ -4,16 +4,16 @@ import collections
 
 import keras
 import numpy as np
-from keras import ops
 from scipy import linalg
 
+from keras_effconv.fitting.solving import EQUAL
+from keras_effconv.fitting.values import Values
+from keras_effconv.inference.kernels import array
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.policies import assign
 
 RIDGES = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # of the mean square of a feature, towards the weights as they are
 FOLDS = 4
-EQUAL = 1e-9  # of the variance: an error that is none
-BATCH = 32
 
 
 def fit_heads(model: keras.Model, teacher: keras.Model, images: list[np.ndarray], seed: int = 0) -> dict[str, float]:
@@ -42,24 +42,25 @@ def fit_heads(model: keras.Model, teacher: keras.Model, images: list[np.ndarray]
     ['predictions']
     """
     explained = {}
-    for name in _heads(model):
-        layer, plain = model.get_layer(name), teacher.get_layer(name)
-        seen, target = _features(model, layer, images), _outputs(plain, _features(teacher, plain, images))
+    graph, plain = Graph(model), Graph(teacher)
+    for name in _heads(model, graph):
+        layer = model.get_layer(name)
+        seen, target = _features(graph, name, images), _outputs(teacher.get_layer(name), _features(plain, name, images))
         error = target - _outputs(layer, seen)
         if np.square(error).sum() <= EQUAL * np.square(target - target.mean(0)).sum():
             continue
         share, ridge = _best_ridge(seen, error, target, np.random.default_rng(seed).permutation(len(seen)))
         if ridge is not None:
             change, constant = _solver(seen, error)(ridge)
-            assign(layer.kernel, _array(layer.kernel) + change)
-            assign(layer.bias, _array(layer.bias) + constant)
+            assign(layer.kernel, array(layer.kernel) + change)
+            assign(layer.bias, array(layer.bias) + constant)
             explained[name] = share
     return explained
 
 
-def _heads(model):
+def _heads(model, graph):
     """List the dense layers with a bias, called once, whose output, or its activation, is an output of the model."""
-    graph, own = Graph(model), {id(layer) for layer in model.layers}
+    own = {id(layer) for layer in model.layers}
     written = {id(value) for value in keras.tree.flatten(graph.outputs)}
     for step in graph.steps:
         if step.kind in (keras.layers.Activation, keras.layers.Softmax) and id(step.outputs[0]) in written:
@@ -76,22 +77,15 @@ def _heads(model):
     ]
 
 
-def _features(model, layer, images):
-    reader = keras.Model(model.inputs, layer.input)
-    parts = []
-    for start in range(0, len(images[0]), BATCH):
-        batch = [ops.convert_to_tensor(array[start : start + BATCH]) for array in images]
-        parts.append(_array(reader(batch if len(batch) > 1 else batch[0], training=False)))
-    return np.concatenate(parts)
-
-
-def _array(tensor):
-    return ops.convert_to_numpy(ops.cast(tensor, "float32")).astype("float64")
+def _features(graph, name, images):
+    """Return what the layer of a name reads, image by image."""
+    (value,) = next(step.inputs for step in graph.steps if step.name == name)
+    return np.concatenate([array(batch) for batch in Values(graph, images, [value]).read(value)])
 
 
 def _outputs(layer, features):
     """Return what a dense layer computes ahead of its activation."""
-    return features @ _array(layer.kernel) + _array(layer.bias)
+    return features @ array(layer.kernel) + array(layer.bias)
 
 
 def _best_ridge(seen, error, target, order):

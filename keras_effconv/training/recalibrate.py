@@ -47,7 +47,7 @@ def _means(model, measured, kept, batches, epochs):
     for layer in measured:
         layer.momentum = 0.0  # so that it holds the statistics of the last batch alone
     try:
-        step, sums = _compiled(_watched(model, kept)), 0.0
+        step, sums = _compiled(_watched(model, kept)), []
         bar = require("tqdm").tqdm(range(steps), "batch statistics", unit="batch", leave=False, dynamic_ncols=True)
         for number in bar:
             moments = step(np.asarray(batches[number % len(batches)][0]))
