@@ -10,6 +10,7 @@ from keras_effconv.feature_maps import bands
 from keras_effconv.fitting.behind import FREE
 from keras_effconv.fitting.kernels import FORMS
 from keras_effconv.fitting.outputs import outputs_of
+from keras_effconv.fitting.room import Room, spread
 from keras_effconv.fitting.solving import solve
 from keras_effconv.fitting.values import Values, calls_of, split_activations
 from keras_effconv.fitting.windows import windows_of
@@ -19,7 +20,6 @@ from keras_effconv.utils.extras import require
 
 ROWS = 30_000  # positions of a map
 WINDOWS = 400 << 20  # bytes of what a layer's filters see at them
-MAPS = 3 << 30  # bytes of all maps that are needed at a time
 
 
 class LayerFit(NamedTuple):
@@ -72,7 +72,8 @@ def fit_layers(
         model: `keras.Model` with a functional graph; changed. It has the plain network's weights, poured.
         teacher: `keras.Model` likewise, whose layers have the same names (without `_high` and `_low`) and, high band
             first, the same channels.
-        images: list of arrays, one for each input, as both networks read them. As many are used as memory has room for.
+        images: list of arrays, one for each input, as both networks read them. Where memory has no room for the maps of
+            all, layers near the input are fitted to some of them, drawn from all.
         rows: int, the positions of a layer's map that are used, drawn from all images. Default 30,000.
         seed: int, of the draw. Default 0.
         verbose: bool, whether to show a progress bar. Default `False`.
@@ -94,19 +95,17 @@ def fit_layers(
     split_activations(graph)
     split_activations(plain)
     every = outputs_of(graph, plain)
-    images = _affordable(graph, plain, images)
-    values = Values(graph, images, _read(every))
-    goals = Values(plain, images, [output.goal for outputs in every for output in outputs])
+    flow = _Flow(graph, plain, every, images, seed)
     rng, fits = np.random.default_rng(seed), []
     todo = {id(outputs[0].step): outputs for outputs in every}
     bar = require("tqdm").tqdm(total=len(every), desc="fitting", unit="layer", leave=False, disable=not verbose)
     with bar:
         for step in graph.steps:
             if id(step) in todo:
-                fits.append(_fit_layer(todo[id(step)], values, goals, rows, rng))
+                fits.append(_fit_layer(todo[id(step)], flow.values, flow.goals, rows, rng))
                 bar.set_postfix_str(f"{fits[-1].name}: {1 - fits[-1].after:.0%} explained", refresh=False)
                 bar.update()
-            values.advance()
+            flow.advance()
     return fits
 
 
@@ -117,21 +116,29 @@ def _read(every):
     return inputs + [value for value in others if value is not None]
 
 
-def _affordable(graph, plain, images):
-    """Return as many of the images as memory has room for the maps of, by what one of them takes.
+class _Flow:
+    """Both networks' values for the images, of which there are more as the maps become smaller."""
 
-    They are spread over all: images often stand class after class.
-    """
-    peaks = []
-    for each in (graph, plain):
-        values = Values(each, [array[:1] for array in images])
-        for _ in each.steps:
-            values.advance()
-        peaks.append(values.peak)
-    every = len(images[0])
-    count = max(1, min(every, MAPS // max(1, sum(peaks))))
-    places = np.arange(count) * every // count
-    return [array[places] for array in images]
+    def __init__(self, graph, plain, every, images, seed):
+        self._images, self._order = images, spread(len(images[0]), seed)
+        self._room = Room([graph, plain], images)
+        self._count = self._room.count([0, 0])
+        first = self._taken(0, self._count)
+        self.values = Values(graph, first, _read(every))
+        self.goals = Values(plain, first, [output.goal for outputs in every for output in outputs])
+
+    def advance(self):
+        """Compute the next step of the model, and let more images join if there is room for twice as many, or all."""
+        self.values.advance()
+        count = self._room.count([self.values.done, self.goals.done])
+        if self._count < count >= min(2 * self._count, len(self._order)):
+            more = self._taken(self._count, count)
+            self.values.join(more)
+            self.goals.join(more)
+            self._count = count
+
+    def _taken(self, start, stop):
+        return [array[self._order[start:stop]] for array in self._images]
 
 
 def _fit_layer(outputs, values, goals, rows, rng):

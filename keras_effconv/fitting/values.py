@@ -23,11 +23,12 @@ class Values:
         batch: int, images at a time. Default 32.
 
     Attributes:
-        peak: int, the most bytes that the values took at a time.
+        done: int, how many steps are computed.
+        taken: int, the bytes of the values at the last step.
     """
 
     def __init__(self, graph, images, reads=(), visit=None, batch=BATCH):
-        self._steps, self._visit, self.peak = iter(graph.steps), visit, 0
+        self._graph, self._visit, self._batch, self.done, self.taken = graph, visit, batch, 0, 0
         self._left = collections.Counter(id(value) for value in reads)
         self._left.update(id(value) for step in graph.steps for value in step.inputs)
         self._values = {id(x): _batches(array, batch) for x, array in zip(graph.inputs, images, strict=True)}
@@ -40,15 +41,32 @@ class Values:
 
     def advance(self):
         """Compute the next step, and return it."""
-        step, read = next(self._steps), {}
+        step, read = self._graph.steps[self.done], {}
         for value in step.inputs:
             read[id(value)] = self._taken(value)
         outputs = [keras.tree.flatten(self._computed(step, *call)) for call in calls_of(step, read)]
         for value, batches in zip(step.outputs, zip(*outputs), strict=True):
             if self._left[id(value)]:
                 self._values[id(value)] = list(batches)
-        self.peak = max(self.peak, sum(map(_bytes, [*self._values.values(), *read.values(), *outputs])))
+        self.taken = sum(map(_bytes, [*self._values.values(), *read.values(), *outputs]))
+        self.done += 1
         return step
+
+    def join(self, images):
+        """Let more images join: for them, the steps are computed up to here, a batch at a time.
+
+        Args:
+            images: list of arrays, one for each input of the model.
+        """
+        past = collections.Counter(id(value) for step in self._graph.steps[: self.done] for value in step.inputs)
+        for start in range(0, len(images[0]), self._batch):
+            batch = [array[start : start + self._batch] for array in images]
+            others = Values(self._graph, batch, visit=self._visit, batch=self._batch)
+            others._left = self._left + past
+            for _ in range(self.done):
+                others.advance()
+            for value, batches in self._values.items():
+                batches += others._values[value]
 
     def _computed(self, step, args, kwargs):
         outputs = _called(step, args, kwargs)

@@ -262,16 +262,3 @@ def test_memory_is_bounded_by_drawing_fewer_positions(monkeypatch):
     tracemalloc.stop()
     assert all(0.5 * bound < 4 * rows * entries < 1.2 * bound and entries == 9 * 512 for rows, entries in taken)
     assert peak < 4 * bound + 4 * x.nbytes
-
-
-def test_where_memory_is_short_images_are_taken_from_all_of_them(monkeypatch):
-    """They often stand class after class."""
-    image = keras.Input((8, 8, 3))
-    graphs = [Graph(keras.Model(image, keras.layers.Conv2D(4, 3)(image))) for _ in range(2)]
-    images = np.arange(100, dtype="float32")[:, None, None, None] * np.ones((8, 8, 3), "float32")
-    monkeypatch.setattr(fit, "MAPS", 20_000)
-    found = fit._affordable(*graphs, [images])[0][:, 0, 0, 0]
-    assert 4 < len(found) < 20 and found[0] == 0 and found[-1] >= 100 - 100 / len(found) - 1
-    assert np.ptp(np.diff(found)) <= 1
-    monkeypatch.setattr(fit, "MAPS", 10**9)
-    np.testing.assert_array_equal(fit._affordable(*graphs, [images])[0], images)
