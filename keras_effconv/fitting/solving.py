@@ -74,7 +74,7 @@ def solve(
         return best
     mean = inputs.mean(0, dtype="float64") if is_free else np.zeros(len(start))
     centered = inputs - mean.astype("float32") if is_free else inputs
-    factor, pull = _factor((centered.T @ centered).astype("float64"), ridge)
+    factor, pull = ridge_factor(centered.T @ centered, ridge)
     for _ in range(rounds):
         middle = goal.mean(0, dtype="float64") if is_free else constant
         cross = (centered.T @ (goal - middle.astype("float32"))).astype("float64")
@@ -86,8 +86,20 @@ def solve(
     return best
 
 
-def _factor(gram, ridge):
-    """Return the Cholesky factor of a Gram matrix with a ridge, and the ridge: a larger one if rounding wants it."""
+def ridge_factor(gram: np.ndarray, ridge: float) -> tuple[tuple, float]:
+    """Return the Cholesky factor of a Gram matrix with a ridge, as of `scipy.linalg.cho_factor`, and the ridge.
+
+    Args:
+        gram: array (rows, rows).
+        ridge: float, of the mean of the diagonal; ten times as much, and so on, if rounding wants it.
+
+    Example:
+
+    >>> factor, pull = ridge_factor(np.eye(2), ridge=0.5)
+    >>> linalg.cho_solve(factor, np.array([3.0, 6.0])), pull
+    (array([2., 4.]), np.float64(0.5))
+    """
+    gram = gram.astype("float64")
     pull = max(ridge * np.trace(gram) / len(gram), 1e-12)
     while True:
         try:

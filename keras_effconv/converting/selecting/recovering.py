@@ -9,12 +9,12 @@ from scipy import linalg
 from keras_effconv import kinds
 from keras_effconv.converting.selecting.timing import DENSE, Candidate
 from keras_effconv.feature_maps import split_channels
+from keras_effconv.fitting.solving import RIDGE, ridge_factor
 from keras_effconv.fitting.windows import views_of
 from keras_effconv.layers.het_parts import Packing
 from keras_effconv.layers.octaves import pool
 from keras_effconv.layers.padding import pad_same
 
-RIDGE = 1e-3  # of the mean square of an input, towards the kernel as poured
 HELD_OUT = 4  # one of so many positions is no part of the fit, and tells the error
 MEMORY = 256 << 20  # bytes of the windows of a layer
 
@@ -195,9 +195,7 @@ class _Solver:
         rows = np.arange(len(self.gram)) if rows is None else rows
         seen, start = self.inputs[:, rows], start[rows]
         left = outputs - outputs[self.fit].mean(0) - seen @ start
-        gram = self.gram[np.ix_(rows, rows)].copy()
-        gram[np.diag_indices_from(gram)] += max(RIDGE * np.trace(gram) / len(gram), 1e-6)
-        factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
+        factor, _ = ridge_factor(self.gram[np.ix_(rows, rows)], RIDGE)
         change = linalg.cho_solve(factor, seen[self.fit].T @ left[self.fit], check_finite=False)
         held = ~self.fit
         return change, np.square(left[held] - seen[held] @ change).mean(0, dtype="float64")
