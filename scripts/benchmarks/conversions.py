@@ -4,6 +4,8 @@ python scripts/benchmarks/conversions.py --model=ResNet56 --weights=resnet56-4bf
     --kinds="HetConv(parts=2);OctConv(alpha=0.5)" --mimic=2000 --output=outputs/conversions.csv
 python scripts/benchmarks/conversions.py --model=EfficientNetLite0 --data_dir=flowers,pets,cats_vs_dogs \
     --kinds="OctConv(alpha=0.25)" --images=240 --mimic=500 --output=outputs/conversions.csv
+python scripts/benchmarks/conversions.py --model=outputs/vgg16/VGG16CIFAR-Conv-0/model.keras --data_dir=cifar10 \
+    --kinds="HetConv(parts=4)" --mimic=1500 --output=outputs/conversions.csv
 
 Each kind is measured after the fit and, with --mimic, after so many gradient steps. `agreement` is the share of the
 validation images on which the best class is the dense network's; `top-1` is known where the classes of the data are
@@ -11,6 +13,7 @@ those of the network. A row that --output has is not measured again.
 """
 
 import csv
+import json
 import os
 import platform
 import time
@@ -21,12 +24,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from keras_effconv.cli.command import main
 from keras_effconv.cli.flags import flags_only
 
-COLUMNS = ("network", "kind", "images", "steps", "top-1 %", "agreement %", "dense top-1 %", "GMAC of dense", "seconds")
+COLUMNS = (
+    *("network", "options", "kind", "images", "steps"),
+    *("top-1 %", "agreement %", "dense top-1 %", "GMAC of dense", "seconds"),
+)
 
 
 def define(flags):
     """Define the flags."""
-    flags.string("model", "ResNet20", "Name of a network.")
+    flags.string("model", "ResNet20", "Name of a network, or a .keras file that this package trained.")
     flags.string("weights", "imagenet", "Tag, or path of a file.")
     flags.list("data_dir", None, "Folders of images or of .npz files; the training images convert.", required=True)
     flags.string("kinds", "HetConv(parts=2);HetConv(parts=4);OctConv(alpha=0.25);OctConv(alpha=0.5)", "Kinds.")
@@ -43,13 +49,7 @@ def run(flags, words):
     output = Path(flags.output).expanduser()
     output.parent.mkdir(parents=True, exist_ok=True)
     done = _read(output)
-    todo = [
-        (kind, steps)
-        for kind in flags.kinds.split(";")
-        for steps in sorted({0, flags.mimic})
-        if not any(row["network"] == flags.model and (row["kind"], int(row["steps"])) == (kind, steps) for row in done)
-    ]
-    for row in measured(flags, todo) if todo else ():
+    for row in measured(flags, done):
         done.append(row)
         with output.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
@@ -68,13 +68,19 @@ def _read(path):
         return list(csv.DictReader(file))
 
 
-def measured(flags, todo):
-    """Yield a row for each kind and number of steps."""
+def measured(flags, done):
+    """Yield a row for each kind and number of steps that has none."""
     import numpy as np
 
     from keras_effconv.converting import convert
 
-    dense, view = network(flags)
+    dense, view, design = network(flags)
+    own = {"network": design.name, "options": json.dumps(_options(design), sort_keys=True)}
+    has = {(row["kind"], int(row["steps"])) for row in done if own.items() <= row.items()}
+    asked = [(kind, steps) for kind in flags.kinds.split(";") for steps in sorted({0, flags.mimic})]
+    todo = [each for each in asked if each not in has]
+    if not todo:
+        return
     images, validation, labels = loaded(flags.data_dir, view)
     expected = dense.predict(validation, batch_size=50, verbose=0)
     known = len(np.unique(labels)) == expected.shape[1] and len(flags.data_dir) == 1
@@ -88,8 +94,7 @@ def measured(flags, todo):
         def top1(outputs):
             return f"{100 * np.mean(outputs.argmax(1) == labels):.1f}" if known else ""
 
-        row = dict.fromkeys(COLUMNS, "") | {
-            "network": flags.model,
+        row = own | {
             "kind": kind,
             "images": str(report.images if not steps else len(images)),
             "steps": str(steps),
@@ -104,16 +109,28 @@ def measured(flags, todo):
 
 
 def network(flags):
-    """Return the dense network with its preprocessing, so that it reads pixels, and what it wants of an image."""
+    """Return the dense network with its preprocessing, so that it reads pixels, what it wants of them, its design."""
     import keras
 
     import keras_effconv as ke
+    from keras_effconv.network_info import info_of
 
-    plain = ke.applications.get(flags.model)(weights=flags.weights)
+    if flags.model.endswith(".keras"):
+        plain = ke.zoo.load_model(flags.model)
+    else:
+        plain = ke.applications.get(flags.model)(weights=flags.weights)
     prepare = ke.preprocessing_for(plain)
     size = flags.size or prepare.preprocessing.size
     image = keras.Input((size, size, 3), name="image")
-    return keras.Model(image, plain(prepare(image)), name=flags.model.lower()), prepare.preprocessing.at(size)
+    dense = keras.Model(image, plain(prepare(image)), name=plain.name)
+    return dense, prepare.preprocessing.at(size), info_of(plain).design
+
+
+def _options(design):
+    """Return the options of a network that are not the defaults."""
+    return {
+        key: value for key, value in design.options.items() if key in design.defaults and value != design.defaults[key]
+    }
 
 
 def loaded(folders, view):

@@ -6,6 +6,8 @@ The rows are those of scripts/benchmarks/conversions.py. Times are measured here
 """
 
 import csv
+import functools
+import json
 import os
 import platform
 
@@ -74,8 +76,9 @@ def _times(rows, runtime, batch):
     timer, times = Timer(runtime, batch), {}
     for network in dict.fromkeys(row["network"] for row in rows):
         kinds = dict.fromkeys([DENSE, *(row["kind"] for row in rows if row["network"] == network)])
-        build = ke.applications.get(network)
-        measured = timer.network_ms({kind: build(weights=None, conv=kind) for kind in kinds})
+        options = json.loads(next(row["options"] for row in rows if row["network"] == network) or "{}")
+        build = functools.partial(ke.applications.get(network), weights=None, **options)
+        measured = timer.network_ms({kind: build(conv=kind) for kind in kinds})
         times.update({(network, kind): ms for kind, ms in measured.items()})
     return times
 
