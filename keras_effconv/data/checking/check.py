@@ -17,6 +17,7 @@ from keras_effconv.data.images.levels import find_white
 from keras_effconv.data.images.reading import UnreadableImageError, each_file
 from keras_effconv.data.loading import list_files
 from keras_effconv.data.sources.checks import LIMIT
+from keras_effconv.data.sources.csv_file import is_csv
 from keras_effconv.data.sources.file_list import check_classes
 from keras_effconv.data.sources.messages import collected
 from keras_effconv.data.sources.split_names import SPLITS, TRAIN
@@ -70,7 +71,7 @@ def check(
     readable = dataclasses.replace(file_list, parts=parts)
     found = [
         *findings.unreadable(causes),
-        *findings.skipped(file_list.skipped),
+        *findings.skipped(file_list.skipped, "row" if is_csv(data_dir) else "folder"),
         *_duplicates(readable, pictures),
         *findings.classes(readable),
         *findings.sizes(pictures),

@@ -8,7 +8,7 @@ from keras_effconv.data.sources.checks import as_text, class_problems, duplicate
 from keras_effconv.data.sources.class_names import alike
 from keras_effconv.data.sources.csv_file import SAME_PATH
 from keras_effconv.data.sources.file_list import class_of
-from keras_effconv.data.sources.messages import by_cause, counted, printable
+from keras_effconv.data.sources.messages import CAUSES, by_cause, counted, printable
 from keras_effconv.data.sources.split_names import TRAIN
 
 IMBALANCE = 10  # times the smallest class that the largest one may have
@@ -35,16 +35,24 @@ class Finding:
 
 def unreadable(causes):
     """Yield a finding for each cause of `{path: cause}`."""
-    for cause, paths in by_cause(causes).items():
+    for cause, paths in _few(causes):
         text = f"{counted(len(paths), 'file')} cannot be read ({cause.rstrip('.')})"
         yield Finding("unreadable", True, text, tuple(map(printable, paths)))
 
 
-def skipped(causes):
-    """Yield a finding for each cause of `{row or folder: cause}` that was not listed."""
-    for cause, names in by_cause(causes).items():
-        text = f"{counted(len(names), 'row or folder').replace('folders', 'folder')} skipped ({cause.rstrip('.')})"
+def skipped(causes, noun):
+    """Yield a finding for each cause of `{row or folder: cause}` that was not listed; `noun` says which of both."""
+    for cause, names in _few(causes):
+        text = f"{counted(len(names), noun)} skipped ({cause.rstrip('.')})"
         yield Finding("skipped", cause != SAME_PATH, text, tuple(map(printable, names)))
+
+
+def _few(causes):
+    """Yield (cause, paths) of the first causes, and of all others together."""
+    groups = list(by_cause(causes).items())
+    yield from groups[:CAUSES]
+    if others := [path for _, paths in groups[CAUSES:] for path in paths]:
+        yield "other causes", others
 
 
 def same(file_list, groups):
@@ -56,9 +64,9 @@ def same(file_list, groups):
     if found.torn:
         text = f"conflicting labels: {counted(len(found.torn), 'image')} with the same pixels in two classes"
         yield Finding("conflict", True, text, tuple(as_text(found.torn)))
-    if found.again:
-        text = f"{counted(len(found.again), 'duplicate')} in one split, with the same pixels"
-        yield Finding("duplicate", False, text, tuple(as_text(found.again)))
+    if again := _of_one_class(file_list, found.again):
+        text = f"{counted(len(again), 'duplicate')} in one split, with the same pixels"
+        yield Finding("duplicate", False, text, tuple(as_text(again)))
 
 
 def near(file_list, pairs, complete):
@@ -70,11 +78,17 @@ def near(file_list, pairs, complete):
     if found.torn:
         text = f"conflicting labels: {counted(len(found.torn), 'pair')} of near duplicates in two classes"
         yield Finding("near conflict", True, text, tuple(as_text(found.torn)))
-    if found.again:
-        text = f"{counted(len(found.again), 'pair')} of near duplicates in one split"
-        yield Finding("near duplicate", False, text, tuple(as_text(found.again)))
+    if again := _of_one_class(file_list, found.again):
+        text = f"{counted(len(again), 'pair')} of near duplicates in one split"
+        yield Finding("near duplicate", False, text, tuple(as_text(again)))
     if not complete:
         yield Finding("incomplete", False, f"the search for near duplicates stopped at {len(pairs):,} pairs")
+
+
+def _of_one_class(file_list, pairs):
+    """Return the pairs of paths whose images have the same label; others are a finding of their own."""
+    label = {path: name for files in file_list.parts.values() for name, path in files}
+    return [(one, other) for one, other in pairs if label[one] == label[other]]
 
 
 def _images(pairs):
@@ -84,8 +98,8 @@ def _images(pairs):
 def classes(file_list):
     """Yield findings of the classes of a `FileList`, whose files can all be read."""
     names = [*file_list.classes, *file_list.unknown]
-    for group in alike(names, separators=True):
-        yield Finding("alike", True, f"class names that look alike: {' and '.join(map(repr, group))}", ())
+    if groups := [" and ".join(map(repr, group)) for group in alike(names, separators=True)]:
+        yield Finding("alike", True, f"{counted(len(groups), 'group')} of class names that look alike", tuple(groups))
     counts = collections.Counter(class_of(file_list.parts[TRAIN]))
     if empty := sorted(set(file_list.classes) - set(counts)):
         text = f"no readable training image in {counted(len(empty), 'class')}"

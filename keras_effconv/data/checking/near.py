@@ -30,7 +30,8 @@ def hashes(thumbnails: np.ndarray) -> np.ndarray:
     >>> hashes(np.array([[[1, 2, 2, 1]]], "uint8"))
     array([[ True, False, False]])
     """
-    return (thumbnails[:, :, 1:] > thumbnails[:, :, :-1]).reshape(len(thumbnails), -1)
+    count, height, width = thumbnails.shape
+    return (thumbnails[:, :, 1:] > thumbnails[:, :, :-1]).reshape(count, height * (width - 1))
 
 
 def near_pairs(thumbnails: np.ndarray, most: int = MOST_PAIRS) -> np.ndarray:

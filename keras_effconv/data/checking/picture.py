@@ -1,6 +1,7 @@
 """What the check keeps of an image file: a few hundred bytes."""
 
 import dataclasses
+import functools
 import hashlib
 
 import numpy as np
@@ -8,8 +9,8 @@ import numpy as np
 from keras_effconv.data.images.convert import readable
 from keras_effconv.data.images.decode import rgb
 from keras_effconv.data.images.header import format_of
-from keras_effconv.data.images.reading import compiled_decoder, content_of, decode_image
-from keras_effconv.data.images.traits import traits_of
+from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, content_of, decode_image
+from keras_effconv.data.images.traits import is_cut_off, traits_of
 from keras_effconv.preprocessing import Resize
 from keras_effconv.utils.extras import require
 
@@ -48,6 +49,7 @@ class Picture:
         return max(self.height, self.width) / min(self.height, self.width)
 
 
+@functools.cache
 def full_decoder(white):
     """Return a function from the bytes of an image file to all its pixels: uint8 (height, width, 3).
 
@@ -68,8 +70,11 @@ def picture_of(path, decoder) -> Picture:
         UnreadableImageError: as `read_image` does.
     """
     data = content_of(path)
-    plain = readable(data)
-    pixels = np.ascontiguousarray(decode_image(plain, decoder))
+    try:
+        plain = readable(data)
+        pixels = np.ascontiguousarray(decode_image(plain, decoder))
+    except UnreadableImageError as error:
+        raise UnreadableImageError(f"truncated: {error}" if is_cut_off(data) else str(error)) from error
     digest = hashlib.blake2b(pixels, digest_size=16, person=b"%d" % pixels.shape[1])
     return Picture(
         format_of(data).name, *pixels.shape[:2], traits_of(data, plain), digest.digest(), thumbnail_of(pixels)

@@ -8,12 +8,12 @@ from keras_effconv.data.checking import contact_sheet
 from keras_effconv.data.checking.findings import ELONGATED, IMBALANCE, SMALL, Finding
 from keras_effconv.data.checking.near import BOUND, CORRELATION
 from keras_effconv.data.checking.summary import SplitSummary
-from keras_effconv.data.sources.messages import counted, escaped, printable, some
+from keras_effconv.data.sources.messages import counted, escaped, printable
 from keras_effconv.utils.files import write_json
 from keras_effconv.utils.text_table import aligned
 
 MOST_CLASSES = 20  # rows of the table of classes
-MOST_EXAMPLES = 1000  # of a finding, in the file
+SHOWN, MOST_EXAMPLES = 3, 1000  # of a finding, in the text and in the file
 JSON, PICTURE = "check.json", "contact_sheet.png"
 BOUNDS = {
     "imbalance": IMBALANCE,
@@ -54,7 +54,7 @@ class CheckReport:
         parts = [aligned(_split_rows(self.splits), right=range(1, 6), rule=True)]
         parts += [_class_table(self.splits), aligned(_kind_rows(self.splits), right=range(1, 4), rule=True)]
         for noun, findings in (("problem", self.problems), ("note", notes)):
-            parts.append("\n".join([counted(len(findings), noun), *map(_line, findings)]))
+            parts.append("\n".join([counted(len(findings), noun), *map(_lines, findings)]))
         return "\n\n".join(parts)
 
     def as_dict(self) -> dict:
@@ -92,8 +92,11 @@ class CheckReport:
         write_json(folder / JSON, self.as_dict())
 
 
-def _line(finding):
-    return escaped(f"- {finding.text}" + (f": {some(finding.examples)}" if finding.examples else ""))
+def _lines(finding):
+    """A finding, and a few of its examples below it."""
+    shown, more = finding.examples[:SHOWN], len(finding.examples) - SHOWN
+    lines = [f"- {finding.text}", *(f"    {example}" for example in shown)]
+    return "\n".join(map(escaped, lines)) + (f"\n    and {more:,} more" if more > 0 else "")
 
 
 def _split_rows(splits):

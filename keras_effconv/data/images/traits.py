@@ -16,9 +16,23 @@ GREY, CMYK, OPACITY, DEEP, TURNED = TRAITS = (
     "16 bits a channel",
     "turned by Exif",
 )
+ENDS, TAIL = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}, 64  # what a file ends with, and octets that may follow
 CHANNELS = {1: GREY, 4: CMYK}  # of a JPEG
 PHOTOMETRIC, SEPARATED = 262, 5  # a tag of TIFF, and its value for CMYK
 FLAGS, CANVAS_ALPHA, LOSSLESS_ALPHA = 20, 0x10, 24  # of a WebP: octet and bit of its canvas, octet of a lossless one
+
+
+def is_cut_off(data: bytes) -> bool:
+    """Whether a JPEG or a PNG lacks its end, as after an interrupted download.
+
+    Example:
+
+    >>> file = tf.io.encode_png(tf.zeros((4, 6, 3), tf.uint8)).numpy()
+    >>> is_cut_off(file), is_cut_off(file[:-20])
+    (False, True)
+    """
+    row = format_of(data)
+    return row is not None and row.name in ENDS and ENDS[row.name] not in data[-TAIL:]
 
 
 def traits_of(data: bytes, plain: bytes) -> tuple[str, ...]:
