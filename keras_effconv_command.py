@@ -17,7 +17,7 @@ COMMANDS = {
     "export": "Export a model to TensorFlow Serving, ONNX Runtime, OpenVINO or LiteRT.",
     "serve": "Serve exported models over HTTP.",
     "zoo": "List, fetch, verify and convert published weights; upload a model to the hub.",
-    "data": "List and prepare data sets, and measure how fast images are read.",
+    "data": "Check your images; list and prepare data sets; measure how fast images are read.",
     "compare": "Train networks x kinds x seeds, and show accuracy against cost.",
     "scale": "Search the bases of compound scaling.",
 }

@@ -1,11 +1,17 @@
-"""Data sets by name: list and prepare them, and measure how fast images are read.
+"""Check your own images; list and prepare data sets by name; measure how fast images are read.
 
+    keras-effconv data check photos                                # what is there, and what would harm training
+    keras-effconv data check photos.csv --output=outputs/check     # writes check.json and contact_sheet.png, too
     keras-effconv data list
     keras-effconv data prepare flowers102                          # downloads it, once
     keras-effconv data prepare stanford_cars --manual_dir=cars     # from files that were downloaded by hand
     keras-effconv data throughput --data_dir=flowers               # images per second, read and trained on
 
 TFDS_DATA_DIR says where prepared data sets are; TensorFlow Datasets downloads those of other names too.
+
+The status of `check` is 1 if it has found a problem: files that cannot be read, images that are in two splits or in two
+classes, also nearly the same ones, class names that look alike, or a class without a readable training image. All else
+is a note.
 """
 
 import contextlib
@@ -13,27 +19,32 @@ import dataclasses
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 from keras_effconv.cli.flags import act
+from keras_effconv.cli.training_flags import define_files
+
+TRAINED = 100  # images per class and split for `throughput`, unless --limit says another number
 
 
 def define(flags):
     """Define the flags."""
     flags.string("tfds_dir", None, "prepare: where TFDS keeps data; default TFDS_DATA_DIR or ~/tensorflow_datasets.")
     flags.string("manual_dir", None, "prepare: folder of files that were downloaded by hand.")
-    flags.string("data_dir", None, "throughput: folder, CSV file or address; else the NAME of a prepared data set.")
+    define_files(flags)
+    flags.integer("seed", 0, "check: of the split, if the data has none, and of the choice that --limit makes.")
+    flags.string("output", None, "check: folder for check.json and contact_sheet.png. Default: nothing is written.")
     flags.integer("image_size", 224, "throughput: pixels.", 1)
     flags.integer("batch_size", 32, "throughput: images in a batch.", 1)
     flags.integer("workers", 0, "throughput: images decoded at a time; 0: TensorFlow finds out.", 0)
     flags.float("seconds", 10.0, "throughput: to measure reading for.", 0.1)
     flags.string("recipe", "finetune", 'throughput: recipe whose training is measured too; "none": reading alone.')
-    flags.integer("limit", 100, "throughput: most images per class and split to train on.", 1)
 
 
 def run(flags, words):
     """Run an action."""
     try:
-        return act(flags, words, {"list": show, "prepare": prepare, "throughput": throughput})
+        return act(flags, words, {"check": check, "list": show, "prepare": prepare, "throughput": throughput})
     except RuntimeError as error:  # a download that failed, or that must be done by hand
         raise ValueError(error) from error
 
@@ -60,11 +71,50 @@ def prepare(flags, name):
     return int(wrong)
 
 
+def check(flags, path=None):
+    """Look at every image of a folder or a CSV file, and print what is there; the status is 1 for a problem."""
+    from keras_effconv import data
+    from keras_effconv.data.checking.report import JSON, PICTURE
+    from keras_effconv.training.reporting.environment import check_folder
+    from keras_effconv.utils.extras import require
+
+    if (path is None) == (flags.data_dir is None):
+        given = "nothing" if path is None else f"{path} and --data_dir={flags.data_dir}"
+        raise ValueError(f"`FOLDER` must be a folder of images or a CSV file. Received: {given}")
+    source = {**source_of(flags), "data_dir": path or flags.data_dir}
+    output = flags.output and Path(flags.output).expanduser()
+    if output:
+        require("matplotlib.figure")
+        check_folder(output, 1 << 20)
+        _check_apart(output)
+    report = data.check(limit=flags.limit, seed=flags.seed, **source)
+    print(f"\n{report}")
+    if output:
+        report.save(output)
+        print(f"\nwritten to {output}: {JSON} {PICTURE}")
+    return int(bool(report.problems))
+
+
+def _check_apart(output):
+    """Raise a ValueError for a folder with other images than ours: a loader takes it for one that a run has written."""
+    from keras_effconv.data.checking.report import PICTURE
+    from keras_effconv.data.sources.listing import LeftOut, list_images
+
+    if others := [path for path in list_images(output, LeftOut()) if path != str(output / PICTURE)]:
+        raise ValueError(f"`output` must be a folder without images. Received: output={str(output)!r} with {others[0]}")
+
+
+def source_of(flags):
+    """Return the arguments of `data.load`, `scan` and `check` that say which images there are."""
+    names = ("data_dir", "validation_split", "csv_path_column", "csv_label_column")
+    return {name: flags[name].value for name in names}
+
+
 def throughput(flags, name=""):
     """Print how many images a second are read, decoded and cropped."""
     from keras_effconv import data
 
-    dataset = data.scan(name, flags.data_dir)
+    dataset = data.scan(name, **source_of(flags))
     for what, source, training in (("train", dataset.train, True), ("evaluate", dataset.validation, False)):
         speed = data.throughput(
             source, flags.image_size, flags.batch_size, training, flags.seconds, flags.workers or None
@@ -86,8 +136,8 @@ def trained(flags, name):
     recipe = dataclasses.replace(RECIPES[flags.recipe], **fields, head_c=0, epochs=2)
     preprocessing = network.preprocessing(recipe)
     sources = {
-        "from memory": data.load(name, flags.data_dir, preprocessing, limit=flags.limit),
-        "from disk": streamed(data.scan(name, flags.data_dir, limit=flags.limit), preprocessing),
+        "from memory": data.load(name, resize=preprocessing, limit=flags.limit or TRAINED, **source_of(flags)),
+        "from disk": streamed(data.scan(name, limit=flags.limit or TRAINED, **source_of(flags)), preprocessing),
     }
     if len(sources["from memory"].train) < 2 * recipe.batch_size:
         raise ValueError(f"expected images for two batches of {recipe.batch_size}: set --limit or --batch_size")

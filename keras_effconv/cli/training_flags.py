@@ -26,6 +26,16 @@ def define_data(flags, dataset):
 
 def define_source(flags, dataset):
     """Define the flags that say which images there are, and which of them validate."""
+    define_files(flags)
+    flags.string(
+        "dataset",
+        dataset,
+        '"digits" (embedded), a name of `keras-effconv data list` or of TFDS; not used with --data_dir.',
+    )
+
+
+def define_files(flags):
+    """Define the flags that say which image files there are, and which of them validate."""
     flags.string(
         "data_dir",
         None,
@@ -34,11 +44,6 @@ def define_source(flags, dataset):
     )
     flags.string("csv_path_column", None, "Of a CSV file: name of the column of paths, or its number from 1.")
     flags.string("csv_label_column", None, "Of a CSV file: name of the column of labels, or its number from 1.")
-    flags.string(
-        "dataset",
-        dataset,
-        '"digits" (embedded), a name of `keras-effconv data list` or of TFDS; not used with --data_dir.',
-    )
     flags.float("validation_split", 0.2, "Share of images to validate on if the data has no split.", 0.0, 1.0)
     flags.integer("limit", None, "Most images per class and split.", 1)
 

@@ -1,6 +1,8 @@
 """Images and labels: from a folder, a CSV file, archives, TensorFlow Datasets, or scikit-learn's digits."""
 
 from keras_effconv.data.batches import Batches
+from keras_effconv.data.checking.check import check
+from keras_effconv.data.checking.report import CheckReport
 from keras_effconv.data.dataset import Dataset, Split
 from keras_effconv.data.images.decode import decode
 from keras_effconv.data.loading import load, scan
@@ -16,12 +18,14 @@ from keras_effconv.preprocessing import Resize
 
 __all__ = [
     "Batches",
+    "CheckReport",
     "Dataset",
     "Files",
     "Resize",
     "Split",
     "Stream",
     "TfdsSplit",
+    "check",
     "decode",
     "digits",
     "from_archives",

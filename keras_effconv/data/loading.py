@@ -120,6 +120,12 @@ def scan(
                 f"Received: dataset={dataset!r}"
             )
         return scan_tfds(dataset, validation_split)
+    return scan_files(list_files(data_dir, validation_split, seed, limit, csv_path_column, csv_label_column), strict)
+
+
+def list_files(data_dir, validation_split=0.2, seed=0, limit=None, csv_path_column=None, csv_label_column=None):
+    """Return the `FileList` of a folder or a CSV file, also at an address; arguments and errors are those of `scan`."""
+    check_choices(validation_split, limit)
     data_dir = _local(data_dir)
     if archives_in(data_dir):
         raise ValueError(
@@ -127,10 +133,8 @@ def scan(
             f"Received: data_dir={str(data_dir)!r} with archives, which data.load reads"
         )
     if is_csv(data_dir):
-        file_list = list_csv(data_dir, validation_split, seed, limit, csv_path_column, csv_label_column)
-    else:
-        file_list = list_directory(data_dir, validation_split, seed, limit)
-    return scan_files(file_list, strict)
+        return list_csv(data_dir, validation_split, seed, limit, csv_path_column, csv_label_column)
+    return list_directory(data_dir, validation_split, seed, limit)
 
 
 def _local(data_dir):

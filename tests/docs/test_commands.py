@@ -11,7 +11,7 @@ from paths import ROOT
 from keras_effconv.cli.flags import Flags
 from keras_effconv_command import COMMANDS
 
-ACTIONS = {"zoo": {"list", "fetch", "verify", "convert", "push"}, "data": {"list", "prepare", "throughput"}}
+ACTIONS = {"zoo": {"list", "fetch", "verify", "convert", "push"}, "data": {"check", "list", "prepare", "throughput"}}
 MOVED = re.compile(
     r"scripts/(?:train|evaluate|predict|export|serve|zoo|data|datasets|compare\w*|\w*scal\w+|recipes|tables)\.py"
 )

@@ -144,14 +144,18 @@ def declared_size(data: bytes) -> tuple[int, int]:
     if row is None or row in REFUSED:
         return 0, 0
     if row.size is None:
-        return _walked(data)
+        return jpeg_shape(data)[:2]
     return row.size(data if row.plugin else data[:LENGTH].ljust(LENGTH, b"\0"))
 
 
-def _walked(data):
+def jpeg_shape(data: bytes) -> tuple[int, int, int]:
+    """Read the height, the width and the number of channels that a JPEG claims: 1 grey, 3 colour, 4 CMYK.
+
+    Raises:
+        tf.errors.InvalidArgumentError: it has no valid header.
+    """
     with tf.device("CPU:0"):
-        height, width, _ = tf.io.extract_jpeg_shape(data).numpy().tolist()
-    return height, width
+        return tuple(tf.io.extract_jpeg_shape(data).numpy().tolist())
 
 
 def padded(data):

@@ -18,14 +18,19 @@ tf = Deferred("tensorflow")
 BLOCK = 1024  # files handed to the threads at a time, to bound what waits to be stored
 
 
-def compiled_decoder(resize: Resize | int):
-    """Compile `decode` with a `Resize`, on the CPU: a function of the bytes, in half the time."""
+def compiled_decoder(resize: Resize | int, read=decode):
+    """Compile `decode` with a `Resize`, on the CPU: a function of the bytes, in half the time.
+
+    Args:
+        resize: `Resize` (or `Preprocessing`), or int, pixels, for a `Resize` with the defaults.
+        read: function of the bytes and the `Resize` that is compiled. `decode.rgb` gives all pixels. Default `decode`.
+    """
     resize = as_resize(resize)
 
     @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
     def decoder(data):
         with tf.device("CPU:0"), tf.control_dependencies([assert_pixels(data)]):
-            return decode(tf.identity(data), resize)
+            return read(tf.identity(data), resize)
 
     # Called through `decoder`, the fifth data set of a process would bring a warning about retracing.
     concrete = decoder.get_concrete_function()
@@ -54,16 +59,24 @@ def read_image(path, decoder):
         UnreadableImageError: it cannot be opened, is an image neither for `decode` nor for Pillow, or is larger than
             `PIXEL_LIMIT`.
     """
+    return decode_image(content_of(path), decoder)
+
+
+def content_of(path):
+    """Return the bytes of a file.
+
+    Raises:
+        UnreadableImageError: it cannot be opened.
+    """
     if cause := not_a_file(path):
         raise UnreadableImageError(cause)
     try:
         with open_file(path) as file:
-            data = file.read()
+            return file.read()
     except NotAFileError as error:  # another one has taken its place
         raise UnreadableImageError("not a regular file") from error
     except OSError as error:
         raise UnreadableImageError(error.strerror or type(error).__name__) from error
-    return decode_image(data, decoder)
 
 
 def decode_image(data, decoder):
@@ -91,10 +104,30 @@ def read_into(images, paths, decoder, description):
         The indices of the paths that were read, as a list, and a dict {index: cause} of the others.
     """
     kept, unreadable = [], {}
+    for index, result in enumerate(each_file(paths, lambda path: read_image(path, decoder), description)):
+        if isinstance(result, UnreadableImageError):
+            unreadable[index] = str(result)
+        else:
+            images[len(kept)] = result
+            kept.append(index)
+    return kept, unreadable
+
+
+def each_file(paths, read, description):
+    """Yield what a function gives for each file, in order, from several threads.
+
+    Args:
+        paths: sequence of paths.
+        read: function of a path.
+        description: str, the title of the progress bar, which shows on a terminal only.
+
+    Yields:
+        The result for each path, or the `UnreadableImageError` that was raised.
+    """
 
     def attempt(path):
         try:
-            return read_image(path, decoder)
+            return read(path)
         except UnreadableImageError as error:
             return error
 
@@ -104,15 +137,9 @@ def read_into(images, paths, decoder, description):
         tqdm(total=len(paths), desc=description, unit="image", leave=False, disable=None) as bar,
     ):
         for start in range(0, len(paths), BLOCK):
-            results = pool.map(attempt, paths[start : start + BLOCK])
-            for index, result in enumerate(results, start):
-                if isinstance(result, UnreadableImageError):
-                    unreadable[index] = str(result)
-                else:
-                    images[len(kept)] = result
-                    kept.append(index)
+            for result in pool.map(attempt, paths[start : start + BLOCK]):
+                yield result
                 bar.update()
-    return kept, unreadable
 
 
 def _cause(error):

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 import functools
 import hashlib
 import itertools
@@ -10,7 +11,7 @@ import os
 from absl import logging
 
 from keras_effconv.data.sources.messages import counted, printable, some
-from keras_effconv.data.sources.split_names import TEST, TRAIN, VALIDATION
+from keras_effconv.data.sources.split_names import SPLITS, TEST, TRAIN, VALIDATION
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import open_file
 
@@ -30,7 +31,8 @@ def check_files(file_list, strict=False):
     Raises:
         ValueError: with `strict`, the same image is in two splits.
     """
-    _check_classes(file_list)
+    for problem in class_problems(file_list):
+        logging.warning("%s: %s", printable(file_list.name), problem)
     paths = [path for files in file_list.parts.values() for _, path in files]
     if len(paths) > LIMIT:
         print(f"{printable(file_list.name)}: not searched for duplicates, of more than {LIMIT:,} images")
@@ -38,42 +40,68 @@ def check_files(file_list, strict=False):
     _check_duplicates(file_list, same_content(paths), strict)
 
 
-def _check_classes(file_list):
-    source = printable(file_list.name)
+def class_problems(file_list):
+    """Yield a line for what makes classes of a `FileList` hard to learn or to measure."""
     counts = {part: collections.Counter(name for name, _ in files) for part, files in file_list.parts.items()}
     train, validation = counts[TRAIN], counts[VALIDATION]
     if single := sorted(name for name, count in train.items() if count == 1):
-        logging.warning("%s: a single training image in %s: %s", source, counted(len(single), "class"), some(single))
+        yield f"a single training image in {counted(len(single), 'class')}: {some(single)}"
     if validation and (unseen := sorted(set(train) - set(validation))):
-        logging.warning("%s: no validation image in %s: %s", source, counted(len(unseen), "class"), some(unseen))
+        yield f"no validation image in {counted(len(unseen), 'class')}: {some(unseen)}"
     for part in (VALIDATION, TEST):
         if len(counts.get(part, ())) == 1 and len(train) > 1:
-            logging.warning("%s: %s has images of one class only: %s", source, part, some(counts[part]))
+            yield f"{part} has images of one class only: {some(counts[part])}"
 
 
-def _check_duplicates(file_list, groups, strict):
-    """Warn of the same image in two splits, twice in a split, and in two classes."""
+@dataclasses.dataclass
+class Duplicates:
+    """Where images are that are the same: pairs of paths.
+
+    Args:
+        leaks: `{(split, split): pairs}`, an image of the second split first.
+        again: pairs in one split.
+        torn: pairs in two classes.
+    """
+
+    leaks: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
+    again: list = dataclasses.field(default_factory=list)
+    torn: list = dataclasses.field(default_factory=list)
+
+
+def duplicates_in(file_list, groups):
+    """Return the `Duplicates` of a `FileList`, from groups of paths whose images are the same."""
     place = {path: (part, name) for part, files in file_list.parts.items() for name, path in files}
-    source, own = printable(file_list.name), VALIDATION not in file_list.sources
-    leaks, again, torn = collections.defaultdict(list), [], []
+    found = Duplicates()
     for group in groups:
         by_part = collections.defaultdict(list)
         for path in group:
             by_part[place[path][0]].append(path)
-        for one, other in itertools.combinations(by_part, 2):
-            leaks[one, other] += [f"{path} = {by_part[one][0]}" for path in by_part[other]]
-        again += [f"{path} = {same[0]}" for same in by_part.values() for path in same[1:]]
-        if len({place[path][1] for path in group}) > 1:
-            torn.append(" = ".join(map(printable, group[:2])))
-    for (one, other), pairs in leaks.items():
-        text = f"in {one} and in {other}, the same {counted(len(pairs), 'image')}: {some(pairs, 2)}"
+        for one, other in itertools.combinations(sorted(by_part, key=SPLITS.index), 2):
+            found.leaks[one, other] += [(path, by_part[one][0]) for path in by_part[other]]
+        found.again += [(path, same[0]) for same in by_part.values() for path in same[1:]]
+        others = (path for path in group if place[path][1] != place[group[0]][1])
+        found.torn += [(group[0], path) for path in itertools.islice(others, 1)]
+    return found
+
+
+def as_text(pairs):
+    """Return pairs of paths as text."""
+    return [f"{printable(one)} = {printable(other)}" for one, other in pairs]
+
+
+def _check_duplicates(file_list, groups, strict):
+    """Warn of the same image in two splits, twice in a split, and in two classes."""
+    source, own = printable(file_list.name), VALIDATION not in file_list.sources
+    found = duplicates_in(file_list, groups)
+    for (one, other), pairs in found.leaks.items():
+        text = f"in {one} and in {other}, the same {counted(len(pairs), 'image')}: {some(as_text(pairs), 2)}"
         if strict and not (own and {one, other} == {TRAIN, VALIDATION}):
             raise ValueError(f"With `strict=True` splits must have no image in common. Received: {text}")
         logging.warning("%s: %s", source, text)
-    if again:
-        logging.warning("%s: twice in a split, %s: %s", source, counted(len(again), "image"), some(again, 2))
-    if torn:
-        logging.warning("%s: in two classes, %s: %s", source, counted(len(torn), "image"), some(torn, 2))
+    for where, pairs in (("twice in a split", found.again), ("in two classes", found.torn)):
+        if pairs:
+            images = counted(len(pairs), "image")
+            logging.warning("%s: %s, %s: %s", source, where, images, some(as_text(pairs), 2))
 
 
 def same_content(paths):

@@ -8,6 +8,8 @@ from absl import logging
 
 from keras_effconv.data.sources.messages import some
 
+SEPARATORS = re.compile(r"[\s_.-]+")  # of words in a name
+
 
 def normalized(name):
     """Return a name in Unicode's composed form (NFC): macOS unpacks file names decomposed.
@@ -52,15 +54,35 @@ def spelled_as(known, names):
 
 def hint_at_names(names, source):
     """Warn of names that differ by case only, and of numbers, whose order is that of text."""
-    by_key = defaultdict(list)
-    for name in names:
-        by_key[_key(name)].append(name)
-    if alike := [" and ".join(map(repr, same)) for same in by_key.values() if len(same) > 1]:
-        logging.warning("%s: class names that differ by case only: %s", source, some(alike))
+    if groups := alike(names):
+        shown = [" and ".join(map(repr, same)) for same in groups]
+        logging.warning("%s: class names that differ by case only: %s", source, some(shown))
     numbers = [name for name in names if re.fullmatch(r"\d+", name)]
     if len(numbers) == len(names) and [*names] != sorted(names, key=int):
         shown = some(names, 5)
         logging.warning("%s: class names are numbers, and their order is that of text: %s", source, shown)
+
+
+def alike(names, separators=False):
+    """Group names that differ by case or by spaces around them.
+
+    Args:
+        names: iterable of str.
+        separators: bool, whether spaces, hyphens, underscores and dots inside do not count either. Default `False`.
+
+    Returns:
+        List of lists of two or more names, in their order.
+
+    Example:
+
+    >>> alike(["Blue Jay", "blue_jay", "wren", "blue jay"], separators=True)
+    [['Blue Jay', 'blue_jay', 'blue jay']]
+    """
+    by_key = defaultdict(list)
+    for name in dict.fromkeys(names):
+        key = _key(name)
+        by_key[(SEPARATORS.sub("", key) or key) if separators else key].append(name)
+    return [same for same in by_key.values() if len(same) > 1]
 
 
 def _key(name):

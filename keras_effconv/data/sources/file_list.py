@@ -11,6 +11,7 @@ from keras_effconv.data.images.reading import compiled_decoder, read_into
 from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
 from keras_effconv.data.sources.checks import check_files, key_of_files
 from keras_effconv.data.sources.class_names import check_names, hint_at_names, spelled_as
+from keras_effconv.data.sources.listing import LeftOut
 from keras_effconv.data.sources.messages import counted, printable, report, some
 from keras_effconv.data.sources.split import limited, stratified
 from keras_effconv.data.sources.split_names import SPLITS, TEST, TRAIN, VALIDATION
@@ -28,6 +29,8 @@ class FileList:
             are a part of the training files.
         unit: str, what a class is there, plural. Default `"classes"`.
         skipped: `{path or row: cause}` of what could not be listed.
+        left_out: `LeftOut`, what is no image.
+        unknown: names of classes that are not in training, whose files were left out.
     """
 
     name: str
@@ -36,6 +39,8 @@ class FileList:
     sources: dict
     unit: str = "classes"
     skipped: dict = dataclasses.field(default_factory=dict)
+    left_out: LeftOut = dataclasses.field(default_factory=LeftOut)
+    unknown: list = dataclasses.field(default_factory=list)
 
 
 def divided(file_list, validation_split, seed, limit, split=True):
@@ -75,6 +80,7 @@ def _known(file_list):
             logging.warning("%s: %s taken as of training: %s", source, counted(len(alike), "class name"), shown)
         files = [(alike.get(name, name), path) for name, path in parts.pop(split)]
         known = [file for file in files if file[0] in set(train)]
+        file_list.unknown += sorted(set(class_of(files)) - {*train, *file_list.unknown})
         if not known:
             images = counted(len(files), "image")
             logging.warning("left out %s of %s, none of a class of training: %s", images, source, some(names))

@@ -97,5 +97,6 @@ def list_directory(data_dir, validation_split=0.2, seed=0, limit=None):
         sources=layout.sources,
         unit="class folders",
         skipped=left_out.unlisted,
+        left_out=left_out,
     )
     return divided(file_list, validation_split, seed, limit, layout.split)

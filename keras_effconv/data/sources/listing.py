@@ -23,7 +23,9 @@ JUNK_FOLDERS = frozenset(
 )
 JUNK_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 # What commands of this package write, one of them each.
-RUN_FILES = frozenset({"run.json", "report.json", "checkpoint.npz", "evaluation.json", "runs.csv", "report.md"})
+RUN_FILES = frozenset(
+    {"run.json", "report.json", "checkpoint.npz", "evaluation.json", "runs.csv", "report.md", "check.json"}
+)
 
 
 @dataclasses.dataclass

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_effconv.training.reporting.fonts import NUMBERED, Names
 from keras_effconv.utils.figures import new_figure, save_figure
+from keras_effconv.utils.fonts import NUMBERED, Names
 
 
 def learning_curves(result, path):

@@ -8,8 +8,9 @@ from PIL import Image
 from small_runs import coloured
 
 from keras_effconv.training import Evaluation
-from keras_effconv.training.reporting import fonts, plots
-from keras_effconv.training.reporting.fonts import Names
+from keras_effconv.training.reporting import plots
+from keras_effconv.utils import fonts
+from keras_effconv.utils.fonts import Names
 
 HARD = (
     "玫瑰",

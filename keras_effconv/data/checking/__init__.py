@@ -1,0 +1,1 @@
+"""Look at every image of a data set before anybody trains on it."""
