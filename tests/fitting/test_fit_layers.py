@@ -11,7 +11,6 @@ import keras_effconv as ke
 from keras_effconv.converting.transferring import build
 from keras_effconv.fitting import fit, fit_layers
 from keras_effconv.fitting.solving import Solution
-from keras_effconv.inference.rewriting import Graph
 from keras_effconv.layers import HetConv2D, OctConv2D, OctDepthwiseConv2D
 
 RIDGE = 1e-3
