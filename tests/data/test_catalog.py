@@ -75,7 +75,7 @@ def test_command(tmp_path, monkeypatch):
         ("throughput", f"--data_dir={root}", "--seconds=0.1", "--recipe=mine"): (2, "`recipe` must be none or one of"),
         ("throughput", f"--data_dir={root}", "--seconds=0.1"): (2, "expected images for two batches of 32"),
         ("throughput", f"--data_dir={root}", "--seconds=0.1", *small): (0, ""),
-        (): (2, "`ACTION` must be one of list, prepare, throughput. Received: nothing"),
+        (): (2, "`ACTION` must be one of check, list, prepare, throughput. Received: nothing"),
         ("prepare",): (2, "prepare: missing a required argument: 'name'"),
         ("prepare", "birdsnap"): (2, "species.txt, test_images.txt, images/"),
         ("prepare", "birdsnap", f"--manual_dir={tmp_path / 'birds'}"): (1, ""),  # fewer than published
