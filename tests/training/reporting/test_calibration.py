@@ -9,7 +9,8 @@ from keras_effconv.training import Evaluation
 from keras_effconv.training.reporting import calibration
 from keras_effconv.training.reporting.calibration import calibrate, find_temperature, scaled
 
-SHARES = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
+EDGES = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
+SHARES = st.lists(st.tuples(EDGES | st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
 
 def softmax(logits):
@@ -47,6 +48,10 @@ def test_the_error_is_that_of_the_paper(pairs, bins):
     assert sum(each.images for each in sorted_in) == len(right)
     error = calibration.expected_calibration_error(sorted_in)
     assert error == pytest.approx(error_by_definition(confidence.tolist(), right.tolist(), bins), abs=1e-12)
+
+
+def test_an_edge_belongs_to_the_bin_below():
+    assert [each.images for each in calibration.reliability(np.array([0.0, 0.5, 0.51, 1.0]), np.ones(4), 2)] == [2, 2]
 
 
 def test_a_temperature_divides_logits():

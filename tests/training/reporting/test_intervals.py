@@ -63,11 +63,11 @@ def test_a_class_without_images_has_no_recall():
 
 
 def test_pairs_come_by_number_then_by_share():
-    labels = np.array([0, 0, 0, 1, 1, 2, 2, 2])
-    answers = np.array([1, 1, 0, 2, 1, 0, 2, 2])
+    labels = np.array([0, 0, 0, 0, 0, 1, 1, 2, 2, 2])
+    answers = np.array([1, 1, 0, 0, 0, 2, 1, 0, 2, 2])
     pairs = confused_pairs(Evaluation(np.eye(3)[answers], labels, ("a", "b", "c")))
     assert [(pair.true, pair.answer, pair.count, pair.images) for pair in pairs] == [
-        ("a", "b", 2, 3),
+        ("a", "b", 2, 5),
         ("b", "c", 1, 2),
         ("c", "a", 1, 3),
     ]
