@@ -85,6 +85,7 @@ def write(flags, output, measured, rows):
     """
     from keras_effconv.training.reporting import findings, html_report, plots
     from keras_effconv.training.reporting.calibration import calibrate
+    from keras_effconv.training.reporting.page.parts import percent
     from keras_effconv.utils.files import write_json
 
     evaluation, images = measured.evaluation, f"{flags.split} images"
@@ -98,7 +99,10 @@ def write(flags, output, measured, rows):
     facts = [
         ("Parameters", f"{measured.model.count_params() / 1e6:.2f} million"),
         ("Classes", f"{len(evaluation.class_names)}"),
-        *((f"At {row['size']} pixels", f"{row['top1']:.1%}, {row['images_per_second']:.0f} images/s") for row in rows),
+        *(
+            (f"At {row['size']} pixels", f"{percent(row['top1'])}, {row['images_per_second']:.0f} images/s")
+            for row in rows
+        ),
     ]
     html_report.write_evaluation(output / html_report.PAGE, title, evaluation, images, facts, calibration, mistakes)
 

@@ -1,8 +1,8 @@
 """`report.html`: what a run, or an evaluation, came to, in one file that needs nothing else."""
 
 from keras_effconv.training.reporting.findings import TEST, Findings
-from keras_effconv.training.reporting.intervals import with_interval
 from keras_effconv.training.reporting.page import document, galleries, sections
+from keras_effconv.training.reporting.page.parts import interval, percent
 
 PAGE = "report.html"
 SUSPECTS = 24  # photos
@@ -81,20 +81,21 @@ def _facts(recipe, dataset, summary):
     yield "model.keras", f"{summary['model_bytes'] / 1e6:.1f} MB"
     yield "Classes", f"{len(dataset.class_names)}"
     yield "Training images", f"{len(dataset.train)}"
-    yield "Trained", _trained(summary)
+    yield "Epoch kept", _kept(summary)
     if summary["images_per_second"]:
         yield "Speed of training", f"{summary['images_per_second']:.0f} images/s"
     if summary["test_images"]:
-        measured = with_interval(summary["accuracy"], summary["accuracy_interval"])
-        yield "Validation accuracy", f"{measured} on {summary['validation_images']} images"
+        measured = f"{percent(summary['accuracy'])}, {interval(summary['accuracy_interval'])}"
+        yield "Validation accuracy", f"{measured} ({summary['validation_images']} images)"
     for key, label in (("head_accuracy", "Head alone, validation"), ("last_accuracy", "Last epoch, validation")):
         if summary["epochs"] and summary[key] is not None:
-            yield label, f"{summary[key]:.1%}"
+            yield label, percent(summary[key])
     if summary["unreadable"]:
         yield "Files skipped", f"{len(summary['unreadable'])}, since they could not be read"
 
 
-def _trained(summary):
-    if summary["epochs"]:
-        return f"to epoch {summary['best_epoch']} of {summary['epochs']}"
-    return "nothing" if summary["head_accuracy"] is None else "the head alone"
+def _kept(summary):
+    head = summary["head_accuracy"] is not None
+    if not summary["epochs"]:
+        return "none: the head alone" if head else "none: nothing was trained"
+    return f"{summary['best_epoch']} of {summary['epochs']}" if summary["best_epoch"] else "0: the head alone"

@@ -94,7 +94,10 @@ def test_the_page_agrees_with_the_report(reported):
     result, dataset, _, _, _ = reported
     report, page = report_of(result), Page((result.folder / "report.html").read_text("utf-8"))
     low, high = report["test_accuracy_interval"]
-    assert f"{100 * report['test_accuracy']:.1f} % 95 % interval: {100 * low:.1f} to {100 * high:.1f} %" in page.words
+    assert (
+        f"{100 * report['test_accuracy']:.1f} % accuracy; 95 % interval: {100 * low:.1f} to {100 * high:.1f} %"
+        in page.words
+    )
     assert "The validation images selected the epoch. The test images report" in page.words
     assert f"{report['params'] / 1e6:.2f} million" in page.words
     assert report["model_bytes"] == (result.folder / "model.keras").stat().st_size

@@ -25,7 +25,7 @@ def headline(evaluation, images: str, sentences: Sequence[str], facts: Sequence[
     """
     right = int((evaluation.predicted == evaluation.labels).sum())
     count = f"{right} of {len(evaluation.labels)} {images} are right"
-    small = element("small", f" 95 % interval: {interval(evaluation.interval)}")
+    small = element("small", f" accuracy; 95 % interval: {interval(evaluation.interval)}")
     accuracy = element("div", percent(evaluation.accuracy), small, class_="accuracy")
     shown = [element("div", element("dt", text(key)), element("dd", text(value))) for key, value in facts]
     said = paragraph(f"{text(count)}.", *(text(sentence, 400) for sentence in sentences))

@@ -35,13 +35,13 @@ def _harmless(character):
     return "\N{REPLACEMENT CHARACTER}" if bad else character
 
 
-def name(value) -> str:
+def name(value, longest: int = LONGEST) -> str:
     """Return the name of a class or file as HTML, whose direction of writing does not turn the text around it.
 
     >>> name("a & b")
     '<bdi>a &amp; b</bdi>'
     """
-    return f"<bdi>{text(value)}</bdi>"
+    return f"<bdi>{text(value, longest)}</bdi>"
 
 
 def file_name(path) -> str:

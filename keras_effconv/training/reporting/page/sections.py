@@ -13,6 +13,7 @@ ALL_CLASSES = 40  # of more, the table has the worst and the best
 WORST, BEST = 20, 10
 MATRIX = 20  # classes of which a matrix can be read
 PAIRS = 20
+SHORT = 24  # characters of a name at the matrix
 
 
 def curves(head_curves, network_curves) -> str:
@@ -61,19 +62,21 @@ def classes(evaluation) -> str:
     known = sorted((each for each in scores if each.images), key=lambda each: (each.recall, each.f1))
     absent = [each for each in scores if not each.images]
     few = len(scores) <= ALL_CLASSES
-    shown = [("", [*known, *absent])] if few else [("The worst", known[:WORST]), ("The best", known[WORST:][-BEST:])]
-    note = "" if few else f"There are {len(scores)} classes. The file report.json has all of them."
+    shown = (
+        [("", [*known, *absent])] if few else [("The worst", known[:WORST]), ("The best", known[WORST:][-BEST:][::-1])]
+    )
+    note = "" if few else f"There are {len(scores)} classes. The JSON file next to this page has all of them."
     none = f"{len(absent)} of {len(scores)} classes have no image, so nothing is known of them." if absent else ""
-    explained = "Precision is the share of the answers that are right, recall the share of the images that are found."
-    head = ("class", "images", "precision", "recall", "95 % interval of the recall", "F1")
+    explained = "Recall is the share of the images that are found, precision the share of the answers that are right."
+    head = ("class", "images", "recall", "95 % interval of the recall", "precision", "F1")
     tables = [table(head, map(_class_row, rows), caption=caption) for caption, rows in shown if rows]
     return section("Classes", paragraph(explained, "The worst recall comes first.", note, none), *tables)
 
 
 def _class_row(each):
-    numbers = (percent(each.recall), interval(each.recall_interval), percent(each.f1))
     images = str(each.images) if each.images else "no image"
-    return name(each.name), images, percent(each.precision), *numbers
+    recall = (percent(each.recall), interval(each.recall_interval))
+    return name(each.name), images, *recall, percent(each.precision), percent(each.f1)
 
 
 def confusion(evaluation) -> str:
@@ -97,19 +100,20 @@ def confusion(evaluation) -> str:
 
 
 def _matrix(evaluation):
-    matrix, names = evaluation.confusion, list(map(name, evaluation.class_names))
+    matrix, names = evaluation.confusion, [name(each, SHORT) for each in evaluation.class_names]
     head = element("tr", element("th", "class"), *(element("th", each) for each in names))
     rows = []
     for label, row, total in zip(names, matrix, np.maximum(matrix.sum(1), 1)):
-        cells = (
-            element(
-                "td", str(count), style=f"background: rgba(var(--heat), {0.6 * count / total:.2f})" if count else None
-            )
-            for count in row
-        )
+        cells = [_cell(count, count / total) for count in row]
         rows.append(element("tr", element("th", label), *cells))
     whole = element("table", element("thead", head), element("tbody", *rows), class_="confusion")
     return element("div", whole, class_="wide")
+
+
+def _cell(count, share):
+    if not count:
+        return element("td", "0", class_="soft")
+    return element("td", str(count), style=f"background: rgba(var(--heat), {0.6 * share:.2f})")
 
 
 def calibration(measured) -> str:

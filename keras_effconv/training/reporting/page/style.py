@@ -16,7 +16,7 @@ p { margin: .5rem 0; max-width: 46rem; }
 .headline p { margin: .25rem 0 0; }
 .accuracy { font-size: 2.6rem; font-weight: 650; line-height: 1.1; }
 .accuracy small { margin-left: .4rem; font-size: 1rem; font-weight: 400; color: var(--soft); white-space: nowrap; }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: .75rem 1.25rem;
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem 1.25rem;
   margin: 1rem 0 0; }
 .facts dt { color: var(--soft); font-size: .85rem; }
 .facts dd { margin: 0; }
@@ -27,9 +27,10 @@ th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); tex
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; }
 td:first-child { min-width: 6rem; max-width: 22rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+th.number { white-space: normal; overflow-wrap: normal; min-width: 4.2rem; }
 .confusion td, .confusion th { padding: .3rem .45rem; text-align: center; min-width: 2.2rem; }
-.confusion th:first-child { text-align: right; max-width: 10rem; white-space: normal; position: sticky; left: 0;
-  background: var(--paper); }
+.confusion th:first-child { text-align: right; min-width: 4.5rem; max-width: 10rem; white-space: normal;
+  position: sticky; left: 0; background: var(--paper); }
 .confusion thead th { vertical-align: bottom; }
 .confusion thead bdi { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 9rem; display: inline-block;
   white-space: normal; }
@@ -58,10 +59,11 @@ i.ring { border: 2px solid var(--second); } i.ideal { height: 0; border-radius: 
 .pair img { min-width: 0; flex: 1 1 0; }
 img { display: block; width: 100%; max-width: 12rem; aspect-ratio: 1; border-radius: .35rem; background: var(--panel); }
 .cards p { margin: .3rem 0 0; font-size: .9rem; line-height: 1.35; }
+.cards bdi { font-weight: 600; } .soft bdi { font-weight: 400; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 details { margin: .75rem 0; } summary { cursor: pointer; color: var(--soft); }
 footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--line); }
 @media (max-width: 30rem) { body { padding: .75rem .75rem 2rem; }
-  .accuracy small { display: block; margin: .25rem 0 0; } }
+  .accuracy small { display: block; margin: .25rem 0 0; white-space: normal; } }
 @media print { section { break-inside: avoid; } }
 """
