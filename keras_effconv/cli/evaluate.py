@@ -5,12 +5,14 @@
     keras-effconv evaluate --model=outputs/train/model.keras --data_dir=imagenet.csv --sizes=224,256,320,384
 
 Classes are matched by name, by the file labels.txt next to the model: the data may have fewer of them, in any order.
-It prints a table by image size and one by class, and writes `evaluation.json` and `confusion.png` to --output.
+It prints a table by image size and one by class, and writes `report.html`, `evaluation.json` and `confusion.png` to
+--output.
 """
 
 import dataclasses
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,37 +36,79 @@ def define(flags):
 
 
 def run(flags, words):
-    """Evaluate at each size; classes and picture are of the model's own size, or of the first one."""
+    """Evaluate at each size; classes, page and picture are of the model's own size, or of the first one."""
     flags_only(words)
     from keras_effconv.cli import models
     from keras_effconv.training.reporting import evaluation as report
-    from keras_effconv.training.reporting import plots
     from keras_effconv.training.reporting.environment import check_folder
     from keras_effconv.utils.extras import require
-    from keras_effconv.utils.files import write_json
 
     output = Path(flags.output).expanduser()
-    require("matplotlib.figure")
-    check_folder(output, 1 << 20)
+    for module in ("matplotlib.figure", "scipy.optimize"):
+        require(module)
+    check_folder(output, 1 << 22)
     model, names = models.load(flags.model, weights=flags.weights, labels=flags.labels)
     sizes = [positive_integer("--sizes", size) for size in flags.sizes] or [model.input_shape[1]]
-    rows, evaluations = [], {}
+    rows, shown, own = [], None, model.input_shape[1]
     for size in sizes:
-        evaluations[size], row = at(flags, model, names, size, say=size == sizes[0])
+        measured, row = at(flags, model, names, size, say=size == sizes[0])
         rows.append(row)
-    first = evaluations.get(model.input_shape[1], evaluations[sizes[0]])
-    print("| pixels | top-1 | top-5 | images/s |\n|---|---|---|---|")
+        shown = measured if shown is None or size == own else shown  # images of the other sizes are not kept
+        del measured
+    print("| pixels | top-1 | 95 % interval | top-5 | images/s |\n|---|---|---|---|---|")
     for row in rows:
-        print(f"| {row['size']} | {row['top1']:.1%} | {row['top5']:.1%} | {row['images_per_second']:.0f} |")
-    print("\n" + "\n".join(report.table(first)))
-    summary = {"model": flags.model, "split": flags.split, "sizes": rows, "classes": list(first.class_names)}
-    write_json(output / "evaluation.json", {**summary, "confusion": first.confusion.tolist()})
-    plots.confusion(first, output / "confusion.png")
-    print(f"\nwritten to {output}: evaluation.json confusion.png")
+        interval = " to ".join(f"{end:.1%}" for end in row["top1_interval"])
+        speed = f"{row['images_per_second']:.0f}"
+        print(f"| {row['size']} | {row['top1']:.1%} | {interval} | {row['top5']:.1%} | {speed} |")
+    print("\n" + "\n".join(report.table(shown.evaluation)))
+    write(flags, output, shown, rows)
+    print(f"\nwritten to {output}: report.html evaluation.json confusion.png")
+
+
+class Measured(NamedTuple):
+    """What a model says of a split: the `Evaluation`, the `Split`, and the model for images of its size."""
+
+    evaluation: object
+    split: object
+    model: object
+    data: str
+
+
+def write(flags, output, measured, rows):
+    """Write the files of an evaluation.
+
+    Args:
+        flags: the flags of the command.
+        output: Path of the folder.
+        measured: `Measured`.
+        rows: list of dicts, one a size.
+    """
+    from keras_effconv.training.reporting import findings, html_report, plots
+    from keras_effconv.training.reporting.calibration import calibrate
+    from keras_effconv.training.reporting.page.parts import percent
+    from keras_effconv.utils.files import write_json
+
+    evaluation, images = measured.evaluation, f"{flags.split} images"
+    calibration = calibrate(evaluation, images)
+    mistakes = findings.mistakes_of(measured.model, evaluation, measured.split)
+    summary = {"model": flags.model, "split": flags.split, "sizes": rows, "classes": list(evaluation.class_names)}
+    summary |= {"confusion": evaluation.confusion.tolist(), "per_class": findings.per_class(evaluation)}
+    write_json(output / "evaluation.json", {**summary, "calibration": findings.described(calibration)})
+    plots.confusion(evaluation, output / "confusion.png")
+    title = f"{Path(flags.model).name} on {measured.data}"
+    facts = [
+        ("Parameters", f"{measured.model.count_params() / 1e6:.2f} million"),
+        ("Classes", f"{len(evaluation.class_names)}"),
+        *(
+            (f"At {row['size']} pixels", f"{percent(row['top1'])}, {row['images_per_second']:.0f} images/s")
+            for row in rows
+        ),
+    ]
+    html_report.write_evaluation(output / html_report.PAGE, title, evaluation, images, facts, calibration, mistakes)
 
 
 def at(flags, model, names, size, say=True):
-    """Return the evaluation at one size of the image, and its row."""
+    """Return what is `Measured` at one size of the image, and its row."""
     from keras_effconv import data, preprocessing_for
     from keras_effconv.data.images.levels import warn_without_white
     from keras_effconv.training import evaluate
@@ -90,8 +134,9 @@ def at(flags, model, names, size, say=True):
     begun = time.perf_counter()
     evaluation = evaluate(resized, split, class_names, batch)
     speed = len(split) / (time.perf_counter() - begun)
-    row = {"size": size, "images": len(split), "top1": evaluation.accuracy, "top5": evaluation.accuracy_at(5)}
-    return evaluation, {**row, "images_per_second": speed}
+    row = {"size": size, "images": len(split), "top1": evaluation.accuracy, "top1_interval": evaluation.interval}
+    row |= {"top5": evaluation.accuracy_at(5), "images_per_second": speed}
+    return Measured(evaluation, split, resized, dataset.name), row
 
 
 def chosen(dataset, name):

@@ -44,6 +44,16 @@ def features(backbone: keras.Model, batches: Epochs, mirror: bool = False) -> tu
     return pooled[:done], np.concatenate(labels)
 
 
+def originals(images, batch_size):
+    """Return the rows of `features(..., mirror=True)` that are of the images as they are: array (images,).
+
+    >>> originals(5, batch_size=2).tolist()
+    [0, 1, 4, 5, 8]
+    """
+    number = np.arange(images)
+    return number + number // batch_size * batch_size
+
+
 def _finite(rows, backbone):
     """Return features as they are; a `ValueError` if half precision has none for them."""
     rows = np.asarray(rows, "float32")
@@ -93,17 +103,27 @@ def fit_head(model, recipe, train, validation):
 
 def _fit(features, labels, classes, recipe):
     """Return kernel and bias by scikit-learn."""
-    regression = require("sklearn.linear_model").LogisticRegression(
-        C=recipe.head_c, max_iter=ITERATIONS, class_weight="balanced" if recipe.class_weights else None
-    )
-    mean = features.mean(0)
-    scale = np.sqrt(features.var(0).mean()) or 1.0
+    scaled, mean, scale = standardized(features)
     with warnings.catch_warnings():  # of a fit that is not quite at its end
         warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
-        regression.fit((features - mean) / scale, labels)
-    kernel, bias = _softmax_weights(regression, classes)
+        fitted = regression(recipe).fit(scaled, labels)
+    kernel, bias = _softmax_weights(fitted, classes)
     kernel /= scale
     return kernel, bias - mean @ kernel
+
+
+def regression(recipe):
+    """Return the logistic regression of scikit-learn that a head is, not fitted yet."""
+    return require("sklearn.linear_model").LogisticRegression(
+        C=recipe.head_c, max_iter=ITERATIONS, class_weight="balanced" if recipe.class_weights else None
+    )
+
+
+def standardized(features):
+    """Return features of mean 0 and, all together, of variance 1; their mean (c,); and what they were divided by."""
+    mean = features.mean(0)
+    scale = np.sqrt(features.var(0).mean()) or 1.0
+    return (features - mean) / scale, mean, scale
 
 
 def _fit_large(features, labels, classes, recipe):

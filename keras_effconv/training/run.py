@@ -22,6 +22,7 @@ from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.phase_runner import PhaseRunner
 from keras_effconv.training.recipe import Recipe
+from keras_effconv.training.reporting import mislabelled
 from keras_effconv.training.reporting.environment import check_folder
 from keras_effconv.training.reporting.evaluation import Evaluation
 from keras_effconv.training.reporting.outputs import check_outputs, logging, write_outputs
@@ -86,7 +87,8 @@ def train(
         recipe: `Recipe`.
         dataset: `Dataset`, its images of the size of `network.preprocessing(recipe)`; its `white` goes into the model.
         folder: path to write to: checkpoints and `run.json`; with `outputs` also what `keras-effconv finetune` leaves:
-            `model.keras`, `labels.txt`, `report.json`, metrics, plots, a model card, TensorBoard logs and a SavedModel.
+            `model.keras`, `labels.txt`, `report.html`, `report.json`, metrics, plots, a model card, TensorBoard logs
+            and a SavedModel.
         resume: bool, whether to continue from the checkpoint in the folder; without one, the run starts anew and says
             so. Default `False`.
         callbacks: Keras callbacks of the network's epochs.
@@ -126,7 +128,7 @@ def train(
             check_outputs(folder)
         writing = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: write_record(folder, record))
         callbacks = [writing, *(logging(folder, resume) if outputs else ()), *callbacks]
-    run = Run(recipe, dataset, folder, resume, devices, teacher, identity(record))
+    run = Run(recipe, dataset, folder, resume, devices, teacher, identity(record), outputs and devices.writer)
     result = _trained(run, callbacks, checkpoint_seconds)
     if not outputs or not devices.writer:
         return result
@@ -143,6 +145,7 @@ class Run(NamedTuple):
     devices: Devices
     teacher: object
     identity: str
+    reports: bool
 
 
 def _trained(run, callbacks, checkpoint_seconds):
@@ -187,6 +190,11 @@ def _prepared(run, progress):
         return model, progress, base.load_report
     mirror = dataset.flip and recipe.augmentation != "none"
     print("features of the frozen network, once")
-    train = features(base, feed(dataset.train, recipe), mirror)
+    batches = feed(dataset.train, recipe)
+    train = features(base, batches, mirror)
     validation = features(base, feed(dataset.validation, recipe))
-    return model, progress._replace(head=fit_head(model, recipe, train, validation)), base.load_report
+    progress = progress._replace(head=fit_head(model, recipe, train, validation))
+    if run.reports:
+        suspects = mislabelled.search(*train, dataset, recipe, mirror, batches.batch_size)
+        mislabelled.write(run.folder, suspects, run.identity)
+    return model, progress, base.load_report

@@ -7,12 +7,14 @@ import keras
 import numpy as np
 import pytest
 from commands import command
+from html_pages import Page
 from PIL import Image
 from small_runs import COLOURS, coloured, coloured_set
 
 from keras_effconv import data
 from keras_effconv.cli import evaluate
 from keras_effconv.training.class_names import match
+from keras_effconv.training.reporting.intervals import wilson
 
 NAMES = ["red", "green", "blue"]
 
@@ -61,6 +63,13 @@ def test_classes_are_matched_by_name(saved, tmp_path):
     assert "in another order: matched by name" in done.stdout
     record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert (record["classes"], record["sizes"][0]["top1"]) == (NAMES, 1.0)
+    assert record["sizes"][0]["top1_interval"] == list(
+        wilson(record["sizes"][0]["images"], record["sizes"][0]["images"])
+    )
+    assert [(each["name"], each["recall"]) for each in record["per_class"]] == [(name, 1.0) for name in NAMES]
+    assert "written to" in done.stdout.splitlines()[-1] and "report.html" in done.stdout.splitlines()[-1]
+    page = Page((tmp_path / "out" / "report.html").read_text("utf-8"))
+    assert "model.keras on data" in page.words and "every image is right" in page.words
 
 
 def test_fewer_classes_are_said_and_unknown_ones_refused(saved, tmp_path):
@@ -68,6 +77,7 @@ def test_fewer_classes_are_said_and_unknown_ones_refused(saved, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert "the data has 2 of the model's 3 classes, by name; not green" in done.stdout
     assert "green  no image" in done.stdout
+    assert "green no image" in Page((tmp_path / "out" / "report.html").read_text("utf-8")).words
     done = evaluated(saved, painted(tmp_path / "other", ["Red", "blue"]), f"--output={tmp_path / 'out'}")
     assert done.returncode == 2
     assert "1 of 2 that it does not know: 'Red' (did you mean red?)" in done.stderr.splitlines()[-1]

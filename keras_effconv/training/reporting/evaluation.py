@@ -9,6 +9,7 @@ import numpy as np
 from keras_effconv.data import Split
 from keras_effconv.training.accuracy import share_within
 from keras_effconv.training.input_pipeline import Streamed, batches_of
+from keras_effconv.training.reporting.intervals import wilson
 from keras_effconv.utils.extras import require
 
 
@@ -35,6 +36,11 @@ class Evaluation:
     def accuracy(self):
         """Return the share of images whose best class is right."""
         return self.accuracy_at(1)
+
+    @property
+    def interval(self):
+        """Return the interval of the accuracy at 95 %, by the number of images: pair of floats."""
+        return wilson(int((self.predicted == self.labels).sum()), len(self.labels))
 
     def accuracy_at(self, k):
         """Return the share of images whose class is among the k most probable; of equals, the first ones count.

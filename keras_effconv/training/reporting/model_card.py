@@ -5,6 +5,7 @@ from pathlib import Path
 from keras_effconv.counting import count
 from keras_effconv.training.class_names import in_short
 from keras_effconv.training.recipes import differences
+from keras_effconv.training.reporting.summary import measured
 from keras_effconv.utils.paths import quoted
 
 CARD = """# {model} on {data}
@@ -91,4 +92,4 @@ def _measured(summary, prefix, images, classes):
     if not images:
         return "no images"
     top5 = f", top-5 {summary[f'{prefix}top5']:.1%}" if classes > 5 else ""
-    return f"{images} images: top-1 {summary[f'{prefix}accuracy']:.1%}{top5}"
+    return f"{images} images: top-1 {measured(summary, prefix)}{top5}"

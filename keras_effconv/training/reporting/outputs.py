@@ -6,11 +6,11 @@ from pathlib import Path
 
 import keras
 
-from keras_effconv.training.reporting import plots
+from keras_effconv.training.reporting import findings, html_report, mislabelled, plots
 from keras_effconv.training.reporting.environment import check_folder, environment
 from keras_effconv.training.reporting.evaluation import evaluate
 from keras_effconv.training.reporting.model_card import card
-from keras_effconv.training.reporting.run_record import write_record
+from keras_effconv.training.reporting.run_record import identity, write_record
 from keras_effconv.training.reporting.summary import summarized
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing, write_json, write_lines
@@ -21,7 +21,9 @@ FILES = (
     "model.keras",
     "labels.txt",
     CARD,
+    html_report.PAGE,
     REPORT,
+    mislabelled.FILE,
     "metrics.csv",
     "metrics.json",
     "learning_curves.png",
@@ -50,7 +52,7 @@ def check_outputs(folder):
         ImportError: a package is missing.
         OSError: the folder cannot be written to, or the disk has too little room.
     """
-    for module in ("matplotlib.figure", "tqdm"):
+    for module in ("matplotlib.figure", "tqdm", "scipy.optimize"):
         require(module)
     check_folder(folder, NEEDED)
     for name in (*FILES, "serving"):
@@ -91,15 +93,7 @@ def write_outputs(result, recipe, dataset, record, begun):
     Returns:
         The `Result` with the evaluations and the seconds.
     """
-    folder = result.folder
-    evaluations = {"evaluation": dataset.validation, "test": dataset.test}
-    result = result._replace(
-        **{
-            name: evaluate(result.model, split, dataset.class_names, recipe.batch_size)
-            for name, split in evaluations.items()
-            if split is not None
-        }
-    )
+    folder, result = result.folder, _evaluated(result, recipe, dataset)
     with replacing(folder / "model.keras") as temporary:
         result.model.save(temporary)
     write_lines(folder / "labels.txt", dataset.class_names)
@@ -109,8 +103,11 @@ def write_outputs(result, recipe, dataset, record, begun):
     _write_metrics(result, folder)
     drawn = _write_plots(result, dataset, folder)
     exported = _export(result.model, dataset, folder)
-    _remove_earlier(folder, {*drawn, *([LOGS] if result.curves else []), *exported})
-    summary = summarized(result, recipe, dataset)
+    found = findings.find(result, dataset, identity(record))
+    searched = [] if found.search is None else [mislabelled.FILE]
+    _remove_earlier(folder, {*drawn, *([LOGS] if result.curves else []), *exported, *searched})
+    summary = {**summarized(result, recipe, dataset), **findings.numbers(found, result)}
+    html_report.write_run(result, recipe, dataset, summary, found)
     names = [name for name in FILES if name in (CARD, REPORT) or (folder / name).exists()]
     write_lines(folder / CARD, [card(result.model, recipe, dataset, summary, environment(), names)])
     seconds = round(time.perf_counter() - begun, 1)
@@ -118,9 +115,21 @@ def write_outputs(result, recipe, dataset, record, begun):
     return result._replace(seconds=seconds)
 
 
+def _evaluated(result, recipe, dataset):
+    """Return a result with its evaluations: on the validation images, and on those of the test if there are any."""
+    splits = {"evaluation": dataset.validation, "test": dataset.test}
+    return result._replace(
+        **{
+            name: evaluate(result.model, split, dataset.class_names, recipe.batch_size)
+            for name, split in splits.items()
+            if split is not None
+        }
+    )
+
+
 def _remove_earlier(folder, written):
     """Remove what an earlier run wrote and this one did not, so that the folder is of one run."""
-    for name in {"test_confusion.png", "predictions.png", LOGS, SERVING} - written:
+    for name in {"test_confusion.png", "predictions.png", mislabelled.FILE, LOGS, SERVING} - written:
         path = folder / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

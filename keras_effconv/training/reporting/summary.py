@@ -1,6 +1,7 @@
 """The numbers of a run, stated once: the report, the card and the screen all read them."""
 
 from keras_effconv.training.class_names import in_short
+from keras_effconv.training.reporting.intervals import with_interval
 
 
 def summarized(result, recipe, dataset):
@@ -29,10 +30,15 @@ def summarized(result, recipe, dataset):
 
 
 def _measured(evaluation, prefix):
-    values = (None,) * 3
+    names, values = ("accuracy", "accuracy_interval", "top5", "confusion"), (None,) * 4
     if evaluation is not None:
-        values = evaluation.accuracy, evaluation.accuracy_at(5), evaluation.confusion.tolist()
-    return {f"{prefix}{name}": value for name, value in zip(("accuracy", "top5", "confusion"), values)}
+        values = evaluation.accuracy, evaluation.interval, evaluation.accuracy_at(5), evaluation.confusion.tolist()
+    return {f"{prefix}{name}": value for name, value in zip(names, values)}
+
+
+def measured(summary, prefix=""):
+    """Write the accuracy of a summary and its interval; of the test images with the prefix `"test_"`."""
+    return with_interval(summary[f"{prefix}accuracy"], summary[f"{prefix}accuracy_interval"])
 
 
 def told(summary, seconds):
@@ -50,7 +56,7 @@ def told(summary, seconds):
     speed = summary["images_per_second"]
     speed = f"training at {speed:.0f} images/s; " if speed else ""
     lines = [
-        f"accuracy {summary['accuracy']:.1%} on {summary['validation_images']} validation images, at the epoch "
+        f"accuracy {measured(summary)} on {summary['validation_images']} validation images, at the epoch "
         f"that is best on them: {summary['best_epoch']} of {summary['epochs']} ({others or 'nothing was trained'}); "
         f"{speed}{seconds:.0f} s in all"
     ]
@@ -59,7 +65,7 @@ def told(summary, seconds):
         lines.append(f"{len(absent)} classes have no validation image, so nothing is known of them: {in_short(absent)}")
     if summary["test_images"]:
         lines.append(
-            f"test accuracy {summary['test_accuracy']:.1%} on {summary['test_images']} test images; nothing was "
+            f"test accuracy {measured(summary, 'test_')} on {summary['test_images']} test images; nothing was "
             "selected by them"
         )
     return lines

@@ -9,12 +9,14 @@ from unittest import mock
 import numpy as np
 import pytest
 from commands import command
-from small_runs import TINY, coloured_set
+from html_pages import Page
+from small_runs import TINY, Stop, StopAt, coloured_set
 
 from keras_effconv.cli import training_run
 from keras_effconv.training import Evaluation, train
 from keras_effconv.training.reporting import evaluation as evaluations
 from keras_effconv.training.reporting import outputs
+from keras_effconv.training.reporting.intervals import wilson
 from keras_effconv.training.reporting.outputs import files
 
 LABELS = [0, 1, 2] * 5
@@ -74,7 +76,9 @@ def test_report_card_screen_and_disk_agree(reported):
         confusion = np.array(report[f"{prefix}confusion"])
         assert confusion.sum() == report[f"{name}_images"] == len(split)
         assert report[f"{prefix}accuracy"] == pytest.approx(np.trace(confusion) / confusion.sum())
-        shown = f"{report[f'{prefix}accuracy']:.1%}"
+        low, high = report[f"{prefix}accuracy_interval"]
+        assert (low, high) == wilson(np.trace(confusion), confusion.sum())
+        shown = f"{report[f'{prefix}accuracy']:.1%} (95% interval: {low:.1%} to {high:.1%})"
         assert f"accuracy {shown} on {len(split)} {name} images" in screen
         assert f"| {name} | {len(split)} images: top-1 {shown} |" in card
     written = re.search(r"written to .*: (.*)", screen)[1].split()
@@ -83,6 +87,31 @@ def test_report_card_screen_and_disk_agree(reported):
     on_disk = {path.name for path in result.folder.iterdir()} - {"checkpoint.npz", "best.npz"}
     assert {name.split("/")[0] for name in written} == on_disk
     assert (result.folder / "labels.txt").read_text().split() == list(dataset.class_names)
+
+
+def test_the_page_agrees_with_the_report(reported):
+    """The test images report, so that the page shows theirs: accuracy, classes, mistakes; and the labels suspected."""
+    result, dataset, _, _, _ = reported
+    report, page = report_of(result), Page((result.folder / "report.html").read_text("utf-8"))
+    low, high = report["test_accuracy_interval"]
+    assert (
+        f"{100 * report['test_accuracy']:.1f} % accuracy; 95 % interval: {100 * low:.1f} to {100 * high:.1f} %"
+        in page.words
+    )
+    assert "The validation images selected the epoch. The test images report" in page.words
+    assert f"{report['params'] / 1e6:.2f} million" in page.words
+    assert report["model_bytes"] == (result.folder / "model.keras").stat().st_size
+    assert report["calibration"]["measured_on"] == "test images"
+    assert report["calibration"]["fitted_on"] == "validation images"
+    search = json.loads((result.folder / "mislabelled.json").read_text())
+    assert (search["images"], search["skipped"]) == (len(dataset.train), "")
+    assert report["suspected_labels"] == len(search["suspects"])
+    assert f"looked at {len(dataset.train)} training images and suspects {len(search['suspects'])}" in page.words
+    wrong = round(len(dataset.test) * (1 - report["test_accuracy"]))
+    assert len(page.pictures) == 2 * wrong + len(search["suspects"])
+    for prefix, classes in (("", report["per_class"]), ("test_", report["test_per_class"])):
+        assert [each["images"] for each in classes] == np.sum(report[f"{prefix}confusion"], axis=1).tolist()
+        assert [each["recall"] is None for each in classes] == [not each["images"] for each in classes]
 
 
 def test_a_class_without_validation_images_has_no_accuracy(reported):
@@ -109,7 +138,7 @@ def test_the_next_command_is_one_that_a_shell_reads(reported):
 def test_what_an_earlier_run_left_is_not_reported(reported, no_export, tmp_path):
     """A run without epochs and without a test split, in the folder of one that had both."""
     result, dataset, _, _, _ = reported
-    for name in ("test_confusion.png", "model.keras", "checkpoint.npz", "best.npz", "run.json"):
+    for name in ("test_confusion.png", "mislabelled.json", "model.keras", "checkpoint.npz", "best.npz", "run.json"):
         (tmp_path / name).write_bytes((result.folder / name).read_bytes())
     (tmp_path / "logs").mkdir()
     recipe = dataclasses.replace(TINY, epochs=0, head_c=0, seed=1)
@@ -119,7 +148,7 @@ def test_what_an_earlier_run_left_is_not_reported(reported, no_export, tmp_path)
     assert (
         said == f"{tmp_path} holds an earlier run, which has done 1 epochs: starting anew, its files will be replaced"
     )
-    assert {"logs/", "test_confusion.png"}.isdisjoint(files(tmp_path))
+    assert {"logs/", "test_confusion.png", "mislabelled.json"}.isdisjoint(files(tmp_path))
     assert not (tmp_path / "logs").exists()
     # The weights are its own: not the earlier run's best.
     kernels = [model.get_layer("predictions").get_weights()[0] for model in (second.model, result.model)]
@@ -127,6 +156,17 @@ def test_what_an_earlier_run_left_is_not_reported(reported, no_export, tmp_path)
     with pytest.raises(ValueError, match="another run's"):  # and its checkpoint is nobody's to resume from
         (tmp_path / "run.json").unlink()
         train(recipe, dataset, tmp_path, resume=True)
+
+
+def test_a_run_that_resumes_keeps_the_suspected_labels(reported, no_export, tmp_path):
+    """The features are computed once, before the first checkpoint: the search is a file of the run."""
+    result, dataset, _, _, _ = reported
+    with pytest.raises(Stop):
+        train(TINY, dataset, tmp_path, callbacks=[StopAt(0, 0)], checkpoint_seconds=0)
+    train(TINY, dataset, tmp_path, resume=True)
+    assert (tmp_path / "mislabelled.json").read_text() == (result.folder / "mislabelled.json").read_text()
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    assert f"looked at {len(dataset.train)} training images" in page.words
 
 
 def test_ties_are_decided_once():

@@ -1,0 +1,137 @@
+"""Calibration next to its definitions in Guo et al. (2017), and on images that it was not fitted on."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_effconv.training import Evaluation
+from keras_effconv.training.reporting import calibration
+from keras_effconv.training.reporting.calibration import calibrate, find_temperature, scaled
+
+EDGES = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
+SHARES = st.lists(st.tuples(EDGES | st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def drawn(temperature, n, classes=4, seed=0):
+    """Logits whose labels are drawn at a temperature: at another one, the probabilities are not calibrated."""
+    rng = np.random.default_rng(seed)
+    logits = 2 * rng.normal(size=(n, classes))
+    labels = np.array([rng.choice(classes, p=each) for each in softmax(logits / temperature)])
+    return softmax(logits), labels
+
+
+def evaluated(probabilities, labels):
+    return Evaluation(probabilities, labels, tuple(map(str, range(probabilities.shape[1]))))
+
+
+def error_by_definition(confidence, right, bins):
+    """Equation 3: the sum over bins ((m - 1) / M, m / M] of |B| / n |acc(B) - conf(B)|."""
+    total = 0.0
+    for m in range(1, bins + 1):
+        inside = [i for i, p in enumerate(confidence) if (m - 1) / bins < p <= m / bins or (m == 1 and p == 0)]
+        if inside:
+            accuracy = sum(right[i] for i in inside) / len(inside)
+            total += len(inside) / len(right) * abs(accuracy - sum(confidence[i] for i in inside) / len(inside))
+    return total
+
+
+@given(SHARES, st.sampled_from([1, 4, 8]))  # of these, every edge is a number that floats hold
+def test_the_error_is_that_of_the_paper(pairs, bins):
+    confidence, right = map(np.array, zip(*pairs))
+    sorted_in = calibration.reliability(confidence, right, bins)
+    assert sum(each.images for each in sorted_in) == len(right)
+    error = calibration.expected_calibration_error(sorted_in)
+    assert error == pytest.approx(error_by_definition(confidence.tolist(), right.tolist(), bins), abs=1e-12)
+
+
+def test_an_edge_belongs_to_the_bin_below():
+    assert [each.images for each in calibration.reliability(np.array([0.0, 0.5, 0.51, 1.0]), np.ones(4), 2)] == [2, 2]
+
+
+def test_a_temperature_divides_logits():
+    logits = np.random.default_rng(0).normal(size=(20, 5))
+    np.testing.assert_allclose(scaled(softmax(logits), 2.5), softmax(logits / 2.5), rtol=1e-10)
+    assert np.isfinite(scaled(np.array([[1.0, 0.0]], "float32"), 0.5)).all()
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_is_the_most_likely_one(temperature):
+    probabilities, labels = drawn(temperature, 3000)
+    found = find_temperature(probabilities, labels)
+    assert found == pytest.approx(temperature, rel=0.1)
+    grid = np.geomspace(0.2, 10, 2000)
+    rows = np.arange(len(labels))
+    losses = [-np.log(softmax(np.log(probabilities) / each)[rows, labels]).mean() for each in grid[::10]]
+    assert found == pytest.approx(grid[::10][np.argmin(losses)], rel=0.03)
+
+
+def test_of_two_classes_the_temperature_is_a_quotient():
+    """If every answer has the odds of q, and a share a is right, the odds at the temperature are those of a."""
+    found = find_temperature(np.tile([0.9, 0.1], (100, 1)), np.array([0] * 75 + [1] * 25))
+    assert found == pytest.approx(np.log(9) / np.log(3), rel=1e-3)
+
+
+@pytest.mark.parametrize("labels", [[0] * 20, [1] * 20, []])
+def test_what_does_not_determine_a_temperature_has_none(labels):
+    assert find_temperature(np.tile([0.9, 0.1], (len(labels), 1)), np.array(labels, int)) is None
+
+
+def test_the_temperature_of_held_out_images_is_applied_to_the_others():
+    validation, test = evaluated(*drawn(3.0, 1500)), evaluated(*drawn(3.0, 1500, seed=1))
+    measured = calibrate(test, "test images", validation, "validation images")
+    temperature = find_temperature(validation.probabilities, validation.labels)
+    assert measured.temperature == temperature != find_temperature(test.probabilities, test.labels)
+    confidence = scaled(test.probabilities, temperature).max(1)
+    right = (test.predicted == test.labels).tolist()
+    assert measured.ece == pytest.approx(error_by_definition(test.probabilities.max(1), right, 15), abs=1e-12)
+    assert measured.ece_after == pytest.approx(error_by_definition(confidence, right, 15), abs=1e-12)
+    assert measured.ece_after < 0.05 < 0.2 < measured.ece
+    assert (measured.measured_on, measured.fitted_on) == ("test images", "validation images")
+
+
+def test_without_other_images_no_image_is_measured_at_its_own_temperature(monkeypatch):
+    """Each temperature is found on four fifths, and the images that it is applied to are the others."""
+    evaluation, fitted, applied = evaluated(*drawn(2.0, 500)), [], []
+
+    def find(probabilities, labels):
+        fitted.append({row.tobytes() for row in probabilities})
+        return find_temperature(probabilities, labels)
+
+    def apply(probabilities, temperature):
+        applied.append({row.tobytes() for row in probabilities})
+        return scaled(probabilities, temperature)
+
+    monkeypatch.setattr(calibration, "find_temperature", find)
+    monkeypatch.setattr(calibration, "scaled", apply)
+    measured = calibrate(evaluation, "validation images")
+    assert measured.ece_after < measured.ece and "folds" in measured.fitted_on
+    assert len(applied) == 5 and set().union(*applied) == {row.tobytes() for row in evaluation.probabilities}
+    assert all(seen.isdisjoint(measured_on) for seen, measured_on in zip(fitted[-5:], applied))
+
+
+def test_few_mistakes_have_no_error_after():
+    right = evaluated(np.tile([0.9, 0.1], (10, 1)), np.zeros(10, int))
+    measured = calibrate(right, "validation images")
+    assert (measured.temperature, measured.ece_after, measured.bins_after) == (None, None, None)
+    assert measured.ece == pytest.approx(0.1)
+    one = calibrate(evaluated(np.tile([0.9, 0.1], (10, 1)), np.array([0] * 9 + [1])), "validation images")
+    assert one.temperature == pytest.approx(1.0, rel=1e-3) and one.ece_after is None
+
+
+@pytest.mark.parametrize("values", [[[np.nan, 1.0]], [[0.9, 0.9]], [[-0.1, 1.1]], np.zeros((0, 2))])
+def test_what_is_no_probability_is_not_calibrated(values):
+    values = np.array(values)
+    assert calibrate(evaluated(values, np.zeros(len(values), int)), "images") is None
+
+
+def test_many_values_are_thinned_out(monkeypatch):
+    probabilities, labels = drawn(2.0, 2000)
+    whole = find_temperature(probabilities, labels)
+    monkeypatch.setattr(calibration, "VALUES", 2000)
+    assert find_temperature(probabilities, labels) == find_temperature(probabilities[::4], labels[::4]) != whole
