@@ -76,7 +76,7 @@ def _times(rows, runtime, batch):
     timer, times = Timer(runtime, batch), {}
     for network in dict.fromkeys(row["network"] for row in rows):
         kinds = dict.fromkeys([DENSE, *(row["kind"] for row in rows if row["network"] == network)])
-        options = json.loads(next(row["options"] for row in rows if row["network"] == network) or "{}")
+        options = json.loads(next(row.get("options") for row in rows if row["network"] == network) or "{}")
         build = functools.partial(ke.applications.get(network), weights=None, **options)
         measured = timer.network_ms({kind: build(conv=kind) for kind in kinds})
         times.update({(network, kind): ms for kind, ms in measured.items()})
