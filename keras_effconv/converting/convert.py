@@ -8,9 +8,8 @@ import warnings
 import keras
 
 from keras_effconv import kinds
-from keras_effconv.converting.comparing import compared
 from keras_effconv.converting.images import FITTED, gather
-from keras_effconv.converting.mimicking.mimic import mimic as mimicked
+from keras_effconv.converting.learning import learn
 from keras_effconv.converting.ordering.order import order as in_order
 from keras_effconv.converting.reporting import reported
 from keras_effconv.converting.selecting.select import select
@@ -138,13 +137,7 @@ def _check_plain(model):
 
 def _learn(converted, seen, options):
     """Take gradient steps, unless they lead away from the dense network on images that take no part in them."""
-    model, teacher = converted.model, converted.teacher
-    # By the share of the outputs' variance: which classes agree is a matter of chance on so few images.
-    (_, before), fitted = compared(model, teacher, seen.judging), model.get_weights()
-    mimicked(model, teacher, seen.every, **options)
-    _, after = compared(model, teacher, seen.judging)
-    if after < before:
-        model.set_weights(fitted)
+    if learn(converted.model, converted.teacher, seen.every, seen.judging, **options) is None:
         warnings.warn(
             f"`mimic` led away from the dense network on {len(seen.judging[0])} images that took no part in it, so the "
             f"kernels stay as fitted: take more images. Received: mimic={options['steps']}",

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_effconv import kinds
-from keras_effconv.converting.mimicking.mimic import mimic
+from keras_effconv.converting.learning import learn
 from keras_effconv.converting.transferring import transfer
 from keras_effconv.graph import layers_of
 from keras_effconv.policies import assign, default_policy
@@ -83,24 +83,27 @@ def _teacher(recipe, white):
 
 def _converted(teacher, recipe, batches):
     """Return the `_Pair` of features without a head. With one, the order of the features is free."""
+    headed = keras.Model(teacher.input, keras.layers.Dense(1, name=HEAD)(teacher.output), name=teacher.name)
+    converted = transfer(headed, kinds.get(recipe.conv), [_first(batches)], seed=recipe.seed, verbose=True)
+    return _Pair(*(_headless(model) for model in (converted.model, converted.teacher)))
+
+
+def _first(batches):
+    """Return the images that kernels are fitted to, and that steps are judged on."""
     images, count = [], 0
     for number in range(len(batches)):
         images.append(np.asarray(batches[number][0], "float32"))
         count += len(images[-1])
         if count >= FIT_IMAGES:
             break
-    headed = keras.Model(teacher.input, keras.layers.Dense(1, name=HEAD)(teacher.output), name=teacher.name)
-    sample = [np.concatenate(images)[:FIT_IMAGES]]
-    converted = transfer(headed, kinds.get(recipe.conv), sample, seed=recipe.seed, verbose=True)
-    return _Pair(*(_headless(model) for model in (converted.model, converted.teacher)))
+    return np.concatenate(images)[:FIT_IMAGES]
 
 
 def _mimic(converted, recipe, batches, flip):
     """Take steps towards the plain network, unless they lead away from it."""
-    fitted = converted.student.get_weights()
-    report = mimic(*converted, batches, recipe.mimic, seed=recipe.seed, flip=flip)
-    if report.steps and report.loss_after > report.loss_before:
-        converted.student.set_weights(fitted)
+    judging = [_first(batches.batches)]
+    report = learn(*converted, batches, judging, steps=recipe.mimic, seed=recipe.seed, flip=flip)
+    if report is None:
         print("the steps towards the plain network lead away from it: the kernels stay as fitted")
     elif report.steps:
         losses = f"{report.loss_before:.3f} to {report.loss_after:.3f}"

@@ -207,8 +207,8 @@ def test_an_interrupted_conversion_resumes(folder, tmp_path, monkeypatch):
     from keras_effconv.converting.mimicking import mimic as mimicking
 
     better = itertools.count()  # so few images tell nothing: the steps stay
-    convert = sys.modules["keras_effconv.converting.convert"]
-    monkeypatch.setattr(convert, "compared", lambda *arguments: (None, next(better)))
+    learning = sys.modules["keras_effconv.converting.learning"]
+    monkeypatch.setattr(learning, "compared", lambda *arguments: (None, next(better)))
     flags = ["--mimic=4", f"--data_dir={folder / 'photos'}", f"--model={folder / 'ours' / 'model.keras'}", CONV]
     flags += ["--nomeasure"]
     save = mimicking.save_state
@@ -220,7 +220,7 @@ def test_an_interrupted_conversion_resumes(folder, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(mimicking, "save_state", interrupted)
         at_once = functools.partial(mimicking.mimic, checkpoint_seconds=0)
-        patch.setattr(convert, "mimicked", at_once)
+        patch.setattr(learning, "mimic", at_once)
         done = command("convert", *flags, f"--output={tmp_path / 'a'}")
     assert done.returncode == 130 and "--resume continues" in done.stderr
     assert (tmp_path / "a" / STATE).is_file()

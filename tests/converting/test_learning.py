@@ -8,7 +8,7 @@ import numpy as np
 import keras_effconv as ke
 from keras_effconv.converting import convert
 
-CONVERT = sys.modules["keras_effconv.converting.convert"]
+LEARNING = sys.modules["keras_effconv.converting.learning"]
 
 
 def noise(n=30):
@@ -18,7 +18,7 @@ def noise(n=30):
 def converted(monkeypatch, answers, mimic=2):
     """Convert a small network, with what is said of agreement and variance ahead of the steps and behind them."""
     said = iter(answers)
-    monkeypatch.setattr(CONVERT, "compared", lambda *arguments: next(said))
+    monkeypatch.setattr(LEARNING, "compared", lambda *arguments: next(said))
     model = ke.ResNet20(weights=None, width=0.25, depth=0.3)
     model.set_weights([np.random.default_rng(i).normal(0.1, 0.1, w.shape) ** 2 for i, w in enumerate(model.weights)])
     return convert(model, "HetConv(parts=2)", noise(), mimic=mimic, measure=False, verbose=False)

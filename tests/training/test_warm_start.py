@@ -72,7 +72,7 @@ def test_steps_towards_the_plain_network_never_lead_away(plain, digits, conv):
 
     before = error()
     warm_start._mimic(pair, recipe, warm_start._Cycle(batches), flip=False)
-    assert error() < 2 * before  # steps are judged by all maps; the features alone may lose what the maps win
+    assert error() < 1.2 * before
     assert [v.shape for v in pair.student.weights] == [v.shape for v in base.weights]
 
 
