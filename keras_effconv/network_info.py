@@ -45,6 +45,12 @@ class Design:
             )
         return _architecture(self.name, tuple(sorted((key, self.options[key]) for key in self.defaults)))
 
+    @property
+    def changes(self):
+        """Return the options that are not the defaults, without the kind: dict."""
+        own = {key: value for key, value in self.options.items() if key in self.defaults}
+        return {key: value for key, value in own.items() if value != self.defaults[key]}
+
     def differences(self, options):
         """Return the options that differ from those required, as texts; a setting that is not listed is the default.
 

@@ -9,6 +9,7 @@ import numpy as np
 from keras_effconv import data, preprocessing_for
 from keras_effconv.cli import models
 from keras_effconv.cli.evaluate import known, matched
+from keras_effconv.cli.training_flags import files_of
 from keras_effconv.converting.images import HELD
 from keras_effconv.data.sources.csv_file import is_csv
 from keras_effconv.data.sources.layout import find_layout
@@ -53,16 +54,8 @@ def load(flags, model, names):
     if is_plain and not _has_classes(folder, model, names):
         return Photos(_unlabelled(folder, view, flags.images + HELD if not flags.mimic else None), False)
     try:
-        dataset = data.load(
-            flags.dataset,
-            flags.data_dir,
-            view,
-            validation_split=flags.validation_split,
-            seed=flags.seed,
-            limit=flags.limit,
-            csv_path_column=flags.csv_path_column,
-            csv_label_column=flags.csv_label_column,
-        )
+        source = files_of(flags) | {"seed": flags.seed, "limit": flags.limit}
+        dataset = data.load(flags.dataset, resize=view, **source)
     except RuntimeError as error:  # a download that failed
         raise ValueError(error) from error
     return _matched(dataset, model, names)

@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 from keras_effconv.cli.flags import act
-from keras_effconv.cli.training_flags import define_files
+from keras_effconv.cli.training_flags import define_files, files_of
 
 TRAINED = 100  # images per class and split for `throughput`, unless --limit says another number
 
@@ -81,7 +81,7 @@ def check(flags, path=None):
     if (path is None) == (flags.data_dir is None):
         given = "nothing" if path is None else f"{path} and --data_dir={flags.data_dir}"
         raise ValueError(f"`FOLDER` must be a folder of images or a CSV file. Received: {given}")
-    source = {**source_of(flags), "data_dir": path or flags.data_dir}
+    source = {**files_of(flags), "data_dir": path or flags.data_dir}
     output = flags.output and Path(flags.output).expanduser()
     if output:
         require("matplotlib.figure")
@@ -104,17 +104,11 @@ def _check_apart(output):
         raise ValueError(f"`output` must be a folder without images. Received: output={str(output)!r} with {others[0]}")
 
 
-def source_of(flags):
-    """Return the arguments of `data.load`, `scan` and `check` that say which images there are."""
-    names = ("data_dir", "validation_split", "csv_path_column", "csv_label_column")
-    return {name: flags[name].value for name in names}
-
-
 def throughput(flags, name=""):
     """Print how many images a second are read, decoded and cropped."""
     from keras_effconv import data
 
-    dataset = data.scan(name, **source_of(flags))
+    dataset = data.scan(name, **files_of(flags))
     for what, source, training in (("train", dataset.train, True), ("evaluate", dataset.validation, False)):
         speed = data.throughput(
             source, flags.image_size, flags.batch_size, training, flags.seconds, flags.workers or None
@@ -136,8 +130,8 @@ def trained(flags, name):
     recipe = dataclasses.replace(RECIPES[flags.recipe], **fields, head_c=0, epochs=2)
     preprocessing = network.preprocessing(recipe)
     sources = {
-        "from memory": data.load(name, resize=preprocessing, limit=flags.limit or TRAINED, **source_of(flags)),
-        "from disk": streamed(data.scan(name, limit=flags.limit or TRAINED, **source_of(flags)), preprocessing),
+        "from memory": data.load(name, resize=preprocessing, limit=flags.limit or TRAINED, **files_of(flags)),
+        "from disk": streamed(data.scan(name, limit=flags.limit or TRAINED, **files_of(flags)), preprocessing),
     }
     if len(sources["from memory"].train) < 2 * recipe.batch_size:
         raise ValueError(f"expected images for two batches of {recipe.batch_size}: set --limit or --batch_size")

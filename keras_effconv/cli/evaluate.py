@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_effconv.cli.flags import flags_only, positive_integer
-from keras_effconv.cli.training_flags import define_source
+from keras_effconv.cli.training_flags import define_source, files_of
 
 SPLITS = ["validation", "train", "test"]
 
@@ -116,16 +116,8 @@ def at(flags, model, names, size, say=True):
 
     preprocessing = preprocessing_for(model).preprocessing
     view = preprocessing.settled()
-    dataset = data.load(
-        flags.dataset,
-        flags.data_dir,
-        view.at(size),
-        validation_split=flags.validation_split,
-        seed=flags.seed,
-        limit=flags.limit,
-        csv_path_column=flags.csv_path_column,
-        csv_label_column=flags.csv_label_column,
-    )
+    source = files_of(flags) | {"seed": flags.seed, "limit": flags.limit}
+    dataset = data.load(flags.dataset, resize=view.at(size), **source)
     split, class_names = matched(chosen(dataset, flags.split), dataset, model, names, say)
     if say and flags.data_dir is not None:
         warn_without_white(split.names, preprocessing)

@@ -48,6 +48,16 @@ def define_files(flags):
     flags.integer("limit", None, "Most images per class and split.", 1)
 
 
+def files_of(flags):
+    """Return the arguments of `data.load`, `scan` and `check` that say which image files there are, but no limit."""
+    return {
+        "data_dir": flags.data_dir,
+        "validation_split": flags.validation_split,
+        "csv_path_column": flags.csv_path_column,
+        "csv_label_column": flags.csv_label_column,
+    }
+
+
 def define_recipe(flags, recipe, without=()):
     """Define --recipe, and a flag for each field of a recipe but those `without`."""
     flags.string("recipe", recipe, "Name of a record of keras_effconv.training.RECIPES; other flags change it.")
@@ -113,11 +123,10 @@ def load(flags, recipe, preprocessing, cache_dir):
     from keras_effconv.training.input_pipeline import streamed
 
     limit = flags.limit or (SMOKE_LIMIT if flags.smoke else None)
-    split = {"validation_split": flags.validation_split, "seed": recipe.seed, "limit": limit, "strict": flags.strict}
-    split |= {"csv_path_column": flags.csv_path_column, "csv_label_column": flags.csv_label_column}
+    source = files_of(flags) | {"seed": recipe.seed, "limit": limit, "strict": flags.strict}
     try:
         if not flags.stream:
-            return data.load(flags.dataset, flags.data_dir, preprocessing, cache_dir=cache_dir, **split)
-        return streamed(data.scan(flags.dataset, flags.data_dir, **split), preprocessing, flags.strict)
+            return data.load(flags.dataset, resize=preprocessing, cache_dir=cache_dir, **source)
+        return streamed(data.scan(flags.dataset, **source), preprocessing, flags.strict)
     except RuntimeError as error:  # a download that failed, or that must be done by hand
         raise ValueError(error) from error

@@ -1,5 +1,6 @@
 """The first phase: features computed once, and a head fitted to them."""
 
+import contextlib
 import tempfile
 import warnings
 
@@ -104,12 +105,19 @@ def fit_head(model, recipe, train, validation):
 def _fit(features, labels, classes, recipe):
     """Return kernel and bias by scikit-learn."""
     scaled, mean, scale = standardized(features)
-    with warnings.catch_warnings():  # of a fit that is not quite at its end
-        warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
+    with unfinished_fits():
         fitted = regression(recipe).fit(scaled, labels)
     kernel, bias = _softmax_weights(fitted, classes)
     kernel /= scale
     return kernel, bias - mean @ kernel
+
+
+@contextlib.contextmanager
+def unfinished_fits():
+    """Return a context in which scikit-learn does not warn of a fit that is not quite at its end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
+        yield
 
 
 def regression(recipe):

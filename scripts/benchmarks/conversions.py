@@ -75,7 +75,7 @@ def measured(flags, done):
     from keras_effconv.converting import convert
 
     dense, view, design = network(flags)
-    own = {"network": design.name, "options": json.dumps(_options(design), sort_keys=True)}
+    own = {"network": design.name, "options": json.dumps(design.changes, sort_keys=True)}
     has = {(row["kind"], int(row["steps"])) for row in done if own.items() <= row.items()}
     asked = [(kind, steps) for kind in flags.kinds.split(";") for steps in sorted({0, flags.mimic})]
     todo = [each for each in asked if each not in has]
@@ -124,13 +124,6 @@ def network(flags):
     image = keras.Input((size, size, 3), name="image")
     dense = keras.Model(image, plain(prepare(image)), name=plain.name)
     return dense, prepare.preprocessing.at(size), info_of(plain).design
-
-
-def _options(design):
-    """Return the options of a network that are not the defaults."""
-    return {
-        key: value for key, value in design.options.items() if key in design.defaults and value != design.defaults[key]
-    }
 
 
 def loaded(folders, view):

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from typing import NamedTuple
 
 from keras_effconv.data.checking.picture import Picture
 from keras_effconv.data.sources.checks import as_text, class_problems, duplicates_in
@@ -55,34 +56,56 @@ def _few(causes):
         yield "other causes", others
 
 
+class _Words(NamedTuple):
+    """How duplicates are spoken of: a prefix of the findings' names, and what follows a number of them."""
+
+    prefix: str
+    leak: str
+    conflict: tuple[str, str]
+    duplicate: tuple[str, str]
+
+
+SAME = _Words(
+    prefix="",
+    leak="of {other}, with the same pixels, in {one}",
+    conflict=("image", "with the same pixels in two classes"),
+    duplicate=("duplicate", "in one split, with the same pixels"),
+)
+NEAR = _Words(
+    prefix="near ",
+    leak="of {other} with a near duplicate in {one}",
+    conflict=("pair", "of near duplicates in two classes"),
+    duplicate=("pair", "of near duplicates in one split"),
+)
+
+
 def same(file_list, groups):
     """Yield findings of images whose pixels are the same: groups of paths."""
-    found = duplicates_in(file_list, groups)
-    for (one, other), pairs in found.leaks.items():
-        text = f"leak: {_images(pairs)} of {other}, with the same pixels, in {one}"
-        yield Finding("leak", True, text, tuple(as_text(pairs)))
-    if found.torn:
-        text = f"conflicting labels: {counted(len(found.torn), 'image')} with the same pixels in two classes"
-        yield Finding("conflict", True, text, tuple(as_text(found.torn)))
-    if again := _of_one_class(file_list, found.again):
-        text = f"{counted(len(again), 'duplicate')} in one split, with the same pixels"
-        yield Finding("duplicate", False, text, tuple(as_text(again)))
+    yield from _repeated(file_list, groups, SAME)
 
 
 def near(file_list, pairs, complete):
     """Yield findings of images that look the same: pairs of paths, all of them or not."""
-    found = duplicates_in(file_list, pairs)
-    for (one, other), near_pairs in found.leaks.items():
-        text = f"near leak: {_images(near_pairs)} of {other} with a near duplicate in {one}"
-        yield Finding("near leak", True, text, tuple(as_text(near_pairs)))
-    if found.torn:
-        text = f"conflicting labels: {counted(len(found.torn), 'pair')} of near duplicates in two classes"
-        yield Finding("near conflict", True, text, tuple(as_text(found.torn)))
-    if again := _of_one_class(file_list, found.again):
-        text = f"{counted(len(again), 'pair')} of near duplicates in one split"
-        yield Finding("near duplicate", False, text, tuple(as_text(again)))
+    yield from _repeated(file_list, pairs, NEAR)
     if not complete:
         yield Finding("incomplete", False, f"the search for near duplicates stopped at {len(pairs):,} pairs")
+
+
+def _repeated(file_list, groups, words):
+    """Yield findings of groups of paths: between splits, between classes, and the others."""
+    found = duplicates_in(file_list, groups)
+    for (one, other), pairs in found.leaks.items():
+        name = f"{words.prefix}leak"
+        text = f"{name}: {_images(pairs)} {words.leak.format(one=one, other=other)}"
+        yield Finding(name, True, text, tuple(as_text(pairs)))
+    if found.torn:
+        noun, what = words.conflict
+        text = f"conflicting labels: {counted(len(found.torn), noun)} {what}"
+        yield Finding(f"{words.prefix}conflict", True, text, tuple(as_text(found.torn)))
+    if again := _of_one_class(file_list, found.again):
+        noun, what = words.duplicate
+        text = f"{counted(len(again), noun)} {what}"
+        yield Finding(f"{words.prefix}duplicate", False, text, tuple(as_text(again)))
 
 
 def _of_one_class(file_list, pairs):

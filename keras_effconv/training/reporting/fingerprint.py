@@ -42,9 +42,14 @@ def fingerprints(splits: Mapping[str, object]) -> dict[str, dict[str, str]]:
     }
 
 
+def image_names(source):
+    """Return the names or paths of the images of a split or of a source; `None` of records that nobody has read."""
+    return getattr(source, "names", None) or getattr(source, "paths", None)
+
+
 def _names(source):
     """Return the names of images with `/` in paths; of records that nobody has read, what the data set says."""
-    names = getattr(source, "names", None) or getattr(source, "paths", None)
+    names = image_names(source)
     if names is None:
         info = source.builder.info
         names = [getattr(info, "full_name", source.builder.name), source.split, len(source)]
@@ -67,8 +72,7 @@ def _labels(source):
 
 def _sizes(source):
     """Return the sizes of the files as bytes, -1 of what has none; if nothing has, some pixels."""
-    names = getattr(source, "names", None) or getattr(source, "paths", None) or ()
-    sizes = np.array([_size(name) for name in names], "int64")
+    sizes = np.array([_size(name) for name in image_names(source) or ()], "int64")
     images = getattr(source, "images", None)
     if images is None or (sizes >= 0).any():
         return sizes.tobytes()

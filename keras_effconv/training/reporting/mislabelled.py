@@ -1,11 +1,11 @@
 """Training images whose label is probably wrong, by confident learning (Northcutt et al., 2021, arXiv:1911.00068)."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_effconv.training.head import originals, regression, standardized
+from keras_effconv.training.head import originals, regression, standardized, unfinished_fits
+from keras_effconv.training.reporting.fingerprint import image_names
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import read_json, write_json
 
@@ -128,8 +128,7 @@ def _cross_validated(features, labels, recipe):
     """Return the probabilities (n, classes) of each image by the head of the other folds."""
     selection = require("sklearn.model_selection")
     folds = selection.StratifiedKFold(FOLDS, shuffle=True, random_state=recipe.seed)
-    with warnings.catch_warnings():  # of a fit that is not quite at its end
-        warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
+    with unfinished_fits():
         return selection.cross_val_predict(
             regression(recipe), standardized(features)[0], labels, cv=folds, method="predict_proba"
         )
@@ -137,8 +136,7 @@ def _cross_validated(features, labels, recipe):
 
 def _files(split):
     """Return what the images of a split are called, by number if nothing is known."""
-    source = getattr(split, "source", split)
-    names = getattr(source, "names", None) or getattr(source, "paths", None)
+    names = image_names(getattr(split, "source", split))
     return [str(name) for name in names] if names is not None else [f"image {i}" for i in range(len(split))]
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from keras_effconv.counting import count
 from keras_effconv.training.class_names import in_short
 from keras_effconv.training.recipes import differences
 from keras_effconv.training.reporting.summary import measured
@@ -57,14 +56,14 @@ def card(model, recipe, dataset, summary, environment, files):
     Returns:
         str, Markdown.
     """
-    counted, names = count(model), dataset.class_names
+    names = dataset.class_names
     changed = ", ".join(f"`{name}={value!r}`" for name, value in differences(recipe).items())
     return CARD.format(
         model=recipe.model,
         conv=recipe.conv,
         data=dataset.name,
-        params=counted.params / 1e6,
-        macs=counted.macs / 1e9,
+        params=summary["params"] / 1e6,
+        macs=summary["macs"] / 1e9,
         weights=f"`{recipe.weights}`" if recipe.weights else "none: random",
         size=model.input_shape[1],
         crop=f"the central {recipe.crop:.0%}" if recipe.crop else "the whole image, squeezed to a square",

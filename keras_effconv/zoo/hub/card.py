@@ -101,8 +101,7 @@ def card(repository, model, labels, report, record, license=None):
 def _arguments(info, size, classes):
     """Return the constructor's other arguments, as Python: with the top if the network's own is that of a fine-tune."""
     top = f"classes={classes}" if info.architecture.head == ("predictions",) else 'include_top=False, pooling="avg"'
-    options, defaults = info.design.options, info.design.defaults
-    others = [f"{name}={value!r}" for name, value in options.items() if name in defaults and defaults[name] != value]
+    others = [f"{name}={value!r}" for name, value in info.design.changes.items()]
     conv = [] if info.conv == "Conv()" else [f'conv="{info.conv}"']
     return ", ".join([top, f"input_shape=({size}, {size}, 3)", *conv, *others])
 

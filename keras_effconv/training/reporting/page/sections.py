@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from keras_effconv.training.reporting.calibration import FOLDS
 from keras_effconv.training.reporting.class_scores import class_scores, confused_pairs
 from keras_effconv.training.reporting.page.charts import Series, line_chart, reliability_chart
 from keras_effconv.training.reporting.page.parts import element, interval, name, paragraph, percent, section, table
@@ -145,10 +144,7 @@ def _temperature(measured):
         yield "There are too few mistakes to find it on some of the images and to measure it on others."
         return
     yield f"With a temperature, the error is {percent(measured.ece_after)}."
-    if measured.fitted_on.endswith("folds"):
-        yield f"For each fifth of the {measured.measured_on}, it is found on the other four." if FOLDS == 5 else ""
-    else:
-        yield f"It is found on the {measured.fitted_on}, and not on the images of this error."
+    yield f"It is found on the {measured.fitted_on.removeprefix('the ')}, and not on the images of this error."
     yield "To use it, raise the probabilities to the power of 1 / temperature, and divide them by their sum."
 
 
