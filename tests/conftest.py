@@ -3,11 +3,13 @@
 import collections
 import gc
 import os
+import random
 
 # On JAX nearly all the time of a test goes to compiling operations that run once.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import keras
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -50,7 +52,14 @@ def no_network(tmp_path_factory):
         yield
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    """Tests draw the same weights in whichever order they run."""
+@pytest.fixture(autouse=True, scope="session")
+def seed_of_the_run():
+    """TensorFlow's own seed is set once: each time it is set, all its compiled operations are forgotten."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def seed(seed_of_the_run):
+    """Tests draw the same weights in whichever order they run: Keras takes their seeds from Python's generator."""
+    random.seed(0)
+    np.random.seed(0)

@@ -1,5 +1,7 @@
 """A student learns from its teacher: nearer after than before, the same for the same seed, resumed or not."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -233,17 +235,34 @@ def test_a_rate_is_lowered_until_the_network_bears_it(monkeypatch):
     assert found.learning_rate < 2.0 and found.loss_after < 0.8 * fixed.loss_after
 
 
-def test_trials_of_a_rate_change_nothing():
-    variable = keras.Variable(1.0)
+class Slope:
+    """Steps along a slope, whose loss is worse by `cost` times each rate after the trial, and while it runs by more."""
 
-    def take_step(number, rate):
-        variable.assign(variable - rate * (number + 1))
-        return 1.0 if rate <= 0.3 else 3.0
+    def __init__(self, cost, meanwhile=1.0):
+        self.variable, self.cost, self.meanwhile, self.taken = keras.Variable(0.0), cost, meanwhile, []
 
-    assert find_rate(take_step, [variable], highest=1.0, start=1.0) == pytest.approx(0.16)
-    assert float(keras.ops.convert_to_numpy(variable)) == 1.0
+    def take_step(self, number, rate):
+        self.taken.append(rate)
+        self.variable.assign(max(self.taken[-10:]) * self.cost)
+        return 1 + rate * self.meanwhile
+
+    def measure(self):
+        return 1 + float(keras.ops.convert_to_numpy(self.variable))
+
+    def rate(self, highest=1.0):
+        return find_rate(self.take_step, self.measure, [self.variable], highest, steps=10, verbose=False)
 
 
-def test_noise_of_a_fifth_is_borne_and_more_is_not():
-    for loss, expected in ((1.15, 1.0), (1.25, 0.4**5)):
-        assert find_rate(lambda number, rate, loss=loss: loss, [], highest=1.0, start=1.0) == pytest.approx(expected)
+@pytest.mark.parametrize(("cost", "expected"), [(-0.5, 1), (0.19, 1), (0.21, 0.4), (1.0, 0.16), (100.0, 0.4**5)])
+def test_a_rate_is_judged_by_the_loss_behind_its_trial(cost, expected):
+    slope = Slope(cost)
+    assert slope.rate() == pytest.approx(expected)
+    assert float(keras.ops.convert_to_numpy(slope.variable)) == 0.0  # trials change nothing
+
+
+def test_a_rate_may_raise_the_loss_while_it_is_high_but_not_beyond_hope():
+    assert Slope(0.0, meanwhile=1.9).rate() == 1.0
+    lost = Slope(0.0, meanwhile=4.0)
+    assert lost.rate() == pytest.approx(0.4)
+    assert len(lost.taken) < 20  # the first trial stops early
+    assert Slope(0.0, meanwhile=math.nan).rate() == pytest.approx(0.4**5)

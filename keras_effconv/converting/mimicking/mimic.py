@@ -1,5 +1,6 @@
 """A converted network learns from the dense one, on images without labels."""
 
+import functools
 import math
 import os
 import time
@@ -20,7 +21,8 @@ from keras_effconv.utils.extras import require
 
 RATE = 0.02  # of a weight's size: the highest that is tried
 FEWEST, MOST, PIXELS = 16, 64, 64**3  # images of a step, and pixels of all of them
-FIRST = 128  # images that the losses ahead of the first step and behind the last are of
+JUDGED = 128  # images that a loss is of: ahead of the first step, behind the last, and around a trial
+TRIAL, FEWEST_TRIED, MOST_TRIED = 0.03, 16, 48  # of the steps, and bounds: steps of a rate's trial
 SAMPLE = 256  # images that the variances of the teacher's maps are of
 SAME = 1e-8  # a loss at which there is nothing to learn
 SMOOTHED = 20  # steps that a loss of the progress bar is the mean of
@@ -83,7 +85,7 @@ def mimic(
         steps: int. Default 1000.
         batch_size: int, images of a step. Default: 64, and fewer of more than 64 x 64 pixels, at least 16.
         learning_rate: float, the highest, in units of each weight's size. Default: 0.02, or the first
-            of 0.4 of it, 0.4 of that and so on, at which some steps on trial do not raise the loss.
+            of 0.4 of it, 0.4 of that and so on, that a short run on trial does not suffer from.
         seed: int, of the order, the flips and the shifts. Default 0.
         folder: path for the state, `mimic.npz`: a run that was interrupted resumes from it and ends with the weights of
             the uninterrupted one. Default `None`: none is written.
@@ -133,7 +135,7 @@ def mimic(
     run |= {"head_weight": head_weight, "flip": flip, "shift": shift, "dtype": dtype, "student": student.name}
     with twin.without_depthwise():
         _compile(trainer)
-        losses, seen, rate = _train(trainer, feed, start, folder, run, checkpoint_seconds, verbose)
+        losses, seen, rate = _train(trainer, feed, folder, run, checkpoint_seconds, verbose)
     twin.give_back()
     ends = start, _loss(trainer, feed)
     return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun, rate)
@@ -175,10 +177,10 @@ def _compile(trainer):
     optimizer.build(trainer.trainable_variables)
 
 
-def _loss(trainer, feed):
-    """Return the mean loss of the first images, changed as in training."""
-    losses, number = [], 0
-    while len(losses) < FIRST:
+def _loss(trainer, feed, number=0):
+    """Return the mean loss of some images, changed as in training: those of batch `number` and the next ones."""
+    losses = []
+    while len(losses) < JUDGED:
         losses += trainer.predict_on_batch(feed.batch(number)).tolist()
         number += 1
     return float(np.mean(losses))
@@ -188,7 +190,7 @@ def _is_jax():
     return keras.backend.backend() == "jax"
 
 
-def _train(trainer, feed, start, folder, run, checkpoint_seconds, verbose):
+def _train(trainer, feed, folder, run, checkpoint_seconds, verbose):
     """Take the steps that are left; return the losses of all, the images that were seen, and the highest rate."""
     steps, variables = run["steps"], [*trainer.student.variables, *trainer.optimizer.variables]
 
@@ -197,7 +199,10 @@ def _train(trainer, feed, start, folder, run, checkpoint_seconds, verbose):
         return float(trainer.train_on_batch(feed.batch(number)))
 
     done, losses, rate = load_state(folder, variables, run) if folder else (0, [], None)
-    rate = rate or run["learning_rate"] or find_rate(take_step, variables, RATE, start, verbose)
+    if rate is None:
+        tried = min(steps, max(FEWEST_TRIED, min(round(TRIAL * steps), MOST_TRIED)))
+        measure = functools.partial(_loss, trainer, feed, tried)
+        rate = run["learning_rate"] or find_rate(take_step, measure, variables, RATE, tried, verbose)
     saved = time.monotonic()
     bar = require("tqdm").tqdm(
         range(done, steps), "mimicking", steps, initial=done, unit="step", dynamic_ncols=True, disable=not verbose
