@@ -22,7 +22,7 @@ from keras_effconv.utils.extras import require
 RATE = 0.02  # of a weight's size: the highest that is tried
 FEWEST, MOST, PIXELS = 16, 64, 64**3  # images of a step, and pixels of all of them
 JUDGED = 128  # images that a loss is of: ahead of the first step, behind the last, and around a trial
-TRIAL, FEWEST_TRIED, MOST_TRIED = 0.03, 16, 48  # of the steps, and bounds: steps of a rate's trial
+TRIAL, FEWEST_TRIED, MOST_TRIED = 0.03, 16, 128  # of the steps, and bounds: steps of a rate's trial
 SAMPLE = 256  # images that the variances of the teacher's maps are of
 SAME = 1e-8  # a loss at which there is nothing to learn
 SMOOTHED = 20  # steps that a loss of the progress bar is the mean of
