@@ -52,6 +52,7 @@ from keras_effconv.inference import deploy, in_float32, quantize
 from keras_effconv.kinds import DWCPWC, GWCPWC, PC, ByLayer, Conv, HetConv, OctConv
 from keras_effconv.network_info import preprocessing_for
 from keras_effconv.preprocessing import ImagePreprocessing
+from keras_effconv.training import finetune
 from keras_effconv.zoo import decode_predictions, load_weights
 
 __version__ = "0.1.0"
@@ -113,6 +114,7 @@ __all__ = [
     "export",
     "exporting",
     "features",
+    "finetune",
     "grad_cam",
     "in_float32",
     "layers",

@@ -78,6 +78,7 @@ def recipe_from(flags):
         ValueError: for an unknown recipe, or a field that cannot be what a flag says.
     """
     from keras_effconv.training import RECIPES
+    from keras_effconv.training.finetune import sized
     from keras_effconv.utils.suggestions import did_you_mean
 
     if flags.recipe not in RECIPES:
@@ -88,8 +89,7 @@ def recipe_from(flags):
     fields = {name: _field(name, value) for name, value in values.items() if value is not None}
     small = {name: value for name, value in SMOKE.items() if name not in fields} if flags.smoke else {}
     recipe = dataclasses.replace(RECIPES[flags.recipe], **small, **fields)
-    if not recipe.image_size and flags.data_dir is None and flags.dataset == "digits":
-        recipe = dataclasses.replace(recipe, image_size=64)
+    recipe = sized(recipe, flags.dataset if flags.data_dir is None else None)
     if recipe.weights is None and recipe.head_c:
         logging.warning("--weights=none: the head is fitted on an untrained network's features; expect little of it")
     return recipe

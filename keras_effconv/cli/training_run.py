@@ -35,6 +35,7 @@ def _run(flags):
     """Check the flags, before data is read and anything is written; then train."""
     from keras_effconv.training import network, train
     from keras_effconv.training.devices import find_devices
+    from keras_effconv.training.reporting import screen
     from keras_effconv.training.reporting.run_record import check_same, described
 
     recipe, output = recipe_from(flags), Path(flags.output).expanduser()
@@ -43,24 +44,8 @@ def _run(flags):
     if flags.resume:
         check_same(output, described(recipe))
     dataset = load(flags, recipe, network.preprocessing(recipe), output / "cache")
-    test = "" if dataset.test is None else f", {len(dataset.test)} test images for the end"
-    print(
-        f"{dataset.name}: {len(dataset.train)} training and {len(dataset.validation)} validation images{test}, "
-        f"{len(dataset.class_names)} classes; {recipe.model}, {recipe.conv}"
-    )
+    print(screen.opening(recipe, dataset))
     options = {"devices": devices, "checkpoint_seconds": 60 * flags.checkpoint_minutes, "begun": flags.begun}
     result = train(recipe, dataset, output, flags.resume, **options)
     if devices.writer:
-        report(result, recipe, dataset)
-
-
-def report(result, recipe, dataset):
-    """Print what a run came to, and where it is."""
-    from keras_effconv.training.reporting import evaluation, outputs
-    from keras_effconv.training.reporting.summary import summarized, told
-    from keras_effconv.utils.paths import quoted
-
-    print("\n" + "\n".join(evaluation.table(result.evaluation)) + "\n")
-    print("\n".join(told(summarized(result, recipe, dataset), result.seconds)))
-    print(f"written to {result.folder}: {' '.join(outputs.files(result.folder))}")
-    print("next:", quoted(["keras-effconv", "predict", "IMAGE", f"--model={result.folder / 'model.keras'}"]))
+        print(*screen.closing(result, recipe, dataset), sep="\n")

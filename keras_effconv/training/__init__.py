@@ -1,5 +1,6 @@
 """Training: recipes as data, runs that resume exactly, and what a run writes."""
 
+from keras_effconv.training.finetune import finetune
 from keras_effconv.training.network import blocks, unfreeze
 from keras_effconv.training.recalibrate import recalibrate
 from keras_effconv.training.recipe import Recipe
@@ -7,4 +8,15 @@ from keras_effconv.training.recipes import RECIPES
 from keras_effconv.training.reporting.evaluation import Evaluation, evaluate
 from keras_effconv.training.run import Result, train
 
-__all__ = ["RECIPES", "Evaluation", "Recipe", "Result", "blocks", "evaluate", "recalibrate", "train", "unfreeze"]
+__all__ = [
+    "RECIPES",
+    "Evaluation",
+    "Recipe",
+    "Result",
+    "blocks",
+    "evaluate",
+    "finetune",
+    "recalibrate",
+    "train",
+    "unfreeze",
+]

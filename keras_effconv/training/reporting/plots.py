@@ -8,23 +8,37 @@ from keras_effconv.utils.fonts import NUMBERED, Names
 
 def learning_curves(result, path):
     """Plot accuracy and loss of fitting the head, then over the epochs of the network; PNG."""
+    save_figure(draw_curves(result.head_curves, result.curves), path)
+
+
+def draw_curves(head, epochs, first=1):
+    """Return a figure of accuracy and loss.
+
+    Args:
+        head: dict of curves by name, of fitting the head; may be empty.
+        epochs: dict likewise, of the epochs of the network.
+        first: int, the number of the first of these epochs. Default 1.
+    """
     figure, both = new_figure(1, 2, (11, 4.2))
-    offset = len(result.head_curves.get("accuracy", ()))
+    offset = len(head.get("accuracy", ()))
     for axes, quantity in zip(both, ("accuracy", "loss")):
         for name, colour, label in (
             (quantity, "tab:blue", "training"),
             (f"val_{quantity}", "tab:orange", "validation"),
         ):
-            values = [*result.head_curves.get(name, ()), *result.curves.get(name, ())]
-            axes.plot(range(1 - offset, len(values) + 1 - offset), values, color=colour, label=label, marker=".")
-        if offset and result.curves:
+            values = [*head.get(name, ()), *epochs.get(name, ())]
+            axes.plot(
+                range(first - offset, len(values) + first - offset), values, color=colour, label=label, marker="."
+            )
+        if offset and epochs:
             axes.axvline(0.5, color="grey", linestyle=":")
             axes.text(0.5, axes.get_ylim()[0], " blocks unfrozen", color="grey", va="bottom")
         axes.set(xlabel="epoch (0: the head on frozen features)" if offset else "epoch", ylabel=quantity)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()
     figure.suptitle("Learning curves; the training loss includes smoothing, mixing and weight decay", fontsize=10)
-    save_figure(figure, path)
+    return figure
 
 
 MOST_CLASSES = 40

@@ -12,10 +12,9 @@ from commands import command
 from html_pages import Page
 from small_runs import TINY, Stop, StopAt, coloured_set
 
-from keras_effconv.cli import training_run
 from keras_effconv.training import Evaluation, train
 from keras_effconv.training.reporting import evaluation as evaluations
-from keras_effconv.training.reporting import outputs
+from keras_effconv.training.reporting import outputs, screen
 from keras_effconv.training.reporting.intervals import wilson
 from keras_effconv.training.reporting.outputs import files
 
@@ -43,9 +42,9 @@ def reported(tmp_path_factory):
         begun = time.perf_counter() - 100
         result = train(TINY, dataset, folder, begun=begun)
         seconds = time.perf_counter() - begun
-        training_run.report(result, TINY, dataset)
-    screen = "\n".join(" ".join(map(str, call.args)) for call in printed.call_args_list)
-    return result, dataset, screen, calls, seconds
+        print("\n".join(screen.closing(result, TINY, dataset)))
+    shown = "\n".join(" ".join(map(str, call.args)) for call in printed.call_args_list)
+    return result, dataset, shown, calls, seconds
 
 
 def report_of(result):

@@ -1,0 +1,23 @@
+"""What a run says on the screen, ahead of training and at its end."""
+
+from keras_effconv.training.reporting import evaluation, outputs
+from keras_effconv.training.reporting.summary import summarized, told
+from keras_effconv.utils.paths import quoted
+
+
+def opening(recipe, dataset):
+    """Return one line: the images, the classes and the network."""
+    test = "" if dataset.test is None else f", {len(dataset.test)} test images for the end"
+    return (
+        f"{dataset.name}: {len(dataset.train)} training and {len(dataset.validation)} validation images{test}, "
+        f"{len(dataset.class_names)} classes; {recipe.model}, {recipe.conv}"
+    )
+
+
+def closing(result, recipe, dataset):
+    """Return what a run came to, and where it is: the table of classes, the accuracies, the files, a next command."""
+    lines = ["", *evaluation.table(result.evaluation), ""]
+    lines += told(summarized(result, recipe, dataset), result.seconds)
+    lines.append(f"written to {result.folder}: {' '.join(outputs.files(result.folder))}")
+    model = result.folder / "model.keras"
+    return [*lines, f"next: {quoted(['keras-effconv', 'predict', 'IMAGE', f'--model={model}'])}"]
