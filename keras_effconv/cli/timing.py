@@ -5,7 +5,7 @@ import time
 import keras
 import numpy as np
 
-from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 WARM_UP = 3  # calls that do not count: graphs are traced, memory is found
 PAUSE = 0.2  # seconds before each call: ONNX Runtime's threads look for work for so long, on the cores of the next one
@@ -24,7 +24,7 @@ def in_turns(runs, images, repeats, label):
         dict of lists of floats.
     """
     seconds = {key: [] for key in runs}
-    for repeat in require("tqdm").tqdm(range(repeats + WARM_UP), label, unit="turn", dynamic_ncols=True):
+    for repeat in progress(range(repeats + WARM_UP), label, unit="turn", leave=True):
         for key, run in runs.items():
             time.sleep(PAUSE)
             begun = time.perf_counter()

@@ -16,7 +16,7 @@ from keras_effconv.fitting.values import Values, calls_of, split_activations
 from keras_effconv.fitting.windows import windows_of
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.layers.octaves import DEPTH, pool
-from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 ROWS = 30_000  # positions of a map
 WINDOWS = 400 << 20  # bytes of what a layer's filters see at them
@@ -98,8 +98,7 @@ def fit_layers(
     flow = _Flow(graph, plain, every, images, seed)
     rng, fits = np.random.default_rng(seed), []
     todo = {id(outputs[0].step): outputs for outputs in every}
-    bar = require("tqdm").tqdm(total=len(every), desc="fitting", unit="layer", leave=False, disable=not verbose)
-    with bar:
+    with progress(None, "fitting", len(every), unit="layer", shown=verbose) as bar:
         for step in graph.steps:
             if id(step) in todo:
                 fits.append(_fit_layer(todo[id(step)], flow.values, flow.goals, rows, rng))

@@ -13,6 +13,7 @@ from keras_effconv.training.large_head import fit_large
 from keras_effconv.training.network import HEAD
 from keras_effconv.training.optimization.losses import balanced
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 ITERATIONS = 500  # of L-BFGS, at most; some dozens are usual
 LARGE = 1e9  # features of all images times classes, from which on scikit-learn would take long
@@ -31,8 +32,8 @@ def features(backbone: keras.Model, batches: Epochs, mirror: bool = False) -> tu
     Returns:
         Pair of arrays, (n, c) float32 and (n,) int32; twice as many rows with `mirror`.
     """
-    bar, pooled, labels, done = require("tqdm").tqdm, None, [], 0
-    for i in bar(range(len(batches)), "features", unit="batch", dynamic_ncols=True):
+    pooled, labels, done = None, [], 0
+    for i in progress(range(len(batches)), "features", unit="batch", leave=True):
         images, known = batches[i][:2]
         for view in (images, images[:, :, ::-1]) if mirror else (images,):
             # A full last batch, so that no other graph is built for it.

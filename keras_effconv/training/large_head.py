@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 BLOCK = 8192  # rows that are computed at a time
 SECONDS = 600.0  # after which the fit ends where it is
@@ -95,7 +96,7 @@ class _Problem:
 
 def _minimized(problem, iterations, seconds):
     """Run L-BFGS with a progress bar, for a bounded time."""
-    bar = require("tqdm").tqdm(total=iterations, desc="head", unit="iteration", dynamic_ncols=True, leave=False)
+    bar = progress(None, "head", iterations, unit="iteration")
     begun = time.monotonic()
 
     def watch(intermediate_result):

@@ -1,17 +1,17 @@
 """Learning curves that grow while a notebook waits."""
 
 import io
-import sys
 
 import keras
 
 from keras_effconv.training.reporting.plots import draw_curves
+from keras_effconv.utils.progress import notebook_display
 
 
 def live_curves() -> list[keras.callbacks.Callback]:
     """Return the callback that draws learning curves, in a list; an empty list where there is no notebook."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return [LiveCurves(sys.modules["IPython"].display)] if hasattr(shell, "kernel") else []
+    display = notebook_display()
+    return [] if display is None else [LiveCurves(display)]
 
 
 class LiveCurves(keras.callbacks.Callback):

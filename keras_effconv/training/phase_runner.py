@@ -12,6 +12,7 @@ from keras_effconv.training.optimization.optimizers import l2, make_optimizer
 from keras_effconv.training.optimization.schedules import learning_rate
 from keras_effconv.training.phases import phases
 from keras_effconv.training.trainer import Trainer, at_size
+from keras_effconv.utils.progress import is_watched
 
 LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3
 
@@ -110,10 +111,15 @@ class PhaseRunner:
                 epochs=last,
                 initial_epoch=first,
                 shuffle=False,
-                verbose="auto" if self.devices.writer else 0,
+                verbose=_verbose(self.devices),
                 callbacks=[batches.follow_epochs(), *callbacks],
             )
             first = last
+
+
+def _verbose(devices):
+    """Return Keras' number for bars where somebody watches, and else for a line an epoch; on one device alone."""
+    return (1 if is_watched() else 2) if devices.writer else 0
 
 
 def _hand_over(old, new, same):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 
 def recalibrate(model, batches, epochs=1, neutral=()):
@@ -48,8 +48,7 @@ def _means(model, measured, kept, batches, epochs):
         layer.momentum = 0.0  # so that it holds the statistics of the last batch alone
     try:
         step, sums = _compiled(_watched(model, kept)), []
-        bar = require("tqdm").tqdm(range(steps), "batch statistics", unit="batch", leave=False, dynamic_ncols=True)
-        for number in bar:
+        for number in progress(range(steps), "batch statistics", unit="batch"):
             moments = step(np.asarray(batches[number % len(batches)][0]))
             found = [keras.ops.convert_to_numpy(value).astype("float64") for value in (*variables, *moments)]
             sums = [total + value for total, value in zip(sums, found)] if sums else found

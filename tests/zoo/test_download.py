@@ -166,18 +166,17 @@ def test_a_damaged_cache_is_fetched_again(site, cache):
 
 
 def test_the_bar_counts_bytes(site, monkeypatch):
-    bars, tqdm = [], transfer.require("tqdm").tqdm
+    bars, shown = [], transfer.show_progress
 
-    class Spy(tqdm):
-        def __init__(self, **options):
-            bars.append((options["initial"], options["total"], options["unit"], options["disable"]))
-            super().__init__(**options)
+    def spy(iterable, label, total, **options):
+        bars.append((options["initial"], total, options["unit"], options["shown"]))
+        return shown(iterable, label, total, **options)
 
-    monkeypatch.setattr(transfer.require("tqdm"), "tqdm", Spy)
+    monkeypatch.setattr(transfer, "show_progress", spy)
     site.script = [dies()]
     fetch(site.address, MD5)
     fetch(site.address, MD5, file="quiet.h5", progress=False)
-    assert bars == [(0, len(BODY), "B", None), (HALF, len(BODY), "B", None), (0, len(BODY), "B", True)]
+    assert bars == [(0, len(BODY), "B", True), (HALF, len(BODY), "B", True), (0, len(BODY), "B", False)]
 
 
 # --- connections that break -----------------------------------------------------------------------------------------
@@ -519,13 +518,13 @@ def test_too_little_space_is_told_before(site, cache, monkeypatch):
 
 def test_a_disk_that_fills_up_is_not_asked_again(site, monkeypatch):
     class Full:
-        def __init__(self, **options): ...
+        def __init__(self, *given, **options): ...
         def __enter__(self): ...
         def __exit__(self, *args): ...
         def update(self, n):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(transfer.require("tqdm"), "tqdm", Full)
+    monkeypatch.setattr(transfer, "show_progress", Full)
     with pytest.raises(WeightsUnavailable, match="No space left on device"):
         fetch(site.address, MD5)
     assert len(site.requests) == 1

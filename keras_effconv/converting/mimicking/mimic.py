@@ -17,7 +17,7 @@ from keras_effconv.converting.mimicking.trainer import Mimic, RelativeAdam, unit
 from keras_effconv.converting.mimicking.twin import Twin, fastest_policy
 from keras_effconv.graph import check_functional
 from keras_effconv.utils.arguments import one_of, positive, positive_number
-from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 RATE = 0.02  # of a weight's size: the highest that is tried
 FEWEST, MOST, PIXELS = 16, 64, 64**3  # images of a step, and pixels of all of them
@@ -204,9 +204,7 @@ def _train(trainer, feed, folder, run, checkpoint_seconds, verbose):
         measure = functools.partial(_loss, trainer, feed, tried)
         rate = run["learning_rate"] or find_rate(take_step, measure, variables, RATE, tried, verbose)
     saved = time.monotonic()
-    bar = require("tqdm").tqdm(
-        range(done, steps), "mimicking", steps, initial=done, unit="step", dynamic_ncols=True, disable=not verbose
-    )
+    bar = progress(range(done, steps), "mimicking", steps, initial=done, shown=verbose, leave=True)
     for step in bar:
         losses.append(take_step(step, rate * schedule(step, steps)))
         if not math.isfinite(losses[-1]):

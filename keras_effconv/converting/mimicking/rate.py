@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 WARM_UP, WARM_UP_STEPS = 0.05, 20  # of the steps, and at least so many
 RATES, LOWER = 6, 0.4  # at most so many rates on trial, each so many times the one before
@@ -47,7 +47,7 @@ def find_rate(take_step, measure, variables, highest: float, steps: int, verbose
     """
     begun, before = [keras.ops.convert_to_numpy(v) for v in variables], measure()
     rates = [highest * LOWER**number for number in range(RATES)]
-    for rate in require("tqdm").tqdm(rates, "trying rates", unit="rate", leave=False, disable=not verbose):
+    for rate in progress(rates, "trying rates", unit="rate", shown=verbose):
         kept = _goes_on(take_step, rate, steps, LOST * before) and measure() <= LIMIT * before
         for variable, value in zip(variables, begun):
             variable.assign(value)

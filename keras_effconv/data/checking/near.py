@@ -7,7 +7,7 @@ brightness differ in few bits. Mirror images, turned ones and parts of an image 
 
 import numpy as np
 
-from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 BOUND = 32  # of 256 bits, the most that differ
 CORRELATION = 0.95  # the least, of two thumbnails: plain backgrounds have equal bits, whatever lies on them
@@ -51,11 +51,9 @@ def near_pairs(thumbnails: np.ndarray, most: int = MOST_PAIRS) -> np.ndarray:
     >>> near_pairs(images)
     array([[0, 2]])
     """
-    tqdm = require("tqdm").tqdm
     bits, found, count = hashes(thumbnails), [], 0
     starts = range(0, len(bits), ROWS)
-    hidden = None if len(bits) >= SHOW_FROM else True
-    for start in tqdm(starts, "looking for near duplicates", leave=False, disable=hidden):
+    for start in progress(starts, "looking for near duplicates", shown=len(bits) >= SHOW_FROM):
         rows = _signs(bits[start : start + ROWS])
         for begin in range(start - start % COLUMNS, len(bits), COLUMNS):
             distances = (rows.shape[1] - rows @ _signs(bits[begin : begin + COLUMNS]).T) / 2

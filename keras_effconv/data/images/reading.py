@@ -10,8 +10,9 @@ from keras_effconv.data.images.decode import decode
 from keras_effconv.data.images.header import PIXEL_LIMIT, declared_size
 from keras_effconv.data.images.limits import assert_pixels
 from keras_effconv.preprocessing import Resize, as_resize
-from keras_effconv.utils.extras import Deferred, require
+from keras_effconv.utils.extras import Deferred
 from keras_effconv.utils.files import NotAFileError, open_file
+from keras_effconv.utils.progress import progress
 
 tf = Deferred("tensorflow")
 
@@ -131,10 +132,9 @@ def each_file(paths, read, description):
         except UnreadableImageError as error:
             return error
 
-    tqdm = require("tqdm").tqdm
     with (
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(paths), desc=description, unit="image", leave=False, disable=None) as bar,
+        progress(None, description, len(paths), unit="image") as bar,
     ):
         for start in range(0, len(paths), BLOCK):
             for result in pool.map(attempt, paths[start : start + BLOCK]):

@@ -12,8 +12,8 @@ from absl import logging
 
 from keras_effconv.data.sources.messages import counted, printable, some
 from keras_effconv.data.sources.split_names import SPLITS, TEST, TRAIN, VALIDATION
-from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import open_file
+from keras_effconv.utils.progress import progress
 
 LIMIT = 200_000  # files that are compared; more would take minutes to open
 SHOW_FROM = 10_000  # files from which a progress bar shows
@@ -113,16 +113,14 @@ def same_content(paths):
     Returns:
         List of lists of paths, two or more of one content, in the order of `paths`.
     """
-    tqdm = require("tqdm").tqdm
-    hidden = None if len(paths) >= SHOW_FROM else True
     groups = [list(dict.fromkeys(paths))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for mark in (_size, _end, _digest):
             flat = [path for group in groups for path in group]
             chunks = [flat[i : i + CHUNK] for i in range(0, len(flat), CHUNK)]
             marks = pool.map(functools.partial(_marked, mark), chunks)
-            progress = tqdm(marks, "looking for duplicates", len(chunks), leave=False, disable=hidden)
-            mark_of = dict(zip(flat, itertools.chain.from_iterable(progress)))
+            marks = progress(marks, "looking for duplicates", len(chunks), shown=len(paths) >= SHOW_FROM)
+            mark_of = dict(zip(flat, itertools.chain.from_iterable(marks)))
             groups = [same for group in groups for same in _grouped(group, mark_of)]
     return groups
 

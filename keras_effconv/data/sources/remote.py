@@ -15,6 +15,7 @@ from keras_effconv.data.sources.messages import some
 from keras_effconv.data.sources.table import read_table
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing, write_json
+from keras_effconv.utils.progress import progress
 
 TABLES = (".csv", ".tsv", ".txt")
 IMAGES = IMAGE_EXTENSIONS | PILLOW_EXTENSIONS
@@ -179,7 +180,6 @@ def _copy(fs, files, target, url, remove=False):
 
 def _copied(fs, paths, target):
     """Copy files, several at a time, and yield each relative path when its file is whole."""
-    tqdm = require("tqdm").tqdm
 
     def get(item):
         relative, path = item
@@ -191,7 +191,7 @@ def _copied(fs, paths, target):
         copies = [pool.submit(get, item) for item in paths.items()]
         done = concurrent.futures.as_completed(copies)
         try:
-            for copy in tqdm(done, "copying", len(copies), unit="file", leave=False, disable=None):
+            for copy in progress(done, "copying", len(copies), unit="file"):
                 yield copy.result()
         finally:
             pool.shutdown(cancel_futures=True)

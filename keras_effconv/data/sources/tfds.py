@@ -13,6 +13,7 @@ from keras_effconv.data.sources.split import check_choices, limited, stratified
 from keras_effconv.data.sources.split_names import SPLITS
 from keras_effconv.preprocessing import Resize, as_resize
 from keras_effconv.utils.extras import Deferred, require
+from keras_effconv.utils.progress import progress
 from keras_effconv.utils.suggestions import did_you_mean
 
 tf = Deferred("tensorflow")
@@ -239,5 +240,5 @@ def _fill(images, target, examples, decoded):
     examples = examples.map(lambda i, example: (row_of[i], decoded(example)), num_parallel_calls=tf.data.AUTOTUNE)
     total = int((target >= 0).sum())
     examples = examples.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
-    for row, image in require("tqdm").tqdm(examples, "images", total, unit="image", leave=False, disable=None):
+    for row, image in progress(examples, "images", total, unit="image"):
         images[row] = image

@@ -10,7 +10,7 @@ from keras_effconv.data import Split
 from keras_effconv.training.accuracy import share_within
 from keras_effconv.training.input_pipeline import Streamed, batches_of
 from keras_effconv.training.reporting.intervals import wilson
-from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import progress
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def evaluate(model: keras.Model, split: Split | Streamed, class_names: Sequence[
         An `Evaluation`.
     """
     batches, answers = batches_of(split, batch_size), []
-    for i in require("tqdm").tqdm(range(len(batches)), "evaluation", unit="batch", leave=False, dynamic_ncols=True):
+    for i in progress(range(len(batches)), "evaluation", unit="batch"):
         images, labels = batches[i]
         # A full last batch, so that no other graph is made for it.
         full = np.resize(images, (batches.batch_size, *images.shape[1:]))

@@ -10,8 +10,8 @@ import urllib.request
 
 from absl import logging
 
-from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import read_json, write_json
+from keras_effconv.utils.progress import progress as show_progress
 
 WAITS = (1, 2, 4)  # seconds before the second, third and fourth attempt; offline, it is 7 s to the error
 TIMEOUT = 30  # seconds without a byte
@@ -194,8 +194,7 @@ def _check_space(response, part):
 def _copy(response, part, have, progress):
     """Append what comes; `response.length` counts down to what is missing."""
     total = None if response.length is None else have + response.length
-    options = {"unit": "B", "unit_scale": True, "leave": False, "disable": None if progress else True}
-    bar = require("tqdm").tqdm(total=total, initial=have, desc=part.stem, **options)
+    bar = show_progress(None, part.stem, total, unit="B", initial=have, shown=progress, unit_scale=True)
     with bar, open(part, "ab") as file:
         while block := _read(response):
             file.write(block)

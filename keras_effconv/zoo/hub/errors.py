@@ -5,6 +5,7 @@ import os
 import sys
 
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.progress import is_watched
 from keras_effconv.zoo.fetching.download import WeightsUnavailable
 
 TOKEN = "set HF_TOKEN or call `hf auth login`"
@@ -63,11 +64,11 @@ def translated(address, files=()):
 
 @contextlib.contextmanager
 def quiet_unless_seen():
-    """Keep `huggingface_hub` from drawing progress bars in the block if stderr is no terminal."""
+    """Keep `huggingface_hub` from drawing progress bars in the block if nobody watches them."""
     utils = require("huggingface_hub.utils", "hub")
     constants = require("huggingface_hub.constants", "hub")
     decided = constants.HF_HUB_DISABLE_PROGRESS_BARS is not None or utils.are_progress_bars_disabled()
-    if decided or sys.stderr is None or sys.stderr.isatty():
+    if decided or sys.stderr is None or is_watched():
         yield
         return
     utils.disable_progress_bars()
