@@ -93,7 +93,7 @@ def _matched(dataset, model, names):
     split, cause = dataset.validation, "the model has no classes"
     if models.is_classifier(model) and len(split) and split.labels.min() >= 0:
         try:
-            return Photos(_with_validation(dataset, *matched(split, dataset, model, names)), True)
+            return Photos(_with_validation(dataset, *matched(split, dataset, model.output_shape[-1], names)), True)
         except ValueError as error:
             cause = str(error)
     print(f"{dataset.name}: accuracy is not measured ({cause})")

@@ -1,7 +1,8 @@
-"""Evaluate a trained model: top-1 and top-5, classes, image sizes, speed.
+"""Evaluate a trained model, or an export in its runtime: top-1 and top-5, classes, image sizes, speed.
 
     keras-effconv evaluate --model=outputs/finetune/model.keras --data_dir=flowers
     keras-effconv evaluate --model=outputs/finetune/model.keras --data_dir=flowers --split=test
+    keras-effconv evaluate --model=outputs/flowers-onnx --data_dir=flowers
     keras-effconv evaluate --model=outputs/train/model.keras --data_dir=imagenet.csv --sizes=224,256,320,384
 
 Classes are matched by name, by the file labels.txt next to the model: the data may have fewer of them, in any order.
@@ -24,13 +25,18 @@ SPLITS = ["validation", "train", "test"]
 
 def define(flags):
     """Define the flags."""
-    flags.string("model", None, "Path of a .keras file, hf://user/name, or name of a network.", required=True)
+    flags.string(
+        "model",
+        None,
+        "Path of a .keras file, folder of an export, hf://user/name, or name of a network.",
+        required=True,
+    )
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, hf://..., or "none".')
     flags.string("labels", None, "File with the name of a class a line. Default: labels.txt next to --model.")
     define_source(flags, "digits")
     flags.integer("seed", 0, "Of the split, if the data has none: that of the run that is evaluated.")
     flags.enum("split", "validation", SPLITS, "Which images.")
-    flags.list("sizes", [], "Image sizes in pixels; the model's own by default. Networks that pool their last map.")
+    flags.list("sizes", [], "Image sizes in pixels; the model's own by default. Not for an export.")
     flags.integer("batch_size", 32, "Images per step.", 1)
     flags.string("output", "outputs/evaluate", "Folder to write to.")
 
@@ -38,7 +44,7 @@ def define(flags):
 def run(flags, words):
     """Evaluate at each size; classes, page and picture are of the model's own size, or of the first one."""
     flags_only(words)
-    from keras_effconv.cli import models
+    from keras_effconv.cli import evaluate_subject
     from keras_effconv.training.reporting import evaluation as report
     from keras_effconv.training.reporting.environment import check_folder
     from keras_effconv.utils.extras import require
@@ -47,13 +53,13 @@ def run(flags, words):
     for module in ("matplotlib.figure", "scipy.optimize"):
         require(module)
     check_folder(output, 1 << 22)
-    model, names = models.load(flags.model, weights=flags.weights, labels=flags.labels)
-    sizes = [positive_integer("--sizes", size) for size in flags.sizes] or [model.input_shape[1]]
-    rows, shown, own = [], None, model.input_shape[1]
-    for size in sizes:
-        measured, row = at(flags, model, names, size, say=size == sizes[0])
+    subject = evaluate_subject.load(flags.model, flags.weights, flags.labels)
+    sizes = [positive_integer("--sizes", size) for size in flags.sizes] or [subject.size]
+    models, rows, shown = [subject.at(size) for size in sizes], [], None
+    for size, model in zip(sizes, models):
+        measured, row = at(flags, subject, model, size, say=size == sizes[0])
         rows.append(row)
-        shown = measured if shown is None or size == own else shown  # images of the other sizes are not kept
+        shown = measured if shown is None or size == subject.size else shown  # images of the other sizes are not kept
         del measured
     print("| pixels | top-1 | 95 % interval | top-5 | images/s |\n|---|---|---|---|---|")
     for row in rows:
@@ -61,7 +67,7 @@ def run(flags, words):
         speed = f"{row['images_per_second']:.0f}"
         print(f"| {row['size']} | {row['top1']:.1%} | {interval} | {row['top5']:.1%} | {speed} |")
     print("\n" + "\n".join(report.table(shown.evaluation)))
-    write(flags, output, shown, rows)
+    write(flags, output, shown, rows, subject.facts)
     print(f"\nwritten to {output}: report.html evaluation.json confusion.png")
 
 
@@ -74,7 +80,7 @@ class Measured(NamedTuple):
     data: str
 
 
-def write(flags, output, measured, rows):
+def write(flags, output, measured, rows, facts):
     """Write the files of an evaluation.
 
     Args:
@@ -82,6 +88,7 @@ def write(flags, output, measured, rows):
         output: Path of the folder.
         measured: `Measured`.
         rows: list of dicts, one a size.
+        facts: list of pairs of str, of the model.
     """
     from keras_effconv.training.reporting import findings, html_report, plots
     from keras_effconv.training.reporting.calibration import calibrate
@@ -97,7 +104,7 @@ def write(flags, output, measured, rows):
     plots.confusion(evaluation, output / "confusion.png")
     title = f"{Path(flags.model).name} on {measured.data}"
     facts = [
-        ("Parameters", f"{measured.model.count_params() / 1e6:.2f} million"),
+        *facts,
         ("Classes", f"{len(evaluation.class_names)}"),
         *(
             (f"At {row['size']} pixels", f"{percent(row['top1'])}, {row['images_per_second']:.0f} images/s")
@@ -107,28 +114,27 @@ def write(flags, output, measured, rows):
     html_report.write_evaluation(output / html_report.PAGE, title, evaluation, images, facts, calibration, mistakes)
 
 
-def at(flags, model, names, size, say=True):
+def at(flags, subject, model, size, say=True):
     """Return what is `Measured` at one size of the image, and its row."""
-    from keras_effconv import data, preprocessing_for
+    from keras_effconv import data
     from keras_effconv.data.images.levels import warn_without_white
     from keras_effconv.training import evaluate
-    from keras_effconv.training.trainer import at_size
+    from keras_effconv.training.reporting.evaluation import answering
 
-    preprocessing = preprocessing_for(model).preprocessing
-    view = preprocessing.settled()
+    view = subject.preprocessing.settled()
     source = files_of(flags) | {"seed": flags.seed, "limit": flags.limit}
     dataset = data.load(flags.dataset, resize=view.at(size), **source)
-    split, class_names = matched(chosen(dataset, flags.split), dataset, model, names, say)
+    split, class_names = matched(chosen(dataset, flags.split), dataset, subject.classes, subject.names, say)
     if say and flags.data_dir is not None:
-        warn_without_white(split.names, preprocessing)
-    resized, batch = at_size(model, size), min(flags.batch_size, len(split))
-    resized.predict_on_batch(split.images[:batch])  # the graph is made before time is taken
+        warn_without_white(split.names, subject.preprocessing)
+    batch = min(flags.batch_size, len(split))
+    answering(model)(split.images[:batch])  # the graph is made before time is taken
     begun = time.perf_counter()
-    evaluation = evaluate(resized, split, class_names, batch)
+    evaluation = evaluate(model, split, class_names, batch)
     speed = len(split) / (time.perf_counter() - begun)
     row = {"size": size, "images": len(split), "top1": evaluation.accuracy, "top1_interval": evaluation.interval}
     row |= {"top5": evaluation.accuracy_at(5), "images_per_second": speed}
-    return Measured(evaluation, split, resized, dataset.name), row
+    return Measured(evaluation, split, model, dataset.name), row
 
 
 def chosen(dataset, name):
@@ -146,13 +152,13 @@ def chosen(dataset, name):
     return split
 
 
-def matched(split, dataset, model, names, say=True):
+def matched(split, dataset, classes, names, say=True):
     """Return a split with the labels of the model, and the names of the model's classes.
 
     Args:
         split: `Split`, its labels those of `dataset`.
         dataset: `Dataset`.
-        model: classifier.
+        classes: int, of the model.
         names: list of str, what the classes of the model are called, or `None`.
         say: bool, whether to print how they were matched. Default `True`.
 
@@ -161,7 +167,6 @@ def matched(split, dataset, model, names, say=True):
     """
     from keras_effconv.training.class_names import in_short, match, others
 
-    classes = model.output_shape[-1]
     if names is None:
         if len(dataset.class_names) != classes:
             raise ValueError(

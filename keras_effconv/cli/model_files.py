@@ -81,7 +81,8 @@ def _folder(path):
 
 
 def _exported(what):
-    return f"{what}: give the .keras file that it was made of; `predict` and `serve` take what `export` has written"
+    takers = "`predict`, `evaluate` and `serve`"
+    return f"{what}: give the .keras file that it was made of; {takers} take what `export` has written"
 
 
 def _file(path):

@@ -93,11 +93,21 @@ def _by_name(name, conv, weights):
 
 def _names(classes, labels, imagenet):
     from keras_effconv import zoo
-    from keras_effconv.utils.files import read_text
 
     if labels is None:
         return [name for _, name in zoo.imagenet_classes()] if imagenet and classes == 1000 else None
-    names = read_text(labels, "labels").splitlines()
+    return read_names(classes, labels)
+
+
+def read_names(classes, path):
+    """Return the names of a file, one a line: list of str.
+
+    Raises:
+        ValueError: it has another number of names than there are classes.
+    """
+    from keras_effconv.utils.files import read_text
+
+    names = read_text(path, "labels").splitlines()
     if len(names) != classes:
-        raise ValueError(f"`labels` must be {classes} names, one a line. Received: {len(names)} in {labels}")
+        raise ValueError(f"`labels` must be {classes} names, one a line. Received: {len(names)} in {path}")
     return names

@@ -85,12 +85,12 @@ def test_fewer_classes_are_said_and_unknown_ones_refused(saved, tmp_path):
 
 def test_without_names_the_order_is_said_or_the_number_refused(capsys):
     dataset = coloured_set([0, 1, 2], [0, 1, 2])
-    split, names = evaluate.matched(dataset.validation, dataset, by_colour(), None)
+    split, names = evaluate.matched(dataset.validation, dataset, 3, None)
     assert split is dataset.validation and names == tuple(NAMES)
     assert "taken in the order of the data's" in capsys.readouterr().out
     two = data.Dataset("two", coloured([0, 1]), coloured([0, 1]), ("red", "green"))
     with pytest.raises(ValueError, match=r"must have its 3 classes\. Received: 2"):
-        evaluate.matched(two.validation, two, by_colour(), None)
+        evaluate.matched(two.validation, two, 3, None)
 
 
 def test_a_split_is_chosen():
@@ -126,3 +126,46 @@ def test_columns_of_a_table_are_asked_for(saved, tmp_path):
     done = evaluated(saved, folder / "table.csv", *flags)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "100.0%" in done.stdout
+
+
+def exported(saved, folder, format="onnx"):
+    """Export the classifier by colour with its names."""
+    from keras_effconv import export
+    from keras_effconv.preprocessing import Preprocessing
+
+    model = keras.models.load_model(saved / "model.keras")
+    export(model, folder, format, labels=NAMES, preprocessing=Preprocessing(32, crop=None))
+    return folder
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("format", ["saved_model", "onnx"])
+def test_an_export_is_evaluated_in_its_runtime(saved, tmp_path, format):
+    path = exported(saved, tmp_path / "export", format)
+    photos = painted(tmp_path / "data", NAMES)
+    flags = (f"--model={path}", f"--data_dir={photos}", f"--output={tmp_path / 'out'}")
+    done = command("evaluate", *flags)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "in another order: matched by name" in done.stdout
+    record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert (record["classes"], record["sizes"][0]["size"], record["sizes"][0]["top1"]) == (NAMES, 32, 1.0)
+    words = Page((tmp_path / "out" / "report.html").read_text("utf-8")).words
+    assert f"Format {format}" in words and "Weights float32" in words
+    done = command("evaluate", *flags, "--sizes=32,64")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("`sizes` must be that of the export, 32. Received: 64")
+
+
+def test_mistakes_of_an_export_have_no_heat(saved, tmp_path):
+    from keras_effconv import exporting
+    from keras_effconv.training import evaluate as measured
+    from keras_effconv.training.reporting.mistakes import worst_mistakes
+
+    split = coloured([0, 1, 2, 2])
+    wrong = data.Split(split.images, np.array([1, 1, 2, 0], "int32"), split.names)
+    export = exporting.load(exported(saved, tmp_path / "export"))
+    evaluation = measured(export, wrong, NAMES, batch_size=3)
+    np.testing.assert_allclose(evaluation.probabilities, by_colour().predict(split.images, verbose=0), atol=1e-5)
+    mistakes = worst_mistakes(export, evaluation, wrong)
+    assert sorted((each.label, each.answer) for each in mistakes) == [("green", "red"), ("red", "blue")]
+    assert [each.heat for each in mistakes] == [None, None]

@@ -67,7 +67,7 @@ FOLDERS = {each: f"the folder of an export: {EXPORT}" for each in ("exported", "
 @pytest.mark.parametrize("name", COMMANDS)
 def test_files_of_another_kind(folder, name):
     told = "`model` must be a .keras file that exists, or a network's name. Received: model="
-    cases = CASES if name == "predict" else {**CASES, **FOLDERS}  # predict takes exports
+    cases = CASES if name in ("predict", "evaluate") else {**CASES, **FOLDERS}  # these take exports
     for model, message in cases.items():
         line = [*COMMANDS[name], f"--model={folder / model}"]
         check_mistakes(name, [(line, message), (line, told)])

@@ -1,7 +1,7 @@
 """What a trained model does on a split, in numbers."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -71,11 +71,19 @@ class Evaluation:
             yield name, int(row.sum()), int(row[i]), mistaken
 
 
-def evaluate(model: keras.Model, split: Split | Streamed, class_names: Sequence[str], batch_size: int) -> Evaluation:
+def answering(model: keras.Model | Callable) -> Callable:
+    """Return the function from a batch of images to probabilities: of a Keras model its compiled one."""
+    return getattr(model, "predict_on_batch", model)
+
+
+def evaluate(
+    model: keras.Model | Callable, split: Split | Streamed, class_names: Sequence[str], batch_size: int
+) -> Evaluation:
     """Predict a split.
 
     Args:
-        model: classifier, images 0..255 -> probabilities.
+        model: classifier, images (n, size, size, 3), RGB, 0..255 -> probabilities (n, classes): a Keras model, or a
+            function, such as what `exporting.load` returns.
         split: `Split` or `Streamed`.
         class_names: sequence of str.
         batch_size: int.
@@ -83,12 +91,12 @@ def evaluate(model: keras.Model, split: Split | Streamed, class_names: Sequence[
     Returns:
         An `Evaluation`.
     """
-    batches, answers = batches_of(split, batch_size), []
+    batches, answers, run = batches_of(split, batch_size), [], answering(model)
     for i in progress(range(len(batches)), "evaluation", unit="batch"):
         images, labels = batches[i]
         # A full last batch, so that no other graph is made for it.
         full = np.resize(images, (batches.batch_size, *images.shape[1:]))
-        answers.append((model.predict_on_batch(full)[: len(images)], labels))
+        answers.append((run(full)[: len(images)], labels))
     return Evaluation(*map(np.concatenate, zip(*answers)), tuple(class_names))
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from keras_effconv.explaining import grad_cam
@@ -35,7 +36,7 @@ def worst_mistakes(model, evaluation, split, most: int = MOST) -> list[Mistake]:
     """Return the wrong answers of the highest probability, the most probable first.
 
     Args:
-        model: `keras.Model`, classifier, images 0..255 -> probabilities.
+        model: classifier, images 0..255 -> probabilities; where it looked is known of a `keras.Model` alone.
         evaluation: `Evaluation` of the model on the split.
         split: `Split`.
         most: int, at most so many. Default 12.
@@ -63,6 +64,8 @@ def _heat(model, images, classes):
     """Return a map for each image; `None` each if the model is no graph, has no map, or computes on another backend."""
     if not len(images):
         return []
+    if not isinstance(model, keras.Model):
+        return [None] * len(images)
     try:
         return list(grad_cam(model, images.astype("float32"), class_index=classes))
     except ValueError:
