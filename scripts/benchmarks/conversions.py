@@ -9,7 +9,8 @@ python scripts/benchmarks/conversions.py --model=outputs/vgg16/VGG16CIFAR-Conv-0
 
 Each kind is measured after the fit and, with --mimic, after so many gradient steps. `agreement` is the share of the
 validation images on which the best class is the dense network's; `top-1` is known where the classes of the data are
-those of the network. A row that --output has is not measured again.
+those of the network. With --moved=4, a row tells how often the dense network agrees with itself on images that are
+moved by 4 pixels, as a measure of what agreement can be. A row that --output has is not measured again.
 """
 
 import csv
@@ -38,6 +39,9 @@ def define(flags):
     flags.string("kinds", "HetConv(parts=2);HetConv(parts=4);OctConv(alpha=0.25);OctConv(alpha=0.5)", "Kinds.")
     flags.integer("images", 512, "Training images that kernels are fitted to.", 2)
     flags.integer("mimic", 0, "Gradient steps on all training images; 0 for none.", 0)
+    flags.integer(
+        "moved", 0, "Pixels that images are moved by for the dense network's agreement with itself; 0: not.", 0
+    )
     flags.integer("size", 0, "Pixels; 0 for the network's own.", 0)
     flags.integer("seed", 0, "Of all that is drawn.", 0)
     flags.string("output", "outputs/conversions.csv", "CSV file, to which rows are added.")
@@ -69,43 +73,62 @@ def _read(path):
 
 
 def measured(flags, done):
-    """Yield a row for each kind and number of steps that has none."""
+    """Yield a row for each kind and number of steps that has none, and for the dense network on moved images."""
     import numpy as np
-
-    from keras_effconv.converting import convert
 
     dense, view, design = network(flags)
     own = {"network": design.name, "options": json.dumps(design.changes, sort_keys=True)}
     has = {(row["kind"], int(row["steps"])) for row in done if own.items() <= row.items()}
-    asked = [(kind, steps) for kind in flags.kinds.split(";") for steps in sorted({0, flags.mimic})]
-    todo = [each for each in asked if each not in has]
+    moved = [(f"Conv(), images moved by {flags.moved} pixels", 0)] if flags.moved else []
+    asked = [(kind, steps) for kind in flags.kinds.split(";") if kind for steps in sorted({0, flags.mimic})]
+    todo = [each for each in moved + asked if each not in has]
     if not todo:
         return
     images, validation, labels = loaded(flags.data_dir, view)
     expected = dense.predict(validation, batch_size=50, verbose=0)
     known = len(np.unique(labels)) == expected.shape[1] and len(flags.data_dir) == 1
+    labels = labels if known else None
     for kind, steps in todo:
-        begun = time.perf_counter()
-        options = {"mimic": steps, "most": flags.images, "seed": flags.seed, "measure": False}
-        model = convert(dense, kind, images, **options)
-        seconds, report = time.perf_counter() - begun, model.convert_report
-        answers = model.predict(validation, batch_size=50, verbose=0)
-
-        def top1(outputs):
-            return f"{100 * np.mean(outputs.argmax(1) == labels):.1f}" if known else ""
-
-        row = own | {
-            "kind": kind,
-            "images": str(report.images if not steps else len(images)),
-            "steps": str(steps),
-            "top-1 %": top1(answers),
-            "agreement %": f"{100 * np.mean(answers.argmax(1) == expected.argmax(1)):.1f}",
-            "dense top-1 %": top1(expected),
-            "GMAC of dense": f"{report.macs / report.macs_before:.2f}",
-            "seconds": f"{seconds:.0f}",
-        }
+        if (kind, steps) in moved:
+            facts = {"images": "0", "GMAC of dense": "1.00", "seconds": "0"}
+            answers = dense.predict(shifted(validation, flags.moved), batch_size=50, verbose=0)
+        else:
+            model, facts = converted(flags, dense, kind, images, steps)
+            answers = model.predict(validation, batch_size=50, verbose=0)
+        row = own | facts | {"kind": kind, "steps": str(steps)} | accuracies(answers, expected, labels)
         print(row, flush=True)
         yield row
+
+
+def converted(flags, dense, kind, images, steps):
+    """Return the converted network, and what a row says of the conversion."""
+    from keras_effconv.converting import convert
+
+    begun = time.perf_counter()
+    model = convert(dense, kind, images, mimic=steps, most=flags.images, seed=flags.seed, measure=False)
+    seconds, report = time.perf_counter() - begun, model.convert_report
+    used = len(images) if steps else report.images
+    macs = f"{report.macs / report.macs_before:.2f}"
+    return model, {"images": str(used), "GMAC of dense": macs, "seconds": f"{seconds:.0f}"}
+
+
+def accuracies(answers, expected, labels):
+    """Return the accuracies of a row; `labels` are `None` where the classes of the data are not the network's."""
+    import numpy as np
+
+    def top1(outputs):
+        return "" if labels is None else f"{100 * np.mean(outputs.argmax(1) == labels):.1f}"
+
+    agreement = f"{100 * np.mean(answers.argmax(1) == expected.argmax(1)):.1f}"
+    return {"top-1 %": top1(answers), "agreement %": agreement, "dense top-1 %": top1(expected)}
+
+
+def shifted(images, pixels):
+    """Return images moved down and to the right, their borders mirrored."""
+    import numpy as np
+
+    padded = np.pad(images, ((0, 0), (pixels, 0), (pixels, 0), (0, 0)), "reflect")
+    return padded[:, : images.shape[1], : images.shape[2]]
 
 
 def network(flags):
