@@ -107,11 +107,12 @@ def convert(
             kind = chosen.kind
     with _timed(seconds, "order and fit" if fit else "order"):
         converted = transfer(model, kind, seen.fitted, order, fit, seed, verbose)
+    learned = None
     if mimic:
         with _timed(seconds, "mimic"):
             options = {"steps": mimic, "seed": seed, "folder": folder, "verbose": verbose}
-            _learn(converted, seen, options)
-    report = reported(model, converted, kind, seen, timer if measure else None, seconds)
+            learned = _learn(converted, seen, options)
+    report = reported(model, converted, kind, seen, timer if measure else None, seconds, learned)
     converted.model.convert_report = report
     if budget and report.ms is not None:
         _warn_of_time(report, budget)
@@ -136,13 +137,19 @@ def _check_plain(model):
 
 
 def _learn(converted, seen, options):
-    """Take gradient steps, unless they lead away from the dense network on images that take no part in them."""
-    if learn(converted.model, converted.teacher, seen.every, seen.judging, **options) is None:
+    """Take gradient steps, unless they lead away from the dense network on images that take no part in them.
+
+    Returns:
+        The `MimicReport`; `None` if they led away.
+    """
+    learned = learn(converted.model, converted.teacher, seen.every, seen.judging, **options)
+    if learned is None:
         warnings.warn(
             f"`mimic` led away from the dense network on {len(seen.judging[0])} images that took no part in it, so the "
             f"kernels stay as fitted: take more images. Received: mimic={options['steps']}",
             stacklevel=3,
         )
+    return learned
 
 
 def _kind(conv, budget):

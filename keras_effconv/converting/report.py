@@ -50,6 +50,8 @@ class ConvertReport:
         ms_before, ms: float, of a batch of the whole network, deployed; `None` if they were not measured.
         runtime: str, in which they were measured, with precision and batch; `None` likewise.
         seconds: mapping of str to float, what each step took.
+        steps: int, gradient steps that were kept; 0 if none were asked for, or if they led away.
+        learning_rate: float, the highest of these steps, in units of each weight's size; `None` without steps.
     """
 
     conv: str
@@ -65,6 +67,8 @@ class ConvertReport:
     ms: float | None = None
     runtime: str | None = None
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    steps: int = 0
+    learning_rate: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dict that JSON can hold."""
@@ -91,6 +95,8 @@ class ConvertReport:
         ]
         if self.ms is not None:
             lines.append(f"{self.ms:.3g} ms, {_ratio(self.ms, self.ms_before)} of the dense network's ({self.runtime})")
+        if self.steps:
+            lines.append(f"{self.steps:,} gradient steps at a rate of {self.learning_rate:.2g}")
         spent = ", ".join(f"{name} {value:.0f} s" for name, value in self.seconds.items())
         return [*lines, f"{self.images} images without labels; {spent}"]
 

@@ -8,7 +8,7 @@ from keras_effconv.converting.selecting.timing import DENSE
 from keras_effconv.inference.rewriting import Graph
 
 
-def reported(model, converted, kind, seen, timer, seconds):
+def reported(model, converted, kind, seen, timer, seconds, learned=None):
     """Return the `ConvertReport`.
 
     Args:
@@ -18,6 +18,7 @@ def reported(model, converted, kind, seen, timer, seconds):
         seen: `Images`.
         timer: `Timer`, or `None` for no times.
         seconds: dict of str to float, what the steps took.
+        learned: `MimicReport` of the gradient steps that were kept, or `None`.
     """
     agreement, explained = compared(converted.model, model, seen.held)
     fits = {fit.name: fit for fit in converted.fits}
@@ -55,6 +56,8 @@ def reported(model, converted, kind, seen, timer, seconds):
         ms=whole["converted"],
         runtime=None if timer is None else f"{timer.runtime}, {timer.precision}, batch {timer.batch}",
         seconds=seconds,
+        steps=0 if learned is None else learned.steps,
+        learning_rate=None if learned is None else learned.learning_rate,
     )
 
 

@@ -26,7 +26,7 @@ from keras_effconv.cli.command import main
 from keras_effconv.cli.flags import flags_only
 
 COLUMNS = (
-    *("network", "options", "kind", "images", "steps"),
+    *("network", "options", "kind", "images", "steps", "rate"),
     *("top-1 %", "agreement %", "dense top-1 %", "GMAC of dense", "seconds"),
 )
 
@@ -61,7 +61,7 @@ def run(flags, words):
             writer.writerows(done)
     from keras_effconv.utils.text_table import markdown
 
-    print(markdown([COLUMNS, *([row[column] for column in COLUMNS] for row in done)]))
+    print(markdown([COLUMNS, *([row.get(column, "") for column in COLUMNS] for row in done)]))
     print(platform.processor() or platform.machine())
 
 
@@ -109,7 +109,8 @@ def converted(flags, dense, kind, images, steps):
     seconds, report = time.perf_counter() - begun, model.convert_report
     used = len(images) if steps else report.images
     macs = f"{report.macs / report.macs_before:.2f}"
-    return model, {"images": str(used), "GMAC of dense": macs, "seconds": f"{seconds:.0f}"}
+    rate = "" if report.learning_rate is None else f"{report.learning_rate:.2g}"
+    return model, {"images": str(used), "rate": rate, "GMAC of dense": macs, "seconds": f"{seconds:.0f}"}
 
 
 def accuracies(answers, expected, labels):

@@ -25,10 +25,14 @@ def converted(monkeypatch, answers, mimic=2):
 
 
 def test_steps_that_lead_away_are_undone_and_said(monkeypatch):
-    fitted = converted(monkeypatch, [], mimic=0).get_weights()
+    model = converted(monkeypatch, [], mimic=0)
+    fitted, report = model.get_weights(), model.convert_report
+    assert (report.steps, report.learning_rate) == (0, None) and "gradient steps" not in str(report)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        undone = converted(monkeypatch, [(0.8, 0.9), (0.9, 0.5)]).get_weights()
+        model = converted(monkeypatch, [(0.8, 0.9), (0.9, 0.5)])
+    undone, report = model.get_weights(), model.convert_report
+    assert (report.steps, report.learning_rate) == (0, None)
     assert any("`mimic` led away from the dense network on 3 images" in str(each.message) for each in said)
     assert all(np.array_equal(a, b) for a, b in zip(fitted, undone, strict=True))
 
@@ -36,5 +40,8 @@ def test_steps_that_lead_away_are_undone_and_said(monkeypatch):
 def test_steps_that_bring_it_nearer_stay(monkeypatch):
     fitted = converted(monkeypatch, [], mimic=0).get_weights()
     for answers in ([(0.9, 0.5), (0.8, 0.6)], [(None, 0.5), (None, 0.6)]):
-        stayed = converted(monkeypatch, answers).get_weights()
+        model = converted(monkeypatch, answers)
+        stayed, report = model.get_weights(), model.convert_report
+        assert report.steps == 2 and 0 < report.learning_rate <= 0.02
+        assert f"2 gradient steps at a rate of {report.learning_rate:.2g}" in str(report)
         assert any(not np.array_equal(a, b) for a, b in zip(fitted, stayed, strict=True))
