@@ -36,7 +36,9 @@ def define(flags):
     define_source(flags, "digits")
     flags.integer("seed", 0, "Of the split, if the data has none: that of the run that is evaluated.")
     flags.enum("split", "validation", SPLITS, "Which images.")
-    flags.list("sizes", [], "Image sizes in pixels; the model's own by default. Not for an export.")
+    flags.list(
+        "sizes", [], "Image sizes in pixels; the model's own by default. Networks that pool their last map; no export."
+    )
     flags.integer("batch_size", 32, "Images per step.", 1)
     flags.string("output", "outputs/evaluate", "Folder to write to.")
 

@@ -61,16 +61,20 @@ def load(model, weights, labels):
 def _export(path, labels):
     from keras_effconv import exporting
     from keras_effconv.cli import models
+    from keras_effconv.utils.files import bytes_in
 
     exported = exporting.load(path)
     size, known = exported.preprocessing.size, exported.labels
     names = list(known) if labels is None else models.read_names(len(known), os.path.expanduser(labels))
-    stored = sum(file.stat().st_size for file in exported.path.rglob("*") if file.is_file())
 
     def at(wanted):
         if wanted != size:
             raise ValueError(f"`sizes` must be that of the export, {size}. Received: {wanted}")
         return exported
 
-    facts = [("Format", exported.format), ("Weights", exported.precision), ("Size", f"{stored / 1e6:.1f} MB")]
+    facts = [
+        ("Format", exported.format),
+        ("Weights", exported.precision),
+        ("Size", f"{bytes_in(exported.path) / 1e6:.1f} MB"),
+    ]
     return Subject(exported.preprocessing, names, len(known), size, at, facts)

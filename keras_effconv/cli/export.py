@@ -40,6 +40,7 @@ def run(flags, words):
     flags_only(words)
     from keras_effconv import deploy, exporting
     from keras_effconv.cli import models
+    from keras_effconv.utils.files import bytes_in
 
     if flags.format not in exporting.FORMATS:
         raise ValueError(f"`format` must be one of {', '.join(exporting.FORMATS)}. Received: format={flags.format!r}")
@@ -51,9 +52,8 @@ def run(flags, words):
         options["calibration"] = calibration(model, flags.calibration_dir, flags.calibration_images)
     folder = exporting.export(model, flags.output, flags.format, labels=labels, precision=flags.precision, **options)
     record = json.loads((folder / "export.json").read_text(encoding="utf-8"))
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     measure = "moved probability" if flags.precision == "int8" else "largest difference"
-    print(f"{folder}: {size / 1e6:.1f} MB, {measure} from the Keras model {record['difference']:.2g}")
+    print(f"{folder}: {bytes_in(folder) / 1e6:.1f} MB, {measure} from the Keras model {record['difference']:.2g}")
 
 
 def calibration(model, folder, most):

@@ -142,6 +142,11 @@ def remove_unfinished(path):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def bytes_in(folder):
+    """Return the bytes of all files in a `Path` of a folder and below it: int."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def write_json(path, value):
     """Write a value as JSON."""
     with replacing(path) as temporary:
