@@ -99,6 +99,14 @@ def test_a_process_without_stderr_goes_on(monkeypatch, clock):
         bar.update()
 
 
+def test_each_stream_is_watched_by_itself(monkeypatch):
+    """`command > log` leaves stderr to the terminal: what is written to stdout has no reader there."""
+    watch(monkeypatch, Terminal())
+    assert is_watched() and not is_watched(io.StringIO())
+    watch(monkeypatch, io.StringIO())
+    assert is_watched(Terminal()) and not is_watched()
+
+
 def test_notebooks_are_watched_and_consoles_of_ipython_only_if_they_are_terminals(monkeypatch):
     watch(monkeypatch, io.StringIO())
     for shell, expected in ((types.SimpleNamespace(kernel=None), True), (object(), False), (None, False)):

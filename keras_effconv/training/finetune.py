@@ -25,8 +25,8 @@ DIGITS, DIGITS_SIZE = "digits", 64  # they have 8 x 8 pixels: a network's own si
 
 def finetune(
     images: str | os.PathLike | Dataset,
-    model: str = "EfficientNetLite0",
-    conv: str | Any = "Conv()",
+    model: str | None = None,
+    conv: str | Any = None,
     output: str | os.PathLike = "outputs/finetune",
     resume: bool = False,
     validation_split: float = 0.2,
@@ -43,8 +43,8 @@ def finetune(
         images: path of a folder with a folder per class, with `train/` and `validation/` of such, or with `.npz` files;
             of a CSV file; an address of one; `"digits"` or another name of `keras_effconv.data.list()`; or a `Dataset`.
             A folder that exists goes before a name, and what has a slash is a path.
-        model: str, a name of `keras_effconv.applications.MODELS`. Default `"EfficientNetLite0"`.
-        conv: str or kind of convolution. Default `"Conv()"`.
+        model: str, a name of `keras_effconv.applications.MODELS`. Default: the recipe's, `"EfficientNetLite0"`.
+        conv: str or kind of convolution. Default: the recipe's, `"Conv()"`.
         output: path of the folder to write to. Default `"outputs/finetune"`.
         resume: bool, whether to continue from the checkpoint in `output`. Default `False`.
         validation_split: float, share of images to validate on if the data has no split. Default 0.2.
@@ -73,7 +73,8 @@ def finetune(
     """
     begun, output = time.perf_counter(), Path(output).expanduser()
     source = {} if isinstance(images, Dataset) else _source(images)
-    recipe = sized(_changed(recipe, {"model": model, "conv": conv, **fields}), source.get("dataset"))
+    given = {name: value for name, value in {"model": model, "conv": conv}.items() if value is not None}
+    recipe = sized(_changed(recipe, {**given, **fields}), source.get("dataset"))
     network.check(recipe)
     if resume:
         check_same(output, described(recipe))

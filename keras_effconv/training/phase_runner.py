@@ -1,5 +1,7 @@
 """The epochs of a run, phase by phase: each phase has a trainer of its own over the same layers."""
 
+import sys
+
 from keras_effconv.training import checkpoint
 from keras_effconv.training.accuracy import metrics
 from keras_effconv.training.augmentation.mixing import Mixing
@@ -119,7 +121,7 @@ class PhaseRunner:
 
 def _verbose(devices):
     """Return Keras' number for bars where somebody watches, and else for a line an epoch; on one device alone."""
-    return (1 if is_watched() else 2) if devices.writer else 0
+    return (1 if is_watched(sys.stdout) else 2) if devices.writer else 0
 
 
 def _hand_over(old, new, same):

@@ -40,9 +40,14 @@ def progress(iterable=None, label="", total=None, unit="step", initial=0, shown=
     return _Lines(iterable, label, total, initial, unit_scale, tqdm.format_meter)
 
 
-def is_watched() -> bool:
-    """Return whether somebody watches what is written to stderr: in a terminal or in a notebook."""
-    return notebook_display() is not None or (sys.stderr is not None and sys.stderr.isatty())
+def is_watched(stream=None) -> bool:
+    """Return whether somebody watches what is written: in a terminal or in a notebook.
+
+    Args:
+        stream: file that it is written to. Default: `sys.stderr`.
+    """
+    stream = sys.stderr if stream is None else stream
+    return notebook_display() is not None or (stream is not None and stream.isatty())
 
 
 def notebook_display():

@@ -20,7 +20,7 @@ TINY_FIELDS = {"weights": None, "options": dict(TINY.options), "image_size": 32,
 def test_it_is_a_run_of_the_recipe(tmp_path, capsys):
     dataset = coloured_set(LABELS, [0, 1, 2], [2, 1, 0])
     expected = train(TINY, dataset, tmp_path / "a", outputs=False)
-    result = ke.finetune(dataset, "ResNet20", output=tmp_path / "b", recipe=TINY, seed=TINY.seed)
+    result = ke.finetune(dataset, output=tmp_path / "b", recipe=TINY)  # its model and kind, too
     for mine, theirs in zip(result.model.get_weights(), expected.model.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     shown = capsys.readouterr().out
