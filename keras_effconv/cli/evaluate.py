@@ -1,4 +1,4 @@
-"""Evaluate a trained model, or an export in its runtime: top-1 and top-5, classes, image sizes, speed.
+"""Evaluate a trained model, or an export in its runtime: top-1 and top-5, classes, sizes, speed.
 
     keras-effconv evaluate --model=outputs/finetune/model.keras --data_dir=flowers
     keras-effconv evaluate --model=outputs/finetune/model.keras --data_dir=flowers --split=test
