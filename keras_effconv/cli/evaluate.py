@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_effconv.cli.flags import flags_only, positive_integer
+from keras_effconv.cli.flags import define_views, flags_only, positive_integer
 from keras_effconv.cli.training_flags import define_source, files_of
 
 SPLITS = ["validation", "train", "test"]
@@ -40,6 +40,7 @@ def define(flags):
         "sizes", [], "Image sizes in pixels; the model's own by default. Networks that pool their last map; no export."
     )
     flags.integer("batch_size", 32, "Images per step.", 1)
+    define_views(flags)
     flags.string("output", "outputs/evaluate", "Folder to write to.")
 
 
@@ -100,7 +101,8 @@ def write(flags, output, measured, rows, facts):
     evaluation, images = measured.evaluation, f"{flags.split} images"
     calibration = calibrate(evaluation, images)
     mistakes = findings.mistakes_of(measured.model, evaluation, measured.split)
-    summary = {"model": flags.model, "split": flags.split, "sizes": rows, "classes": list(evaluation.class_names)}
+    summary = {"model": flags.model, "split": flags.split, "views": flags.views, "sizes": rows}
+    summary |= {"classes": list(evaluation.class_names)}
     summary |= {"confusion": evaluation.confusion.tolist(), "per_class": findings.per_class(evaluation)}
     write_json(output / "evaluation.json", {**summary, "calibration": findings.described(calibration)})
     plots.confusion(evaluation, output / "confusion.png")
@@ -120,6 +122,7 @@ def at(flags, subject, model, size, say=True):
     """Return what is `Measured` at one size of the image, and its row."""
     from keras_effconv import data
     from keras_effconv.data.images.levels import warn_without_white
+    from keras_effconv.inference import averaged
     from keras_effconv.training import evaluate
     from keras_effconv.training.reporting.evaluation import answering
 
@@ -130,9 +133,10 @@ def at(flags, subject, model, size, say=True):
     if say and flags.data_dir is not None:
         warn_without_white(split.names, subject.preprocessing)
     batch = min(flags.batch_size, len(split))
-    answering(model)(split.images[:batch])  # the graph is made before time is taken
+    run = averaged(answering(model), flags.views)
+    run(split.images[:batch])  # the graph is made before time is taken
     begun = time.perf_counter()
-    evaluation = evaluate(model, split, class_names, batch)
+    evaluation = evaluate(run, split, class_names, batch)
     speed = len(split) / (time.perf_counter() - begun)
     row = {"size": size, "images": len(split), "top1": evaluation.accuracy, "top1_interval": evaluation.interval}
     row |= {"top5": evaluation.accuracy_at(5), "images_per_second": speed}

@@ -54,6 +54,17 @@ def _described(flag):
     return textwrap.fill(first, 110, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
 
 
+def define_views(flags):
+    """Define the flag that says in how many views a model sees an image."""
+    flags.enum(
+        "views",
+        "plain",
+        ["plain", "mirror", "crops"],
+        "Views of an image whose probabilities are averaged: the image, with its mirror image, or with five crops and "
+        "the mirror images of all, which takes 12 times the time.",
+    )
+
+
 def flags_only(words):
     """Raise a `ValueError` for words that are no flags."""
     if words:

@@ -5,6 +5,7 @@
     keras-effconv predict photos 'more/*.jpg' --model=outputs/finetune/model.keras --csv=predictions.csv
     find photos -name '*.png' | keras-effconv predict - --model=outputs/flowers-onnx --csv=predictions.csv
     keras-effconv predict cat.jpg --model=hf://timm/resnet18.a1_in1k   # a repository of the Hugging Face hub
+    keras-effconv predict rose.jpg --model=outputs/finetune/model.keras --views=mirror   # and its mirror image
 
 An IMAGE is a file, a folder (all images below it), a pattern, or - for a list of files on stdin, one a line. --model is
 the name of a network, a model.keras that `keras-effconv finetune` wrote, or a folder that `keras-effconv export` wrote;
@@ -15,6 +16,8 @@ cannot be read has the reason in the column `error`. Such files make the status 
 import contextlib
 import csv
 import sys
+
+from keras_effconv.cli.flags import define_views
 
 
 def define(flags):
@@ -29,17 +32,20 @@ def define(flags):
     flags.integer("top", 5, "Classes for each image.", 1)
     flags.string("csv", None, "File to write in place of tables: path, label_1, score_1, ..., error. - for stdout.")
     flags.integer("batch_size", 32, "Images that are computed at a time.", 1)
+    define_views(flags)
 
 
 def run(flags, words):
     """Load the model, and print a table for each image or write a row for each."""
     from keras_effconv.cli import image_files, predictor
     from keras_effconv.data.images.levels import warn_without_white
+    from keras_effconv.inference import averaged
 
     if not words:
         raise ValueError("`IMAGE` must be at least one file, folder or pattern. Received: nothing")
     paths = image_files.paths(words, sys.stdin)
     model = predictor.load(flags.model, flags.conv, flags.weights)
+    model = model._replace(run=averaged(model.run, flags.views))
     warn_without_white(paths, model.preprocessing)
     top = min(flags.top, len(model.names))
     rows = predictor.predictions(model, paths, top, flags.batch_size)

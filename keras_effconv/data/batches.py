@@ -94,6 +94,30 @@ def shuffled(count, seed, epoch):
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
+def drawn_evenly(labels, seed, epoch):
+    """Return which images an epoch shows so that classes come equally often, int64 (n,): a function of its arguments.
+
+    An epoch has as many images as there are. Each class has an equal part of them, or one image more: of a large class,
+    other images in each epoch; of a small one, all of them, several times.
+
+    Args:
+        labels: ints (n,).
+        seed: int.
+        epoch: int.
+
+    Example:
+
+    >>> labels = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    >>> labels[drawn_evenly(labels, seed=1, epoch=0)].tolist()
+    [1, 0, 0, 1, 1, 1, 0, 0]
+    """
+    rng, count = np.random.default_rng((seed, epoch)), len(labels)
+    order, known = rng.permutation(count), np.unique(labels)
+    groups = [order[labels[order] == label] for label in rng.permutation(known)]
+    parts = [count // len(known) + (i < count % len(known)) for i in range(len(known))]
+    return rng.permutation(np.concatenate([np.resize(group, part) for group, part in zip(groups, parts)]))
+
+
 class Batches(Epochs):
     """A `Split` in batches, for `fit`, `evaluate` and `predict`.
 
@@ -104,6 +128,7 @@ class Batches(Epochs):
         batch_size: int, images in a batch; the last batch has what is left.
         shuffle: bool, whether to draw a new order for each epoch; otherwise the split's own order. Default `False`.
         seed: int, of the orders. Default 0.
+        balanced: bool, whether a shuffled epoch shows all classes equally often, see `drawn_evenly`. Default `False`.
 
     Raises:
         ValueError: the split is empty, or `batch_size` is below 1.
@@ -122,13 +147,20 @@ class Batches(Epochs):
     [[1, 2], [3]]
     """
 
-    def __init__(self, split: Split, batch_size: int, shuffle: bool = False, seed: int = 0):
-        self.split, self.shuffle = split, shuffle
+    def __init__(self, split: Split, batch_size: int, shuffle: bool = False, seed: int = 0, balanced: bool = False):
+        self.split, self.shuffle, self.balanced = split, shuffle, balanced
         super().__init__(len(split), batch_size, seed)
 
     def set_epoch(self, epoch: int, start: int = 0):
         super().set_epoch(epoch, start)
-        self.order = shuffled(len(self.split), self.seed, epoch) if self.shuffle else np.arange(len(self.split))
+        self.order = self._order(epoch)
+
+    def _order(self, epoch):
+        if not self.shuffle:
+            return np.arange(len(self.split))
+        if self.balanced:
+            return drawn_evenly(self.split.labels, self.seed, epoch)
+        return shuffled(len(self.split), self.seed, epoch)
 
     def batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self.order[number * self.batch_size : (number + 1) * self.batch_size]

@@ -6,7 +6,7 @@ import time
 import numpy as np
 from absl import logging
 
-from keras_effconv.data.batches import Epochs
+from keras_effconv.data.batches import Epochs, drawn_evenly
 from keras_effconv.data.images.convert import converted
 from keras_effconv.data.images.crop import random_crop
 from keras_effconv.data.images.decode import decode
@@ -44,13 +44,16 @@ class Stream(Epochs):
         flip: bool, in training: whether a mirrored image keeps its class. Default `True`.
         strict: bool, whether an image that cannot be read is an error. Default `False`.
         workers: int, images decoded at a time; it does not change the result. Default: the number of processors.
+        balanced: bool, in training: whether an epoch shows all classes equally often, see `drawn_evenly`. Default
+            `False`.
 
     Attributes:
         unreadable: `{name: cause}` of the images that could not be read, of all epochs so far.
 
     Raises:
-        ValueError: the source is empty, or an argument is out of range. While reading: no image of a batch can be read,
-            or, with `strict`, one of them cannot; the label of one is hidden.
+        ValueError: the source is empty, an argument is out of range, or `balanced` is set and the labels are not known
+            before reading, as with TFDS. While reading: no image of a batch can be read, or, with `strict`, one of
+            them cannot; the label of one is hidden.
 
     Example:
 
@@ -69,9 +72,13 @@ class Stream(Epochs):
         flip: bool = True,
         strict: bool = False,
         workers: int | None = None,
+        balanced: bool = False,
     ):
         resize = as_resize(resize)
+        if balanced and getattr(source, "labels", None) is None:
+            raise ValueError(f"`balanced` needs labels that are known before reading. Received: {source!r}")
         self.source, self.training, self.strict = source, training, strict
+        self.balanced = balanced
         self.parallel = os.cpu_count() if workers is None else positive("workers", workers)
         self.unreadable, self._skipped, self._reported = {}, 0, 0
         self._see = _guarded(source.read, _viewer(resize, training, flip), resize.size)
@@ -100,7 +107,7 @@ class Stream(Epochs):
         """Return an iterator over the batches of this epoch from `number` on."""
         first = number * self.batch_size
         key = tf.constant((self.seed, self.epoch), tf.int64)
-        order = (self.seed, self.epoch) if self.training else None
+        order = self._order() if self.training else None
 
         def see(position, example):
             name, label, reference = example
@@ -114,6 +121,10 @@ class Stream(Epochs):
         options.deterministic = True
         options.autotune.enabled = False  # its thread can sleep for a minute when the iterator is given up
         return batches.prefetch(2).with_options(options).as_numpy_iterator()
+
+    def _order(self):
+        seed = self.seed, self.epoch
+        return drawn_evenly(self.source.labels, *seed) if self.balanced else seed
 
     def _skip(self, names, number):
         """Note what could not be read, and raise an error if nothing is left of a batch."""

@@ -73,7 +73,7 @@ def _check_split(name, split, classes, size):
 
 def _check_classes(recipe, dataset):
     labels = known_labels(dataset.train)
-    if labels is None and recipe.class_weights:
+    if labels is None and recipe.evens_classes:
         dataset.train.labels  # noqa: B018 - its error says what is missing
     if labels is not None and len(np.unique(labels)) < 2:
         raise ValueError(

@@ -124,7 +124,7 @@ def unfinished_fits():
 def regression(recipe):
     """Return the logistic regression of scikit-learn that a head is, not fitted yet."""
     return require("sklearn.linear_model").LogisticRegression(
-        C=recipe.head_c, max_iter=ITERATIONS, class_weight="balanced" if recipe.class_weights else None
+        C=recipe.head_c, max_iter=ITERATIONS, class_weight="balanced" if recipe.evens_classes else None
     )
 
 
@@ -137,7 +137,7 @@ def standardized(features):
 
 def _fit_large(features, labels, classes, recipe):
     """Return kernel and bias without a copy of the features."""
-    weights = balanced(labels, classes)[labels] if recipe.class_weights else None
+    weights = balanced(labels, classes)[labels] if recipe.evens_classes else None
     return fit_large(features, labels, classes, recipe.head_c, weights, ITERATIONS)
 
 

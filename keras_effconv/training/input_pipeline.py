@@ -76,7 +76,7 @@ def feed(split, recipe, shuffle=False, devices=None):
     Returns:
         `Epochs`.
     """
-    batches = batches_of(split, recipe.batch_size, shuffle, recipe.seed)
+    batches = batches_of(split, recipe.batch_size, shuffle, recipe.seed, shuffle and recipe.balanced_sampling)
     if devices is None:
         return batches
     if devices.shard[1] > 1:
@@ -85,20 +85,21 @@ def feed(split, recipe, shuffle=False, devices=None):
 
 
 @functools.singledispatch
-def batches_of(split, batch_size, shuffle=False, seed=0):
+def batches_of(split, batch_size, shuffle=False, seed=0, balanced=False):
     """Return the batches of a `Split` or a `Streamed`; a batch has at most all of its images."""
     raise TypeError(f"`split` must be a Split or a Streamed. Received: split of type {type(split).__name__}")
 
 
 @batches_of.register
-def _(split: Split, batch_size, shuffle=False, seed=0):
-    return Batches(split, _most(split, batch_size), shuffle=shuffle, seed=seed)
+def _(split: Split, batch_size, shuffle=False, seed=0, balanced=False):
+    return Batches(split, _most(split, batch_size), shuffle, seed, balanced)
 
 
 @batches_of.register
-def _(split: Streamed, batch_size, shuffle=False, seed=0):
+def _(split: Streamed, batch_size, shuffle=False, seed=0, balanced=False):
     batch_size = _most(split, batch_size)
-    return Stream(split.source, batch_size, split.resize, shuffle, seed, flip=split.flip, strict=split.strict)
+    options = {"flip": split.flip, "strict": split.strict, "balanced": balanced}
+    return Stream(split.source, batch_size, split.resize, shuffle, seed, **options)
 
 
 def _most(split, batch_size):

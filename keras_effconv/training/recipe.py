@@ -74,6 +74,10 @@ class Recipe:
         cutmix: float, alpha of CutMix; 0 for none. With mixup, each batch takes one of the two.
         label_smoothing: float.
         class_weights: bool; whether each class weighs the same in the loss, however many images it has.
+        balanced_sampling: bool; whether an epoch shows all classes equally often: of a large class, other images in
+            each epoch; those of a small class, several times.
+        focal: float, gamma of the focal loss (arXiv:1708.02002), in which images count less that the network is sure
+            of; 0 for plain cross-entropy.
         dropout: float, before the classifier.
         drop_connect_rate: float, stochastic depth, if the family has it.
         ema: float, decay per step of the moving average of weights and batch statistics that is evaluated and kept;
@@ -133,6 +137,8 @@ class Recipe:
     cutmix: float = 0.0
     label_smoothing: float = 0.1
     class_weights: bool = False
+    balanced_sampling: bool = False
+    focal: float = 0.0
     dropout: float = 0.2
     drop_connect_rate: float = 0.1
     ema: float = 0.98
@@ -156,6 +162,13 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise ValueError(f"`{name}` must be {least} to {most}. Received: {name}={value!r}")
+        if self.class_weights and self.balanced_sampling:
+            raise ValueError("One of `class_weights` and `balanced_sampling` may be set. Received: both")
+
+    @property
+    def evens_classes(self) -> bool:
+        """Return whether classes count the same, however many images they have."""
+        return self.class_weights or self.balanced_sampling
 
 
 ANY = float("inf")
@@ -180,6 +193,7 @@ LIMITS = (
     ("mixup", 0, ANY),
     ("cutmix", 0, ANY),
     ("label_smoothing", 0, 1),
+    ("focal", 0, ANY),
     ("dropout", 0, 0.999),
     ("drop_connect_rate", 0, 0.999),
     ("ema", 0, 0.999999),

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_effconv.preprocessing import ImagePreprocessing
 from keras_effconv.training.devices import relative_share
-from keras_effconv.training.optimization.losses import distilled
+from keras_effconv.training.optimization.losses import crossentropy, distilled
 
 
 class MeanLoss(keras.losses.Loss):
@@ -82,7 +82,7 @@ class Trainer(keras.Model):
         smoothing = self.recipe.label_smoothing if training else 0.0
         if training:
             targets = self.mixing.targets(targets)
-        losses = keras.losses.categorical_crossentropy(targets, y_pred, label_smoothing=smoothing)
+        losses = crossentropy(targets, y_pred, smoothing, self.recipe.focal if training else 0.0)
         if training and self.teach:
             soft = self.teach(self._step.images), self.recipe.temperature, self.recipe.teacher_weight
             losses = distilled(losses, y_pred, *soft)

@@ -169,3 +169,13 @@ def test_mistakes_of_an_export_have_no_heat(saved, tmp_path):
     mistakes = worst_mistakes(export, evaluation, wrong)
     assert sorted((each.label, each.answer) for each in mistakes) == [("green", "red"), ("red", "blue")]
     assert [each.heat for each in mistakes] == [None, None]
+
+
+def test_views_are_averaged(saved, tmp_path):
+    """Colours look the same from all sides, so that the answers stay; the file says which views were seen."""
+    painted(tmp_path / "data", NAMES)
+    done = [evaluated(saved, tmp_path / "data", f"--views={v}", f"--output={tmp_path / v}") for v in ("plain", "crops")]
+    assert [each.returncode for each in done] == [0, 0]
+    found = [json.loads((tmp_path / v / "evaluation.json").read_text()) for v in ("plain", "crops")]
+    assert [each["views"] for each in found] == ["plain", "crops"]
+    assert found[0]["confusion"] == found[1]["confusion"]

@@ -58,6 +58,18 @@ def test_a_folder_as_csv_in_batches(folder, tmp_path):
         np.testing.assert_allclose([float(row["score_1"]), float(row["score_2"])], probabilities[order], atol=1e-5)
 
 
+def test_a_photo_and_its_mirror_image_are_averaged(folder, tmp_path):
+    photo = folder / "photos" / "b" / "2.png"
+    model, out = f"--model={folder / 'model.keras'}", tmp_path / "scores.csv"
+    done = command("predict", photo, model, f"--csv={out}", f"--top={len(LABELS)}", "--views=mirror")
+    assert done.returncode == 0
+    (row,) = rows_of(out.read_text(encoding="utf-8"))
+    found = {row[f"label_{i}"]: float(row[f"score_{i}"]) for i in range(1, len(LABELS) + 1)}
+    images = decoded([photo.read_bytes()])
+    wanted = (expected(small(1), images) + expected(small(1), images[:, :, ::-1]))[0] / 2
+    np.testing.assert_allclose([found[label] for label in LABELS], wanted, atol=1e-5)
+
+
 def test_patterns_lists_and_files_in_the_order_of_the_words(folder, monkeypatch):
     photos = folder / "photos"
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{photos / 'b/2.png'}\n\n{photos / 'missing.png'}\n"))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sample_images import Seen
 
 from keras_effconv.data import Batches, Split
+from keras_effconv.data.batches import drawn_evenly
 from keras_effconv.data.sources.split import limited, stratified
 
 
@@ -84,6 +85,37 @@ def test_batches_go_on_in_the_middle_of_an_epoch(count, batch_size, number, data
     assert [labels.tolist() for _, labels in resumed] == whole[start:]
     resumed.on_epoch_end()
     assert (resumed.epoch, resumed.start, len(resumed)) == (number + 1, 0, len(whole))
+
+
+@settings(max_examples=60, deadline=None)
+@given(labels=st.lists(st.sampled_from((0, 2, 3, 7)), min_size=1, max_size=80), seed=st.integers(0, 5))
+def test_classes_are_drawn_equally_often(labels, seed):
+    labels = np.array(labels, "int32")
+    orders = [drawn_evenly(labels, seed, epoch) for epoch in (0, 1, 0)]
+    np.testing.assert_array_equal(orders[0], orders[2])
+    for order in orders:
+        known, counts = np.unique(labels[order], return_counts=True)
+        assert len(order) == len(labels) and set(known) <= set(labels) and np.ptp(counts) <= 1
+        assert len(known) == len(set(labels)) or counts.max() == 1
+        for label, count in zip(known, counts):
+            images, times = np.unique(order[labels[order] == label], return_counts=True)
+            assert np.ptp(times) <= 1 and len(images) == min(count, (labels == label).sum())
+
+
+def test_a_large_class_shows_other_images_in_each_epoch():
+    labels = np.array([0] * 40 + [1] * 4, "int32")
+    shown = [set(drawn_evenly(labels, 0, epoch)) for epoch in range(20)]
+    assert all(len(images) == 22 + 4 for images in shown) and set.union(*shown) == set(range(44))
+
+
+def test_balanced_batches_go_on_in_the_middle_of_an_epoch():
+    split = Split(np.zeros((44, 2, 2, 3), "uint8"), np.array([0] * 40 + [1] * 4, "int32"), tuple(map(str, range(44))))
+    batches, resumed = (Batches(split, 8, shuffle=True, balanced=True) for _ in range(2))
+    batches.set_epoch(3)
+    resumed.set_epoch(3, start=2)
+    whole, rest = ([labels.tolist() for _, labels in each] for each in (batches, resumed))
+    assert rest == whole[2:] and sum(map(sum, whole)) == 22
+    assert not sum(sum(labels.tolist()) for _, labels in Batches(split, 8, balanced=True)) > 4  # not shuffled: as it is
 
 
 def test_batches_start_is_checked():

@@ -75,6 +75,16 @@ def test_the_same_order_as_in_memory(folder):
         assert epoch(batches) == epoch(stream)
 
 
+def test_the_same_balanced_order_as_in_memory(folder):
+    options = {"seed": 5, "balanced": True}
+    batches = Batches(data.load(data_dir=folder, resize=8).train, 4, True, **options)
+    stream = Stream(scan(data_dir=folder).train, 4, 8, True, **options)
+    for number in (0, 3):
+        batches.set_epoch(number)
+        stream.set_epoch(number, start=1)
+        assert epoch(batches)[1:] == epoch(stream)
+
+
 @pytest.mark.long
 def test_goes_on_in_the_middle_of_an_epoch(folder):
     files = scan(data_dir=folder).train
@@ -261,6 +271,8 @@ def test_tfds_split(shades, monkeypatch):
         stream.set_epoch(1, start=3)
         assert epoch(stream) == orders[-1][3:]
     assert orders[0] == orders[2] and orders[1] == orders[3] and orders[0] != orders[1]
+    with pytest.raises(ValueError, match="`balanced` needs labels that are known before reading"):
+        Stream(source, 7, 4, training=True, balanced=True)
     for order in orders[:2]:
         numbers = [shade // 5 for shades, _ in order for shade in shades]
         assert sorted(numbers) == list(range(30)) and [n % 2 for n in numbers] == [

@@ -131,6 +131,31 @@ def test_class_weights_make_rare_classes_count(tmp_path):
 
 
 @pytest.mark.long
+def test_balanced_sampling_and_the_focal_loss_change_training_alone(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), "uint8")
+    labels = np.array([0] * 36 + [1] * 4, "int32")
+    split = data.Split(images, labels, tuple(map(str, labels)))
+    dataset = data.Dataset("two", split, split, ("often", "rarely"))
+    options = {"epochs": 1, "mixup": 0, "augmentation": "none", "lr": 0.0, "batch_size": 40, "ema": 0}
+    recipe = dataclasses.replace(SMALL, weight_decay=0, label_smoothing=0, **options)
+    changes = {"plain": {}, "sampled": {"balanced_sampling": True}, "focal": {"focal": 2.0}}
+    runs = {
+        name: train(dataclasses.replace(recipe, **change), dataset, tmp_path / name, outputs=False)
+        for name, change in changes.items()
+    }
+    scores = runs["plain"].model.predict(images, verbose=0)[np.arange(40), labels]
+    entropy, often = -np.log(scores), labels == 0
+    for run in runs.values():
+        assert run.curves["val_loss"][0] == pytest.approx(runs["plain"].curves["val_loss"][0], rel=1e-2)
+    # A rate of 0 changes no weight, so that the loss of the epoch is that of the images it showed.
+    assert runs["plain"].curves["loss"][0] == pytest.approx(entropy.mean(), rel=1e-3)
+    assert runs["focal"].curves["loss"][0] == pytest.approx(((1 - scores) ** 2 * entropy).mean(), rel=1e-3)
+    rare = runs["sampled"].curves["loss"][0] - entropy[~often].mean() / 2
+    assert np.sort(entropy[often])[:20].mean() / 2 <= rare * 1.001
+    assert rare <= np.sort(entropy[often])[-20:].mean() / 2 * 1.001
+
+
+@pytest.mark.long
 def test_mixed_precision_keeps_probabilities_in_float32(digits, tmp_path):
     recipe = dataclasses.replace(SMALL, epochs=1, dtype="mixed_bfloat16", augmentation="none", mixup=0)
     result = train(recipe, digits, tmp_path, outputs=False)

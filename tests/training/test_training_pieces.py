@@ -222,6 +222,17 @@ def test_distillation_is_that_of_the_logits():
     assert np.isfinite(to_numpy(losses.divergence(sure, teacher, 3.0))).all()
 
 
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.5])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_focal_loss_is_its_definition(gamma, smoothing):
+    """Lin et al., equation 4, for each class of a soft target; without gamma it is the cross-entropy."""
+    given, _ = probabilities(2)
+    targets, _ = probabilities(3)
+    soft = (1 - smoothing) * targets + smoothing / 4
+    expected = -(soft * (1 - given) ** gamma * np.log(given)).sum(1)
+    np.testing.assert_allclose(to_numpy(losses.crossentropy(targets, given, smoothing, gamma)), expected, rtol=1e-5)
+
+
 def test_each_class_weighs_the_same():
     labels = np.array([0] * 6 + [1] * 3 + [3])
     weights = losses.balanced(labels, 5)

@@ -37,15 +37,18 @@ class Files:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def examples(self, order: tuple[int, int] | None = None, start: int = 0) -> "tf.data.Dataset":
+    def examples(self, order: tuple[int, int] | np.ndarray | None = None, start: int = 0) -> "tf.data.Dataset":
         """Return a `tf.data.Dataset` of (name, label, reference), from number `start` on.
 
         Args:
-            order: (seed, epoch) of a random order. Default: the order of `paths`.
+            order: (seed, epoch) of a random order, or the numbers of the files to read, an array. Default: the order of
+                `paths`.
             start: int. Default 0.
         """
         count = len(self.paths)
-        indices = np.arange(count) if order is None else shuffled(count, *order)
+        indices = order
+        if not isinstance(order, np.ndarray):
+            indices = np.arange(count) if order is None else shuffled(count, *order)
         paths, labels = tf.constant([os.fsencode(path) for path in self.paths]), tf.constant(self.labels)
         return tf.data.Dataset.from_tensor_slices(indices[start:]).map(lambda i: (paths[i], labels[i], paths[i]))
 
