@@ -55,7 +55,13 @@ def test_a_kind_that_changes_nothing_gives_the_network_to_the_bit(network, kind)
     model = trained(network.build())
     images = noise(network.shape, 4)
     converted = convert(model, kind, images, order=False, **QUIET)
-    np.testing.assert_array_equal(converted.predict_on_batch(images), model.predict_on_batch(images))
+    answers, expected = converted.predict_on_batch(images), model.predict_on_batch(images)
+    if keras.backend.backend() == "jax":  # XLA may fuse two graphs of one network differently
+        np.testing.assert_allclose(answers, expected, rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(answers, expected)
+    for ours, theirs in zip(converted.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     assert converted.convert_report.macs == converted.convert_report.macs_before
 
 

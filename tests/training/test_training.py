@@ -137,7 +137,8 @@ def test_balanced_sampling_and_the_focal_loss_change_training_alone(tmp_path):
     split = data.Split(images, labels, tuple(map(str, labels)))
     dataset = data.Dataset("two", split, split, ("often", "rarely"))
     options = {"epochs": 1, "mixup": 0, "augmentation": "none", "lr": 0.0, "batch_size": 40, "ema": 0}
-    recipe = dataclasses.replace(SMALL, weight_decay=0, label_smoothing=0, **options)
+    as_evaluated = {"freeze_norm": True, "dropout": 0, "drop_connect_rate": 0}
+    recipe = dataclasses.replace(SMALL, weight_decay=0, label_smoothing=0, **options, **as_evaluated)
     changes = {"plain": {}, "sampled": {"balanced_sampling": True}, "focal": {"focal": 2.0}}
     runs = {
         name: train(dataclasses.replace(recipe, **change), dataset, tmp_path / name, outputs=False)

@@ -40,6 +40,7 @@ class Calibration(NamedTuple):
         ece: float, expected calibration error.
         ece_after: float, likewise with the temperature, on images that it was not found on; `None` if there is none.
         bins, bins_after: list of `Bin`, before and after; the latter `None` without `ece_after`.
+        applied: float, the temperature that the model is saved with; `None` if it is saved as it was trained.
     """
 
     measured_on: str
@@ -49,6 +50,7 @@ class Calibration(NamedTuple):
     ece_after: float | None
     bins: list[Bin]
     bins_after: list[Bin] | None
+    applied: float | None = None
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> list[Bin]:
@@ -165,10 +167,44 @@ def calibrate(evaluation, name: str, held_out=None, held_out_name: str = "") -> 
     else:
         fitted_on = f"the other folds of the {name}, in {FOLDS} folds"
         temperature = find_temperature(evaluation.probabilities, evaluation.labels)
-        confidence = _cross_validated(evaluation.probabilities, evaluation.labels, right)
+        probabilities = _cross_validated(evaluation.probabilities, evaluation.labels, right)
+        confidence = None if probabilities is None else probabilities.max(1)
     after = None if confidence is None else reliability(confidence, right)
     ece, ece_after = (None if bins is None else expected_calibration_error(bins) for bins in (before, after))
     return Calibration(name, fitted_on, temperature, ece, ece_after, before, after)
+
+
+def trusted_temperature(evaluation) -> float | None:
+    """Return the temperature of a model if temperatures help on images that they were not found on.
+
+    In five folds, that of the other folds must lower the mean negative log likelihood: a few images determine no
+    temperature that holds for others.
+
+    Args:
+        evaluation: `Evaluation` on images that the model has not learned.
+
+    Returns:
+        float; `None` if the model is better left as it is.
+
+    Example:
+
+    >>> from keras_effconv.training import Evaluation
+    >>> labels = np.array(([0] * 8 + [1] * 2) * 10)
+    >>> round(trusted_temperature(Evaluation(np.tile([0.99, 0.01], (100, 1)), labels, ("a", "b"))), 2)
+    3.31
+    """
+    probabilities, labels = evaluation.probabilities, evaluation.labels
+    if not _are_probabilities(probabilities):
+        return None
+    scaled_in_folds = _cross_validated(probabilities, labels, evaluation.predicted == labels)
+    if scaled_in_folds is None or _loss(scaled_in_folds, labels) >= _loss(probabilities, labels):
+        return None
+    return find_temperature(probabilities, labels)
+
+
+def _loss(probabilities, labels):
+    own = probabilities[np.arange(len(labels)), labels]
+    return -np.log(np.maximum(own, TINY)).mean(dtype="float64")
 
 
 def _are_probabilities(values):
@@ -177,17 +213,17 @@ def _are_probabilities(values):
 
 
 def _cross_validated(probabilities, labels, right):
-    """Return the confidence (n,) of each image at the temperature of the other folds; `None` if one has none.
+    """Return the probabilities (n, classes) at the temperature of the other folds; `None` if one has none.
 
     The folds have equal numbers of mistakes: these decide on the temperature, and there may be few.
     """
     folds = np.empty(len(labels), int)
     folds[np.argsort(right, kind="stable")] = np.arange(len(labels)) % FOLDS
-    confidence = np.empty(len(labels))
+    found = np.empty(probabilities.shape)
     for fold in np.unique(folds):
         inside = folds == fold
         temperature = find_temperature(probabilities[~inside], labels[~inside])
         if temperature is None:
             return None
-        confidence[inside] = scaled(probabilities[inside], temperature).max(1)
-    return confidence
+        found[inside] = scaled(probabilities[inside], temperature)
+    return found

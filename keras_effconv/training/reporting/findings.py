@@ -1,10 +1,12 @@
 """What is found out about a finished run beyond its accuracy."""
 
+import dataclasses
 from typing import NamedTuple
 
 from keras_effconv.counting import count
+from keras_effconv.training.network import HEAD
 from keras_effconv.training.reporting import mislabelled
-from keras_effconv.training.reporting.calibration import Calibration, calibrate
+from keras_effconv.training.reporting.calibration import Calibration, calibrate, scaled, trusted_temperature
 from keras_effconv.training.reporting.class_scores import class_scores
 from keras_effconv.training.reporting.mistakes import Mistake, worst_mistakes
 
@@ -31,25 +33,50 @@ class Findings(NamedTuple):
     search: mislabelled.Search | None
 
 
-def find(result, dataset, run: str) -> Findings:
+def find(result, dataset, run: str, calibration: Calibration | None) -> Findings:
     """Look at the images that report: those of the test if the data has any.
 
     Args:
         result: `Result` with its evaluations.
         dataset: `Dataset`.
         run: str, the identity of the run, see `run_record.identity`.
+        calibration: `Calibration` of the model as it was trained, see `calibrated`.
     """
-    evaluation, split, images, held_out = result.evaluation, dataset.validation, VALIDATION, ()
+    evaluation, split, images = result.evaluation, dataset.validation, VALIDATION
     if result.test is not None:
-        evaluation, split, images, held_out = result.test, dataset.test, TEST, (result.evaluation, VALIDATION)
-    return Findings(
-        evaluation,
-        split,
-        images,
-        calibrate(evaluation, images, *held_out),
-        mistakes_of(result.model, evaluation, split),
-        mislabelled.read(result.folder, run),
-    )
+        evaluation, split, images = result.test, dataset.test, TEST
+    mistakes = mistakes_of(result.model, evaluation, split)
+    return Findings(evaluation, split, images, calibration, mistakes, mislabelled.read(result.folder, run))
+
+
+def calibrated(result):
+    """Give a model the temperature that the validation images determine, if it holds for images it was not found on.
+
+    The logits of the head are divided by it: its kernel and its bias are. No class of an image changes.
+
+    Args:
+        result: `Result` with its evaluations.
+
+    Returns:
+        The `Result`, its model and its evaluations with the temperature, and the `Calibration`, before and after.
+    """
+    if result.test is None:
+        measured = calibrate(result.evaluation, VALIDATION)
+    else:
+        measured = calibrate(result.test, TEST, result.evaluation, VALIDATION)
+    temperature = trusted_temperature(result.evaluation)
+    if measured is None or temperature is None:
+        return result, measured
+    head = result.model.get_layer(HEAD)
+    head.set_weights([weights / temperature for weights in head.get_weights()])
+    changed = {name: _at(temperature, getattr(result, name)) for name in ("evaluation", "test")}
+    return result._replace(**changed), measured._replace(applied=temperature)
+
+
+def _at(temperature, evaluation):
+    if evaluation is None:
+        return None
+    return dataclasses.replace(evaluation, probabilities=scaled(evaluation.probabilities, temperature))
 
 
 def mistakes_of(model, evaluation, split):

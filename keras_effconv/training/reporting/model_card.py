@@ -32,7 +32,7 @@ keras-effconv {version}, Keras {keras} on {backend}, commit {commit}, {time}.
 
 - The weights are those of the epoch with the best accuracy on the validation images ({best}), so that accuracy is a
   little optimistic for other images of the same kind, and says nothing of images of another kind.{honest}
-- Probabilities are not calibrated; an image of none of the classes gets one of them all the same.
+- {calibration}; an image of none of the classes gets one of them all the same.
 - Classes without a validation image: {absent}.
 - Images left out of the data since they could not be read: {unreadable}.
 - Licences of the data and of the weights that it began with apply to what is made of them.
@@ -83,8 +83,15 @@ def card(model, recipe, dataset, summary, environment, files):
         commit=environment["commit"] or "unknown",
         time=environment["time"],
         best=summary["best_epoch"],
+        calibration=_calibration(summary["calibration"]),
         unreadable=len(dataset.unreadable),
     )
+
+
+def _calibration(measured):
+    if not measured or measured["applied"] is None:
+        return "Probabilities are not calibrated"
+    return f"Probabilities are calibrated by a temperature of {measured['applied']:.2f}, found on the validation images"
 
 
 def _measured(summary, prefix, images, classes):

@@ -93,7 +93,8 @@ def write_outputs(result, recipe, dataset, record, begun):
     Returns:
         The `Result` with the evaluations and the seconds.
     """
-    folder, result = result.folder, _evaluated(result, recipe, dataset)
+    folder = result.folder
+    result, calibration = findings.calibrated(_evaluated(result, recipe, dataset))
     with replacing(folder / "model.keras") as temporary:
         result.model.save(temporary)
     write_lines(folder / "labels.txt", dataset.class_names)
@@ -103,7 +104,7 @@ def write_outputs(result, recipe, dataset, record, begun):
     _write_metrics(result, folder)
     drawn = _write_plots(result, dataset, folder)
     exported = _export(result.model, dataset, folder)
-    found = findings.find(result, dataset, identity(record))
+    found = findings.find(result, dataset, identity(record), calibration)
     searched = [] if found.search is None else [mislabelled.FILE]
     _remove_earlier(folder, {*drawn, *([LOGS] if result.curves else []), *exported, *searched})
     summary = {**summarized(result, recipe, dataset), **findings.numbers(found, result)}

@@ -1,13 +1,16 @@
 """Calibration next to its definitions in Guo et al. (2017), and on images that it was not fitted on."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_effconv.training import Evaluation
-from keras_effconv.training.reporting import calibration
+from keras_effconv.training.network import HEAD
+from keras_effconv.training.reporting import calibration, findings
 from keras_effconv.training.reporting.calibration import calibrate, find_temperature, scaled
+from keras_effconv.training.run import Result
 
 EDGES = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
 SHARES = st.lists(st.tuples(EDGES | st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
@@ -113,6 +116,58 @@ def test_without_other_images_no_image_is_measured_at_its_own_temperature(monkey
     assert measured.ece_after < measured.ece and "folds" in measured.fitted_on
     assert len(applied) == 5 and set().union(*applied) == {row.tobytes() for row in evaluation.probabilities}
     assert all(seen.isdisjoint(measured_on) for seen, measured_on in zip(fitted[-5:], applied))
+
+
+def test_a_temperature_is_trusted_if_it_helps_on_other_images():
+    """Of many images that are too sure it does; of few whose labels are of chance it need not."""
+    sure, fine = evaluated(*drawn(3.0, 1500)), evaluated(*drawn(1.0, 1500))
+    assert calibration.trusted_temperature(sure) == find_temperature(sure.probabilities, sure.labels)
+    trusted = calibration.trusted_temperature(fine)
+    assert trusted is None or trusted == pytest.approx(1, rel=0.1)
+    few = [calibration.trusted_temperature(evaluated(*drawn(1.0, 20, seed=seed))) for seed in range(20)]
+    assert few.count(None) > 8 and all(value is None or 0.05 < value < 20 for value in few)
+    right = evaluated(np.tile([0.9, 0.1], (10, 1)), np.zeros(10, int))
+    assert calibration.trusted_temperature(right) is None
+
+
+def at_head(logits):
+    """A classifier of logits that its images hold: their first pixels."""
+    image = keras.Input((1, logits.shape[1], 1))
+    flat = keras.layers.Flatten()(image)
+    head = keras.layers.Dense(logits.shape[1], activation="softmax", name=HEAD, kernel_initializer="identity")
+    return keras.Model(image, head(flat)), logits[:, None, :, None].astype("float32")
+
+
+@pytest.mark.parametrize("with_test", [False, True])
+def test_the_model_of_a_run_says_the_calibrated_probabilities(with_test, tmp_path):
+    probabilities, labels = drawn(3.0, 900)
+    other, theirs = drawn(3.0, 900, seed=1)
+    model, images = at_head(np.log(probabilities))
+    test = evaluated(other, theirs) if with_test else None
+    result = Result(model, None, None, {}, {}, 0, 0.0, tmp_path, evaluated(probabilities, labels), test)
+    before = calibrate(result.evaluation, "validation images") if test is None else None
+    changed, measured = findings.calibrated(result)
+    assert measured.applied == find_temperature(probabilities, labels) == pytest.approx(3, rel=0.1)
+    assert measured == before._replace(applied=measured.applied) if before else measured.measured_on == "test images"
+    said = changed.model.predict(images, verbose=0)
+    np.testing.assert_allclose(said, softmax(np.log(probabilities) / measured.applied), rtol=1e-4)
+    np.testing.assert_allclose(said, changed.evaluation.probabilities, rtol=1e-4)
+    assert changed.evaluation.accuracy == result.evaluation.accuracy
+    np.testing.assert_array_equal(changed.evaluation.predicted, result.evaluation.predicted)
+    assert (changed.test is None) == (test is None)
+    again = calibrate(changed.test or changed.evaluation, "images")
+    assert again.ece < measured.ece / 3
+
+
+def test_a_model_that_says_what_is_so_stays_as_it_is(tmp_path):
+    probabilities = np.tile([0.9, 0.1], (10, 1))
+    model, _ = at_head(np.log(probabilities))
+    weights = model.get_weights()
+    result = Result(model, None, None, {}, {}, 0, 0.0, tmp_path, evaluated(probabilities, np.zeros(10, int)))
+    changed, measured = findings.calibrated(result)
+    assert changed is result and measured.applied is None
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_few_mistakes_have_no_error_after():

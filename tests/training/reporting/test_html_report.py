@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from small_runs import TINY, coloured, coloured_set
 
 from keras_effconv.training import Evaluation
+from keras_effconv.training.network import HEAD
 from keras_effconv.training.reporting import findings, html_report, mislabelled, mistakes
 from keras_effconv.training.reporting.calibration import calibrate
 from keras_effconv.training.reporting.page import charts, parts, sections
@@ -38,7 +39,7 @@ def network(classes, size=32):
     image = keras.Input((size, size, 3))
     x = keras.layers.Conv2D(4, 3, strides=4)(keras.layers.Rescaling(1 / 255)(image))
     x = keras.layers.GlobalAveragePooling2D()(x)
-    return keras.Model(image, keras.layers.Dense(classes, activation="softmax")(x))
+    return keras.Model(image, keras.layers.Dense(classes, activation="softmax", name=HEAD)(x))
 
 
 def answers(labels, classes, seed=0, wrong=0.3):
@@ -72,7 +73,8 @@ def run_page(dataset, evaluation, tmp_path, test=None, search=None, curves=None,
     result = Result(model, None, 0.4, head, curves or {}, 0, 12.3, tmp_path, evaluation, test)
     if search is not None:
         mislabelled.write(tmp_path, search, "run")
-    found = findings.find(result, dataset, "run")
+    result, calibration = findings.calibrated(result)
+    found = findings.find(result, dataset, "run", calibration)
     summary = {**summarized(result, TINY, dataset), **findings.numbers(found, result)}
     html_report.write_run(result, TINY, dataset, summary, found)
     return Page((tmp_path / html_report.PAGE).read_text("utf-8")), summary
@@ -139,6 +141,7 @@ def test_the_page_of_a_run_has_its_numbers(tmp_path):
     measured = summary["calibration"]
     assert f"{100 * measured['ece']:.1f} %" in page.words and f"{measured['temperature']:.2f}" in page.words
     assert "It is found on the validation images" in page.words
+    assert f"The model is saved with {measured['applied']:.2f}: its logits are divided by it." in page.words
     for scores in summary["test_per_class"]:
         low, high = scores["recall_interval"]
         recall = f"{100 * scores['recall']:.1f} % {100 * low:.1f} to {100 * high:.1f} %"

@@ -145,7 +145,10 @@ def _temperature(measured):
         return
     yield f"With a temperature, the error is {percent(measured.ece_after)}."
     yield f"It is found on the {measured.fitted_on.removeprefix('the ')}, and not on the images of this error."
-    yield "To use it, raise the probabilities to the power of 1 / temperature, and divide them by their sum."
+    if measured.applied is None:
+        yield "To use it, raise the probabilities to the power of 1 / temperature, and divide them by their sum."
+    else:
+        yield f"The model is saved with {measured.applied:.2f}: its logits are divided by it."
 
 
 def _bins(measured):
