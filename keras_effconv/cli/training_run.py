@@ -15,6 +15,7 @@ def define(flags, recipe, dataset, output):
     flags.boolean("resume", False, "Resume from the checkpoint in --output.")
     flags.enum("distribute", "auto", ["auto", "none", "mirrored", "multi-host"], "Devices, see docs/distributed.md.")
     flags.float("checkpoint_minutes", 10.0, "Between checkpoints within an epoch.", 0.0)
+    flags.list("track", [], "Experiment trackers that follow the run, with commas: wandb, mlflow.")
 
 
 def run(flags, words):
@@ -37,15 +38,20 @@ def _run(flags):
     from keras_effconv.training.devices import find_devices
     from keras_effconv.training.reporting import screen
     from keras_effconv.training.reporting.run_record import check_same, described
+    from keras_effconv.training.tracking import check_trackers, tracked
 
     recipe, output = recipe_from(flags), Path(flags.output).expanduser()
     network.check(recipe)
+    check_trackers(flags.track)
     devices = find_devices(flags.distribute)
     if flags.resume:
         check_same(output, described(recipe))
     dataset = load(flags, recipe, network.preprocessing(recipe), output / "cache")
     print(screen.opening(recipe, dataset))
     options = {"devices": devices, "checkpoint_seconds": 60 * flags.checkpoint_minutes, "begun": flags.begun}
-    result = train(recipe, dataset, output, flags.resume, **options)
+    with tracked(flags.track if devices.writer else [], recipe, output) as (callbacks, finish):
+        result = train(recipe, dataset, output, flags.resume, callbacks, **options)
+        if devices.writer:
+            finish(screen.final_numbers(result))
     if devices.writer:
         print(*screen.closing(result, recipe, dataset), sep="\n")

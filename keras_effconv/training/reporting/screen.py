@@ -14,6 +14,12 @@ def opening(recipe, dataset):
     )
 
 
+def final_numbers(result):
+    """Return what a tracker shows of a finished run: dict of floats by name."""
+    numbers = {"accuracy": result.evaluation.accuracy, "best_epoch": float(result.best), "seconds": result.seconds}
+    return numbers if result.test is None else {**numbers, "test_accuracy": result.test.accuracy}
+
+
 def closing(result, recipe, dataset):
     """Return what a run came to, and where it is: the table of classes, the accuracies, the files, a next command."""
     lines = ["", *evaluation.table(result.evaluation), ""]
