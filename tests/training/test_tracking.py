@@ -96,7 +96,7 @@ def test_trackers_are_checked_before_data_is_read(tmp_path, monkeypatch):
         check_trackers(["mlflow"])
     output = tmp_path / "run"
     check_mistakes(
-        "finetune", [((f"--output={output}", "--track=aim"), "must be one of 'wandb', 'mlflow'. Received: track='aim'")]
+        "finetune", [((f"--output={output}", "--track=aim"), "be one of 'wandb', 'mlflow'. Received: track='aim'")]
     )
     assert not output.exists()
 
