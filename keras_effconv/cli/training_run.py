@@ -1,5 +1,6 @@
 """One run of training from flags: what `finetune` and `train` share."""
 
+import functools
 from pathlib import Path
 
 from keras_effconv.cli.command import resumable
@@ -16,6 +17,13 @@ def define(flags, recipe, dataset, output):
     flags.enum("distribute", "auto", ["auto", "none", "mirrored", "multi-host"], "Devices, see docs/distributed.md.")
     flags.float("checkpoint_minutes", 10.0, "Between checkpoints within an epoch.", 0.0)
     flags.list("track", [], "Experiment trackers that follow the run, with commas: wandb, mlflow.")
+    flags.integer(
+        "folds",
+        None,
+        "Estimate the accuracy without losing images: divide them into so many folds, and train a network for each on "
+        "the others. No model is left.",
+        2,
+    )
 
 
 def run(flags, words):
@@ -44,14 +52,32 @@ def _run(flags):
     network.check(recipe)
     check_trackers(flags.track)
     devices = find_devices(flags.distribute)
+    _check_folds(flags, devices)
     if flags.resume:
         check_same(output, described(recipe))
     dataset = load(flags, recipe, network.preprocessing(recipe), output / "cache")
     print(screen.opening(recipe, dataset))
     options = {"devices": devices, "checkpoint_seconds": 60 * flags.checkpoint_minutes, "begun": flags.begun}
+    if flags.folds:
+        return _cross_validate(flags, recipe, dataset, output, options)
     with tracked(flags.track if devices.writer else [], recipe, output) as (callbacks, finish):
         result = train(recipe, dataset, output, flags.resume, callbacks, **options)
         if devices.writer:
             finish(screen.final_numbers(result))
     if devices.writer:
         print(*screen.closing(result, recipe, dataset), sep="\n")
+
+
+def _cross_validate(flags, recipe, dataset, output, options):
+    from keras_effconv.training import train
+    from keras_effconv.training.cross_validation import FILE, cross_validate, table
+
+    one = functools.partial(train, **options)
+    found = cross_validate(recipe, dataset, output, flags.folds, flags.resume, one)
+    print(f"\n{table(found)}\nwritten to {output}: {FILE}")
+
+
+def _check_folds(flags, devices):
+    """Raise a `ValueError` for what goes with one run only."""
+    if flags.folds and (flags.track or flags.stream or devices.shard[1] > 1):
+        raise ValueError("`folds` must be without --track, --stream and several hosts. Received: both")

@@ -9,6 +9,7 @@ from scipy import linalg
 RIDGE = 1e-3  # of the mean square of an input, towards the weights as they are: some images do not determine all
 ROUNDS = 5  # of targets that follow the predictions
 EQUAL = 1e-9  # of the variance: an error that is none
+ROUNDING = 1e-12  # of the squares: what float32 leaves of sums in another order
 
 
 class Solution(NamedTuple):
@@ -70,7 +71,8 @@ def solve(
     predicted = _predicted(inputs, start, constant)
     before = np.square(target(predicted) - predicted, dtype="float64").sum(0)
     best = Solution(start, constant, before, before, variance)
-    if before.sum() <= (EQUAL if is_enough else 1) * variance.sum():
+    rounding = ROUNDING * np.square(goal, dtype="float64").sum()
+    if before.sum() <= max((EQUAL if is_enough else 1) * variance.sum(), rounding):
         return best
     mean = inputs.mean(0, dtype="float64") if is_free else np.zeros(len(start))
     centered = inputs - mean.astype("float32") if is_free else inputs

@@ -48,6 +48,8 @@ class Result(NamedTuple):
         test: `Evaluation` on the test images, once, of the weights that the model has; `None` without outputs, or if
             the data has no such images.
         seconds: float, from the beginning of the run to its last file; 0 without outputs.
+        search: `mislabelled.Search` of the training images, by heads that have not seen them; `None` without outputs,
+            or if no head was fitted to features.
     """
 
     model: keras.Model
@@ -61,6 +63,7 @@ class Result(NamedTuple):
     evaluation: Evaluation | None = None
     test: Evaluation | None = None
     seconds: float = 0.0
+    search: mislabelled.Search | None = None
 
     @property
     def last_accuracy(self) -> float | None:

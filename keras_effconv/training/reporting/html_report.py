@@ -90,6 +90,9 @@ def _facts(recipe, dataset, summary):
     for key, label in (("head_accuracy", "Head alone, validation"), ("last_accuracy", "Last epoch, validation")):
         if summary["epochs"] and summary[key] is not None:
             yield label, percent(summary[key])
+    if summary["head_cross_validated"] is not None:
+        measured = f"{percent(summary['head_cross_validated'])}, {interval(summary['head_cross_validated_interval'])}"
+        yield "Head alone, five folds", f"{measured} ({summary['head_cross_validated_images']} training images)"
     if summary["unreadable"]:
         yield "Files skipped", f"{len(summary['unreadable'])}, since they could not be read"
 

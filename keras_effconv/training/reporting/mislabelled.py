@@ -41,11 +41,13 @@ class Search(NamedTuple):
         images: int, training images that were looked at.
         skipped: str, why none was looked at; empty if they were.
         suspects: list of `Suspect`, the least confident first.
+        right: int, images whose label is the class that a head says which has not seen them.
     """
 
     images: int
     skipped: str
     suspects: list[Suspect]
+    right: int = 0
 
 
 def suspicious(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
@@ -121,7 +123,7 @@ def search(features, labels, dataset, recipe, mirror=False, batch_size=1) -> Sea
         )
         for i, suggestion, threshold in suspicious(probabilities, known)
     ]
-    return Search(len(rows), "", suspects)
+    return Search(len(rows), "", suspects, int((probabilities.argmax(1) == known).sum()))
 
 
 def _cross_validated(features, labels, recipe):

@@ -105,6 +105,7 @@ def write_outputs(result, recipe, dataset, record, begun):
     drawn = _write_plots(result, dataset, folder)
     exported = _export(result.model, dataset, folder)
     found = findings.find(result, dataset, identity(record), calibration)
+    result = result._replace(search=found.search)
     searched = [] if found.search is None else [mislabelled.FILE]
     _remove_earlier(folder, {*drawn, *([LOGS] if result.curves else []), *exported, *searched})
     summary = {**summarized(result, recipe, dataset), **findings.numbers(found, result)}

@@ -1,7 +1,7 @@
 """The numbers of a run, stated once: the report, the card and the screen all read them."""
 
 from keras_effconv.training.class_names import in_short
-from keras_effconv.training.reporting.intervals import with_interval
+from keras_effconv.training.reporting.intervals import wilson, with_interval
 
 
 def summarized(result, recipe, dataset):
@@ -17,6 +17,7 @@ def summarized(result, recipe, dataset):
         "conv": str(recipe.conv),
         **_measured(result.evaluation, ""),
         "head_accuracy": result.head_accuracy,
+        **_cross_validated(result.search),
         "last_accuracy": result.last_accuracy,
         "best_epoch": result.best,
         "epochs": recipe.epochs,
@@ -34,6 +35,16 @@ def _measured(evaluation, prefix):
     if evaluation is not None:
         values = evaluation.accuracy, evaluation.interval, evaluation.accuracy_at(5), evaluation.confusion.tolist()
     return {f"{prefix}{name}": value for name, value in zip(names, values)}
+
+
+def _cross_validated(search):
+    """Return the accuracy on the training images, of heads that have not seen the image; `None` without a search."""
+    known = search is not None and search.images
+    return {
+        "head_cross_validated": search.right / search.images if known else None,
+        "head_cross_validated_interval": wilson(search.right, search.images) if known else None,
+        "head_cross_validated_images": search.images if known else None,
+    }
 
 
 def measured(summary, prefix=""):
@@ -60,6 +71,12 @@ def told(summary, seconds):
         f"that is best on them: {summary['best_epoch']} of {summary['epochs']} ({others or 'nothing was trained'}); "
         f"{speed}{seconds:.0f} s in all"
     ]
+    if summary["head_cross_validated"] is not None:
+        shown = with_interval(summary["head_cross_validated"], summary["head_cross_validated_interval"])
+        lines.append(
+            f"head alone, in five folds of {summary['head_cross_validated_images']} training images: {shown}; nothing "
+            "was selected by it"
+        )
     absent = summary["classes_without_validation_images"]
     if absent:
         lines.append(f"{len(absent)} classes have no validation image, so nothing is known of them: {in_short(absent)}")

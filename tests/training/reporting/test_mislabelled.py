@@ -53,7 +53,7 @@ def test_labels_that_were_changed_are_found():
     labels[list(wrong)] = list(wrong.values())
     dataset = coloured_set(labels.tolist(), [0, 1, 2])
     found = search(features, labels, dataset, RECIPE)
-    assert (found.images, found.skipped) == (60, "")
+    assert (found.images, found.skipped, found.right) == (60, "", 60 - len(wrong))  # the classes are far apart
     changed = {suspect.index: suspect for suspect in found.suspects}
     assert set(wrong) == set(changed)
     for index, suspect in changed.items():
@@ -119,7 +119,7 @@ def test_small_classes_are_neither_suspected_nor_suggested():
 
 
 def test_a_search_is_read_by_its_own_run_only(tmp_path):
-    found = mislabelled.Search(3, "", [mislabelled.Suspect(1, "a\udcff.jpg", "x", "y", 0.1, 0.5)])
+    found = mislabelled.Search(3, "", [mislabelled.Suspect(1, "a\udcff.jpg", "x", "y", 0.1, 0.5)], right=2)
     mislabelled.write(tmp_path, found, "this run")
     assert mislabelled.read(tmp_path, "this run") == found
     assert mislabelled.read(tmp_path, "another") is None

@@ -83,6 +83,12 @@ def test_report_card_screen_and_disk_agree(reported):
         shown = f"{report[f'{prefix}accuracy']:.1%} (95% interval: {low:.1%} to {high:.1%})"
         assert f"accuracy {shown} on {len(split)} {name} images" in screen
         assert f"| {name} | {len(split)} images: top-1 {shown} |" in card
+    images, share = len(dataset.train), report["head_cross_validated"]
+    assert report["head_cross_validated_images"] == images and share * images == pytest.approx(round(share * images))
+    low, high = report["head_cross_validated_interval"]
+    assert (low, high) == wilson(round(share * images), images)
+    shown = f"{share:.1%} (95% interval: {low:.1%} to {high:.1%})"
+    assert f"head alone, in five folds of {images} training images: {shown}" in screen
     written = re.search(r"written to .*: (.*)", screen)[1].split()
     assert ", ".join(written) in card
     assert all((result.folder / name).exists() for name in written)
