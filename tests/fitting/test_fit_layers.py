@@ -10,7 +10,7 @@ from keras import layers
 import keras_effconv as ke
 from keras_effconv.converting.transferring import build
 from keras_effconv.fitting import fit, fit_layers
-from keras_effconv.fitting.solving import Solution
+from keras_effconv.fitting.solving import Solution, solve
 from keras_effconv.layers import HetConv2D, OctConv2D, OctDepthwiseConv2D
 
 RIDGE = 1e-3
@@ -226,6 +226,19 @@ def test_a_constant_goes_into_the_normalization():
     ((_, before, after),) = fit_layers(model, teacher, [x])
     assert after < 1e-3 < before
     np.testing.assert_allclose(numpy(model(x)), numpy(teacher(x)), atol=0.05)
+
+
+def test_what_differs_by_rounding_alone_stays_to_the_bit():
+    """Large values that hardly vary: what rounding leaves of them is much of their variance, and says nothing."""
+    inputs = 1 + 1e-3 * noise(500, 9)
+    weights, constant = noise(9, 4, seed=1).astype("float64"), np.full(4, 5.0)
+    exact = (inputs @ weights + constant).astype("float32")
+    rounded = exact * (1 + 2e-7 * noise(500, 4, seed=2))
+    assert 1e-9 < np.square(rounded - exact).sum() / np.square(exact - exact.mean(0)).sum() < 1e-2
+    kept = solve(inputs, lambda predicted: rounded, weights, constant, is_free=True)
+    assert kept.weights is weights and kept.constant is constant
+    moved = solve(inputs, lambda predicted: exact * 1.001, weights, constant, is_free=True)
+    assert (moved.weights != weights).any() and (moved.after < moved.before).all()
 
 
 def test_few_positions_do_not_change_what_is_better_than_nothing():
