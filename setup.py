@@ -20,6 +20,7 @@ INT8 = ["nncf>=3.0"]  # quantizes for OpenVINO
 IMAGES = ["pillow>=11.3", "pillow-heif>=0.22"]  # AVIF, TIFF and JPEG 2000 are in Pillow; HEIC needs the plug-in
 HUB = ["huggingface_hub>=0.30", "safetensors>=0.4"]
 CLOUD = ["fsspec>=2024.2"]
+HPO = ["optuna>=4.0"]
 WANDB = ["wandb>=0.17"]  # the first whose callback takes Keras 3
 MLFLOW = ["mlflow>=2.16"]  # the first with a callback for Keras 3
 SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
@@ -66,10 +67,11 @@ setup(
         "images": IMAGES,
         "hub": HUB,
         "cloud": CLOUD,
+        "hpo": HPO,
         "wandb": WANDB,
         "mlflow": MLFLOW,
         "tables": ["pandas>=2.2"],
-        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + INT8 + SERVE + IMAGES + HUB + CLOUD,
+        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + INT8 + SERVE + IMAGES + HUB + CLOUD + HPO,
         "docs": [],
     },
     classifiers=[

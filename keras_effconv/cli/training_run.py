@@ -6,6 +6,7 @@ from pathlib import Path
 from keras_effconv.cli.command import resumable
 from keras_effconv.cli.flags import flags_only
 from keras_effconv.cli.training_flags import define_data, define_recipe, load, recipe_from
+from keras_effconv.utils.extras import require
 
 
 def define(flags, recipe, dataset, output):
@@ -17,6 +18,8 @@ def define(flags, recipe, dataset, output):
     flags.enum("distribute", "auto", ["auto", "none", "mirrored", "multi-host"], "Devices, see docs/distributed.md.")
     flags.float("checkpoint_minutes", 10.0, "Between checkpoints within an epoch.", 0.0)
     flags.list("track", [], "Experiment trackers that follow the run, with commas: wandb, mlflow.")
+    flags.integer("hpo", None, "Search for a better recipe first, with so many trials.", 1)
+    flags.float("hpo_minutes", None, "Of --hpo: after which no other trial begins.", 0.0)
     flags.integer(
         "folds",
         None,
@@ -52,14 +55,16 @@ def _run(flags):
     network.check(recipe)
     check_trackers(flags.track)
     devices = find_devices(flags.distribute)
-    _check_folds(flags, devices)
-    if flags.resume:
+    _check_several_runs(flags, devices)
+    if flags.resume and not flags.hpo:  # the recipe is known when the search has ended
         check_same(output, described(recipe))
     dataset = load(flags, recipe, network.preprocessing(recipe), output / "cache")
     print(screen.opening(recipe, dataset))
     options = {"devices": devices, "checkpoint_seconds": 60 * flags.checkpoint_minutes, "begun": flags.begun}
     if flags.folds:
         return _cross_validate(flags, recipe, dataset, output, options)
+    if flags.hpo:
+        recipe = _tuned(flags, recipe, dataset, output, {"devices": devices})
     with tracked(flags.track if devices.writer else [], recipe, output) as (callbacks, finish):
         result = train(recipe, dataset, output, flags.resume, callbacks, **options)
         if devices.writer:
@@ -77,7 +82,24 @@ def _cross_validate(flags, recipe, dataset, output, options):
     print(f"\n{table(found)}\nwritten to {output}: {FILE}")
 
 
-def _check_folds(flags, devices):
+def _tuned(flags, recipe, dataset, output, options):
+    """Return the best recipe of a search."""
+    from keras_effconv.training import train
+    from keras_effconv.training.hyperparameters import table, tune
+
+    seconds = None if flags.hpo_minutes is None else 60 * flags.hpo_minutes
+    tuned = tune(recipe, dataset, output, flags.hpo, seconds, flags.resume, functools.partial(train, **options))
+    print(f"\n{table(tuned)}\n")
+    return tuned.recipe
+
+
+def _check_several_runs(flags, devices):
     """Raise a `ValueError` for what goes with one run only."""
+    if flags.hpo_minutes is not None and not flags.hpo:
+        raise ValueError("`hpo_minutes` must be with --hpo. Received: without")
+    if flags.hpo and (flags.folds or flags.stream or devices.shard[1] > 1):
+        raise ValueError("`hpo` must be without --folds, --stream and several hosts. Received: both")
     if flags.folds and (flags.track or flags.stream or devices.shard[1] > 1):
         raise ValueError("`folds` must be without --track, --stream and several hosts. Received: both")
+    if flags.hpo:
+        require("optuna", "hpo")
