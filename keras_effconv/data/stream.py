@@ -1,5 +1,8 @@
 """Images that do not fit into memory: read, decoded and cropped while the network trains."""
 
+import collections
+import concurrent.futures
+import itertools
 import os
 import time
 
@@ -18,6 +21,8 @@ from keras_effconv.utils.arguments import positive
 from keras_effconv.utils.extras import Deferred
 
 tf = Deferred("tensorflow")
+
+AHEAD = 2  # batches that are read while one is used
 
 
 class Stream(Epochs):
@@ -104,23 +109,34 @@ class Stream(Epochs):
         return images, labels
 
     def _open(self, number):
-        """Return an iterator over the batches of this epoch from `number` on."""
-        first = number * self.batch_size
-        key = tf.constant((self.seed, self.epoch), tf.int64)
-        order = self._order() if self.training else None
+        """Yield the batches of this epoch from `number` on, while others are read ahead."""
+        first, key = number * self.batch_size, tf.constant((self.seed, self.epoch), tf.int64)
+        examples = enumerate(self._examples(first), first)
+        pool = concurrent.futures.ThreadPoolExecutor(self.parallel)
 
-        def see(position, example):
-            name, label, reference = example
-            image, seen = self._see(reference, tf.random.fold_in(key, position))
-            return image, label, name, seen
+        def begun():
+            batch = list(itertools.islice(examples, self.batch_size))
+            return [(name, label, pool.submit(self._see, ref, key, place)) for place, (name, label, ref) in batch]
 
-        images = self.source.examples(order, first).enumerate(first)
-        batches = images.map(see, num_parallel_calls=self.parallel, deterministic=True).batch(self.batch_size)
-        batches = batches.map(lambda image, *rest: (tf.cast(image, tf.float32), *rest), num_parallel_calls=2)
+        try:
+            waiting = collections.deque(batch for batch in (begun() for _ in range(AHEAD)) if batch)
+            while waiting:
+                names, labels, reading = zip(*waiting.popleft())
+                if following := begun():
+                    waiting.append(following)
+                images, seen = zip(*(each.result() for each in reading))
+                images, labels = np.stack(images).astype("float32"), np.array(labels, "int32")
+                yield images, labels, np.array(names, object), np.array(seen)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _examples(self, first):
+        """Return an iterator over (name, label, reference) of the images of this epoch from number `first` on."""
         options = tf.data.Options()
         options.deterministic = True
         options.autotune.enabled = False  # its thread can sleep for a minute when the iterator is given up
-        return batches.prefetch(2).with_options(options).as_numpy_iterator()
+        examples = self.source.examples(self._order() if self.training else None, first)
+        return examples.prefetch(self.batch_size).with_options(options).as_numpy_iterator()
 
     def _order(self):
         seed = self.seed, self.epoch
@@ -186,21 +202,27 @@ def _viewer(resize, training, flip):
 
 
 def _guarded(read, see, size):
-    """A function from a reference and a seed to (image, True), or to (zeros, False) if it cannot be read.
+    """A function from a reference, a key (2,) and a position to (image, True), or to (zeros, False) if unreadable.
 
-    An operation that fails ends a tf.data pipeline, so that each image has a small pipeline of its own, which may fail.
+    It is compiled once. A `tf.data` pipeline would compile it anew for each iterator, which takes seconds, and end with
+    an operation that fails.
     """
-    blank = tf.data.Dataset.from_tensors((tf.zeros((size, size, 3), tf.uint8), False))
+    specs = [tf.TensorSpec((), tf.string), tf.TensorSpec((2,), tf.int64), tf.TensorSpec((), tf.int64)]
 
-    @tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((2,), tf.int64)], autograph=False)
-    def attempt(reference, seed):
+    @tf.function(input_signature=specs, autograph=False)
+    def attempt(reference, key, position):
         with tf.device("CPU:0"):
             data = converted(read(reference))
             with tf.control_dependencies([assert_pixels(data)]):
-                return tf.ensure_shape(see(tf.identity(data), seed), (size, size, 3)), True
+                seed = tf.random.fold_in(key, position)
+                return tf.ensure_shape(see(tf.identity(data), seed), (size, size, 3))
 
-    def guarded(reference, seed):
-        one = tf.data.Dataset.from_tensors((reference, seed)).map(attempt).ignore_errors()
-        return one.concatenate(blank).take(1).get_single_element()
+    concrete = attempt.get_concrete_function()
+
+    def guarded(reference, key, position):
+        try:
+            return concrete(tf.constant(reference), key, tf.constant(position, tf.int64)).numpy(), True
+        except tf.errors.OpError:
+            return np.zeros((size, size, 3), "uint8"), False
 
     return guarded
