@@ -26,7 +26,7 @@ def define(flags):
     flags.string("data_dir", None, "Folder of train*.npz and test*.npz.", required=True)
     flags.list("weights", None, "Files; the name of each begins with its network's, such as resnet20.", required=True)
     flags.list("kinds", ["HetConv(parts=2)", "HetConv(parts=4)", "OctConv(alpha=0.25)", "OctConv(alpha=0.5)"], "Kinds.")
-    flags.list("rules", [*RULES, "fit", "convert"], "What HetConv's kernels are made by.")
+    flags.list("rules", list(RULES), "What HetConv's kernels are made by; also fit and convert.")
     flags.integer("fit_images", 512, "Training images for the least-squares fit and for batch statistics.", 1)
     flags.integer("limit", 1000, "Most test images per class.", 1)
     flags.boolean("write", True, "Write the table to docs/zoo.md.")
@@ -69,7 +69,8 @@ def rows(flags):
 
         yield line(teacher.name, "Conv()", "", top1(teacher), None)
         for kind in flags.kinds:
-            for rule in flags.rules if kind.startswith("HetConv") else ("", "convert"):
+            others = ["", *(["convert"] if "convert" in flags.rules else [])]
+            for rule in flags.rules if kind.startswith("HetConv") else others:
                 if rule == "convert":
                     model = transfer(teacher, ke.kinds.get(kind), [sample]).model
                 else:
