@@ -1,6 +1,8 @@
 """Training: recipes as data, runs that resume exactly, and what a run writes."""
 
+from keras_effconv.training.cross_validation import cross_validate
 from keras_effconv.training.finetune import finetune
+from keras_effconv.training.hyperparameters import tune
 from keras_effconv.training.network import blocks, unfreeze
 from keras_effconv.training.recalibrate import recalibrate
 from keras_effconv.training.recipe import Recipe
@@ -14,9 +16,11 @@ __all__ = [
     "Recipe",
     "Result",
     "blocks",
+    "cross_validate",
     "evaluate",
     "finetune",
     "recalibrate",
     "train",
+    "tune",
     "unfreeze",
 ]
