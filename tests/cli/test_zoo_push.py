@@ -35,6 +35,7 @@ def write_run(folder, name="ResNet20", weights=f"{SECRET}/resnet20.th", **option
     model.save(folder / "model.keras")
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS), encoding="utf-8")
     report = {"model": name, "conv": "Conv()", "accuracy": 0.75, "top5": 1.0, "validation_images": 8}
+    report |= {"accuracy_interval": [0.409, 0.929], "calibration": {"applied": 1.25}}
     record = {"model": name, "weights": weights, "data": "My flowers", "training_images": 20}
     (folder / "report.json").write_text(json.dumps({**report, "unreadable": [f"{SECRET}/a.jpg: damaged"]}))
     (folder / "run.json").write_text(json.dumps(record))
@@ -87,6 +88,8 @@ def test_the_card_has_what_the_hub_searches(run, hub):
     assert data["model-index"][0]["name"] == "flowers" and result["metrics"][0]["value"] == 0.75
     assert 'ke.ResNet20(weights="hf://me/flowers", classes=4, input_shape=(32, 32, 3), width=0.25)' in body
     assert "`resnet20.th`" in body and "a \\| b" in body
+    assert "| validation | 8 images: top-1 75.0% (95% interval: 40.9% to 92.9%) |" in body
+    assert "- Probabilities are calibrated by a temperature of 1.25, found on the validation images;" in body
 
 
 def test_what_was_pushed_comes_back_into_a_constructor_and_the_commands(run, hub):

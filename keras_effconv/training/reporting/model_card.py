@@ -6,6 +6,7 @@ from keras_effconv.training.class_names import in_short
 from keras_effconv.training.recipes import differences
 from keras_effconv.training.reporting.summary import measured
 from keras_effconv.utils.paths import quoted
+from keras_effconv.zoo.hub.card import calibration_told
 
 CARD = """# {model} on {data}
 
@@ -83,15 +84,9 @@ def card(model, recipe, dataset, summary, environment, files):
         commit=environment["commit"] or "unknown",
         time=environment["time"],
         best=summary["best_epoch"],
-        calibration=_calibration(summary["calibration"]),
+        calibration=calibration_told(summary["calibration"]),
         unreadable=len(dataset.unreadable),
     )
-
-
-def _calibration(measured):
-    if not measured or measured["applied"] is None:
-        return "Probabilities are not calibrated"
-    return f"Probabilities are calibrated by a temperature of {measured['applied']:.2f}, found on the validation images"
 
 
 def _measured(summary, prefix, images, classes):

@@ -39,7 +39,7 @@ model = ke.{model}(weights="hf://{repository}", {arguments})
 
 - The weights are those of the epoch with the best accuracy on the validation images, so that accuracy is a little
   optimistic for other images of the same kind, and says nothing of images of another kind.
-- Probabilities are not calibrated; an image of none of the classes gets one of them all the same.
+- {calibration}; an image of none of the classes gets one of them all the same.
 - Licences of the data and of the weights that it began with apply to what is made of them.
 """
 
@@ -92,10 +92,31 @@ def card(repository, model, labels, report, record, license=None):
         names=", ".join(shown) + (", ..." if len(labels) > 10 else ""),
         train=record.get("training_images", "?"),
         validation=report.get("validation_images", "?"),
-        top1=f"{report['accuracy']:.1%}",
+        top1=f"{report['accuracy']:.1%}{_interval(report.get('accuracy_interval'))}",
+        calibration=calibration_told(report.get("calibration")),
         top5=f", top-5 {report['top5']:.1%}" if len(labels) > 5 and report.get("top5") is not None else "",
         arguments=_arguments(info, size, len(labels)),
     )
+
+
+def calibration_told(measured):
+    """Return the beginning of a sentence on the probabilities of a model.
+
+    Args:
+        measured: dict, what `report.json` has of the calibration, or `None`.
+
+    Example:
+
+    >>> calibration_told({"applied": None})
+    'Probabilities are not calibrated'
+    """
+    if not measured or measured.get("applied") is None:
+        return "Probabilities are not calibrated"
+    return f"Probabilities are calibrated by a temperature of {measured['applied']:.2f}, found on the validation images"
+
+
+def _interval(ends):
+    return "" if ends is None else f" (95% interval: {ends[0]:.1%} to {ends[1]:.1%})"
 
 
 def _arguments(info, size, classes):

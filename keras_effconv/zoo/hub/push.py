@@ -22,6 +22,8 @@ NUMBERS = (  # of a report: all but the paths of files that could not be read
     "model",
     "conv",
     "accuracy",
+    "accuracy_interval",
+    "calibration",
     "top5",
     "head_accuracy",
     "last_accuracy",
