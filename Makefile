@@ -22,6 +22,7 @@ test: $(TESTS_READY) lint
 	$(BIN)/python -m pytest -m alone tests
 	$(TWO_WORKERS) -m "not slow and not alone"
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/layers tests/kinds
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not long" tests/fitting
 
 # What `make test` leaves out: every constructor beside keras.applications, at three sizes, with and without the top.
 test-all: test
