@@ -208,7 +208,8 @@ def _short(kind):
     """`HetConv(parts=4)` as P=4, for a label."""
     if family(kind) == "ByLayer":
         return "by layer"
-    return kind.replace("HetConv(parts=", "P=").replace("OctConv(alpha=", "alpha=").rstrip(")(")
+    short = kind.replace("HetConv(parts=", "P=").replace("OctConv(alpha=", "alpha=").removesuffix("()")
+    return short if "(" in short else short.removesuffix(")")
 
 
 def _legend(axes, models, points):
