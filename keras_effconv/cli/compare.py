@@ -11,7 +11,6 @@ nothing: it reads all `runs*.csv`, times the networks, and writes `report.md` an
 """
 
 import dataclasses
-import gc
 import hashlib
 import re
 import time
@@ -100,15 +99,13 @@ def place(output, recipe):
 
 def one(recipe, dataset, folder, settings):
     """Train a network, and return its row."""
-    import keras
-
     from keras_effconv.cli import compare_rows as rows
     from keras_effconv.training import train
     from keras_effconv.training.checkpoint import BEST, STATE
+    from keras_effconv.training.network import forget
     from keras_effconv.utils.files import replacing
 
-    keras.backend.clear_session()  # networks of the runs before
-    gc.collect()
+    forget()
     begun = time.perf_counter()
     result = train(recipe, dataset, folder, resume=True, outputs=False)
     row = rows.row(recipe, settings, result, len(dataset.class_names), time.perf_counter() - begun)

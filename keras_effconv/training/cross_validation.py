@@ -1,16 +1,15 @@
 """An estimate that no image is lost for: a whole run for each fold of the images."""
 
 import dataclasses
-import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_effconv.data import Dataset, Split
+from keras_effconv.training.network import forget
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.reporting.intervals import wilson, with_interval
 from keras_effconv.training.reporting.run_record import described, identity
@@ -92,8 +91,7 @@ def cross_validate(
 
 
 def _run(recipe, dataset, folder, number, run, resume, train):
-    keras.backend.clear_session()  # the networks of the folds before
-    gc.collect()
+    forget()
     result = train(recipe, dataset, folder / f"fold-{number}", resume, outputs=False)
     images = len(dataset.validation)
     head = None if result.head_accuracy is None else round(result.head_accuracy * images)

@@ -1,7 +1,6 @@
 """A small search for a recipe, by Optuna: trials that learn most of the training images and judge the others."""
 
 import dataclasses
-import gc
 import os
 import shutil
 import time
@@ -9,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
-
 from keras_effconv.data import Dataset, Split
 from keras_effconv.data.sources.split import stratified
+from keras_effconv.training.network import forget
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.run import train
 from keras_effconv.utils.extras import require
@@ -83,8 +81,7 @@ def tune(
 
     def judged(trial):
         tried = dataclasses.replace(recipe, **_drawn(trial))
-        keras.backend.clear_session()  # the network of the trial before
-        gc.collect()
+        forget()
         print(f"trial {trial.number + 1} of {trials}: {_told(trial.params)}", flush=True)
         shutil.rmtree(place / "trial", ignore_errors=True)
         result = train(tried, inner, place / "trial", outputs=False)

@@ -1,6 +1,7 @@
 """The network of a fine-tune: preprocessing, backbone and a new head in one graph, and its blocks."""
 
 import dataclasses
+import gc
 import inspect
 import os
 
@@ -70,6 +71,12 @@ def classifier(features, classes, dropout, name):
     x = layers.Dropout(dropout, name="top_dropout")(features.output)
     x = layers.Dense(classes, activation="softmax", dtype="float32", name=HEAD)(x)
     return keras.Model(features.input, x, name=name)
+
+
+def forget():
+    """Free the networks of the runs before, ahead of another run in this process."""
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def blocks(model):

@@ -179,3 +179,26 @@ def test_views_are_averaged(saved, tmp_path):
     found = [json.loads((tmp_path / v / "evaluation.json").read_text()) for v in ("plain", "crops")]
     assert [each["views"] for each in found] == ["plain", "crops"]
     assert found[0]["confusion"] == found[1]["confusion"]
+
+
+def test_views_change_what_a_model_of_places_says(saved, tmp_path):
+    """A model of the left half alone is sure of red; of the mirror image it is as sure of green."""
+    image = keras.Input((32, 32, 3))
+    left = keras.layers.Cropping2D(((0, 0), (0, 16)))(image)
+    keras.Model(image, by_colour()(keras.layers.Resizing(32, 32)(left))).save(tmp_path / "model.keras")
+    (tmp_path / "labels.txt").write_text("\n".join(NAMES) + "\n")
+    (tmp_path / "data" / "red").mkdir(parents=True)
+    (tmp_path / "data" / "green").mkdir()
+    pixels = np.zeros((32, 32, 3), "uint8")
+    pixels[:, :16], pixels[:, 16:] = COLOURS[0], COLOURS[1]
+    for i in range(4):
+        Image.fromarray(pixels if i % 2 else pixels[:, ::-1]).save(
+            tmp_path / "data" / ("green", "red")[i % 2] / f"{i}.png"
+        )
+    errors = []
+    for views in ("plain", "mirror"):
+        done = evaluated(tmp_path, tmp_path / "data", f"--views={views}", f"--output={tmp_path / views}")
+        assert done.returncode == 0
+        errors.append(json.loads((tmp_path / views / "evaluation.json").read_text())["calibration"]["bins"])
+    sure, unsure = ([each["confidence"] for each in bins if each["images"]] for bins in errors)
+    assert min(sure) > 0.95 and max(unsure) < 0.55

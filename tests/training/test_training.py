@@ -112,14 +112,19 @@ def test_training_stops_without_progress(digits, tmp_path):
     assert len(train(recipe, digits, tmp_path, outputs=False).curves["loss"]) < 6
 
 
-@pytest.mark.long
-def test_class_weights_make_rare_classes_count(tmp_path):
+def rare_class():
+    """Noise of two classes, 36 images and 4, and a recipe that changes no weight."""
     images = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), "uint8")
     labels = np.array([0] * 36 + [1] * 4, "int32")
     split = data.Split(images, labels, tuple(map(str, labels)))
-    dataset = data.Dataset("two", split, split, ("often", "rarely"))
     options = {"epochs": 1, "mixup": 0, "augmentation": "none", "lr": 0.0, "batch_size": 40, "ema": 0}
     recipe = dataclasses.replace(SMALL, weight_decay=0, label_smoothing=0, **options)
+    return images, labels, data.Dataset("two", split, split, ("often", "rarely")), recipe
+
+
+@pytest.mark.long
+def test_class_weights_make_rare_classes_count(tmp_path):
+    images, labels, dataset, recipe = rare_class()
     plain, weighed = (
         train(dataclasses.replace(recipe, class_weights=w), dataset, tmp_path / str(w), outputs=False)
         for w in (False, True)
@@ -132,13 +137,8 @@ def test_class_weights_make_rare_classes_count(tmp_path):
 
 @pytest.mark.long
 def test_balanced_sampling_and_the_focal_loss_change_training_alone(tmp_path):
-    images = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), "uint8")
-    labels = np.array([0] * 36 + [1] * 4, "int32")
-    split = data.Split(images, labels, tuple(map(str, labels)))
-    dataset = data.Dataset("two", split, split, ("often", "rarely"))
-    options = {"epochs": 1, "mixup": 0, "augmentation": "none", "lr": 0.0, "batch_size": 40, "ema": 0}
-    as_evaluated = {"freeze_norm": True, "dropout": 0, "drop_connect_rate": 0}
-    recipe = dataclasses.replace(SMALL, weight_decay=0, label_smoothing=0, **options, **as_evaluated)
+    images, labels, dataset, recipe = rare_class()
+    recipe = dataclasses.replace(recipe, freeze_norm=True, dropout=0, drop_connect_rate=0)  # as in evaluation
     changes = {"plain": {}, "sampled": {"balanced_sampling": True}, "focal": {"focal": 2.0}}
     runs = {
         name: train(dataclasses.replace(recipe, **change), dataset, tmp_path / name, outputs=False)

@@ -167,8 +167,8 @@ def calibrate(evaluation, name: str, held_out=None, held_out_name: str = "") -> 
     else:
         fitted_on = f"the other folds of the {name}, in {FOLDS} folds"
         temperature = find_temperature(evaluation.probabilities, evaluation.labels)
-        probabilities = _cross_validated(evaluation.probabilities, evaluation.labels, right)
-        confidence = None if probabilities is None else probabilities.max(1)
+        folds = _cross_validated(evaluation.probabilities, evaluation.labels, right)
+        confidence = None if folds is None else folds[0]
     after = None if confidence is None else reliability(confidence, right)
     ece, ece_after = (None if bins is None else expected_calibration_error(bins) for bins in (before, after))
     return Calibration(name, fitted_on, temperature, ece, ece_after, before, after)
@@ -196,14 +196,14 @@ def trusted_temperature(evaluation) -> float | None:
     probabilities, labels = evaluation.probabilities, evaluation.labels
     if not _are_probabilities(probabilities):
         return None
-    scaled_in_folds = _cross_validated(probabilities, labels, evaluation.predicted == labels)
-    if scaled_in_folds is None or _loss(scaled_in_folds, labels) >= _loss(probabilities, labels):
+    folds = _cross_validated(probabilities, labels, evaluation.predicted == labels)
+    if folds is None or _loss(folds[1]) >= _loss(probabilities[np.arange(len(labels)), labels]):
         return None
     return find_temperature(probabilities, labels)
 
 
-def _loss(probabilities, labels):
-    own = probabilities[np.arange(len(labels)), labels]
+def _loss(own):
+    """Return the mean negative log likelihood of the labels, whose probabilities are `own`."""
     return -np.log(np.maximum(own, TINY)).mean(dtype="float64")
 
 
@@ -213,17 +213,20 @@ def _are_probabilities(values):
 
 
 def _cross_validated(probabilities, labels, right):
-    """Return the probabilities (n, classes) at the temperature of the other folds; `None` if one has none.
+    """Return at the temperature of the other folds: the confidence (n,), the probability of the label (n,).
+
+    Without a temperature for each fold, there is `None`.
 
     The folds have equal numbers of mistakes: these decide on the temperature, and there may be few.
     """
     folds = np.empty(len(labels), int)
     folds[np.argsort(right, kind="stable")] = np.arange(len(labels)) % FOLDS
-    found = np.empty(probabilities.shape)
+    confidence, own = np.empty((2, len(labels)))
     for fold in np.unique(folds):
         inside = folds == fold
         temperature = find_temperature(probabilities[~inside], labels[~inside])
         if temperature is None:
             return None
-        found[inside] = scaled(probabilities[inside], temperature)
-    return found
+        found = scaled(probabilities[inside], temperature)
+        confidence[inside], own[inside] = found.max(1), found[np.arange(len(found)), labels[inside]]
+    return confidence, own

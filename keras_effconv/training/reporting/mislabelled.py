@@ -41,13 +41,13 @@ class Search(NamedTuple):
         images: int, training images that were looked at.
         skipped: str, why none was looked at; empty if they were.
         suspects: list of `Suspect`, the least confident first.
-        right: int, images whose label is the class that a head says which has not seen them.
+        right: int, images whose label is the class that a head says which has not seen them; `None`: not known.
     """
 
     images: int
     skipped: str
     suspects: list[Suspect]
-    right: int = 0
+    right: int | None = None
 
 
 def suspicious(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:

@@ -39,7 +39,7 @@ def _measured(evaluation, prefix):
 
 def _cross_validated(search):
     """Return the accuracy on the training images, of heads that have not seen the image; `None` without a search."""
-    known = search is not None and search.images
+    known = search is not None and search.right is not None
     return {
         "head_cross_validated": search.right / search.images if known else None,
         "head_cross_validated_interval": wilson(search.right, search.images) if known else None,
