@@ -146,7 +146,7 @@ def best_epoch(curves, head):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Evaluates the averaged weights, keeps the best of them, and saves the whole state.
+    """Evaluates the averaged weights, keeps the best of them if asked to, and saves the whole state.
 
     A checkpoint is written after each epoch, and within one every `seconds`; the batch is noted, so that an epoch of
     hours need not be repeated.
@@ -155,6 +155,7 @@ class Checkpoint(keras.callbacks.Callback):
         folder: where to write; `None` writes nothing, for all processes of a run but one.
         variables: callable -> list of the variables to save.
         network: the model whose best weights are kept.
+        selects: bool, whether they are.
         average: `MovingAverage`, or `None`.
         progress: `Progress` at the beginning.
         images: int, of an epoch.
@@ -162,13 +163,15 @@ class Checkpoint(keras.callbacks.Callback):
         seconds: float, between checkpoints within an epoch. Default 600.
     """
 
-    def __init__(self, folder, variables, network, average, progress, images, batch_size, seconds=600.0):
+    def __init__(self, folder, variables, network, selects, average, progress, images, batch_size, seconds=600.0):
         super().__init__()
         self.folder, self.variables, self.network = folder and Path(folder), variables, network
+        self.selects = selects
         self.average, self.seconds, self.images, self.batch_size = average, seconds, images, batch_size
         self.curves, self.head = dict(progress.curves), dict(progress.head)
         self.epoch, self.before, self.partial = progress.epoch, progress.step, dict(progress.partial)
-        self.run, self.has_best = progress.run, progress.arrays is not None  # a file of another run may lie there
+        self.run = progress.run
+        self.has_best = selects and progress.arrays is not None  # a file of another run may lie there
         self.saved = time.monotonic()
         for name in (STATE, BEST) if folder else ():
             remove_unfinished(self.folder / name)
@@ -179,8 +182,8 @@ class Checkpoint(keras.callbacks.Callback):
             self.average.swap()
 
     def keep_best(self):
-        """Keep the network's weights if the latest epoch is the best so far."""
-        if best_epoch(self.curves, self.head) == len(self.curves.get("val_accuracy", ())):
+        """Keep the network's weights if the latest epoch is the best so far, and the best one is asked for."""
+        if self.selects and best_epoch(self.curves, self.head) == len(self.curves.get("val_accuracy", ())):
             self.has_best = True
             if self.folder:
                 _write(self.folder / BEST, self.network.weights)

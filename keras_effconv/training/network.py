@@ -10,9 +10,11 @@ from keras import layers
 
 from keras_effconv import applications, kinds, zoo
 from keras_effconv.graph import owner_of
+from keras_effconv.layers import OctDepthwiseConv2D
 from keras_effconv.network_info import info_of
 
 HEAD = "predictions"  # the layer of a classifier that training fits first
+DEPTHWISE = (layers.DepthwiseConv2D, OctDepthwiseConv2D)
 
 
 def check(recipe):
@@ -100,13 +102,14 @@ def blocks(model):
     return {name: part for name, part in layers_in.items() if part}
 
 
-def unfreeze(model, count, freeze_norm=True):
+def unfreeze(model, count, freeze_norm=True, freeze_depthwise=True):
     """Make the last `count` blocks (-1: the whole network) and the head trainable, all else not.
 
     Args:
         model: a classifier as `classifier` makes it.
         count: int, blocks from the end.
         freeze_norm: bool; whether normalization keeps its statistics and scales. Default `True`.
+        freeze_depthwise: bool; whether depthwise kernels stay as they are. Default `True`.
 
     Returns:
         The names of the blocks that are trained.
@@ -115,7 +118,7 @@ def unfreeze(model, count, freeze_norm=True):
     block_names = list(by_name)[-count:] if count > 0 else list(by_name) if count else []
     trained = [layer for name in block_names for layer in by_name[name]]
     names = {layer.name for layer in (model.layers if count < 0 else trained)} | {HEAD}
+    frozen = (layers.BatchNormalization,) * freeze_norm + DEPTHWISE * freeze_depthwise
     for layer in model.layers:
-        frozen = freeze_norm and isinstance(layer, layers.BatchNormalization)
-        layer.trainable = layer.name in names and not frozen
+        layer.trainable = layer.name in names and not isinstance(layer, frozen)
     return block_names

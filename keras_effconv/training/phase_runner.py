@@ -72,7 +72,7 @@ class PhaseRunner:
         """Make the trainer of a phase; what the optimizer has learned of the same variables stays."""
         recipe, before = self.recipe, self.trainer
         with self.devices.scope():
-            unfrozen = unfreeze(self.network, phase.blocks, recipe.freeze_norm)
+            unfrozen = unfreeze(self.network, phase.blocks, recipe.freeze_norm, recipe.freeze_depthwise)
             shown = f"{len(unfrozen)} blocks" if phase.blocks >= 0 else "all blocks"
             print(f"epochs {phase.first + 1} to {phase.last}: {shown} and the head, {phase.size} pixels")
             seed, streamed = recipe.seed + 1000 * number, isinstance(self.dataset.train, Streamed)

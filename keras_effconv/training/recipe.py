@@ -21,6 +21,7 @@ AUGMENTATIONS = (
     "autoaugment-cifar",
 )
 WARM_STARTS = ("convert", "pour")
+KEPT = ("last", "best")
 DTYPES = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 
 
@@ -65,6 +66,8 @@ class Recipe:
         unfreeze_epochs: float, epochs until the next block, from the end, is trained as well; 0, the default: all of
             them at once.
         freeze_norm: bool; whether normalization keeps the statistics and scales of the pretrained network.
+        freeze_depthwise: bool; whether depthwise kernels stay as they are pretrained. With a step of the optimizer that
+            has one size for all weights, a few images change them most, and their gradients take most of the time.
         augmentation: `"none"`, `"light"`, `"standard"` (shifts, zoom, rotation, light), `"pad-crop"` (CIFAR's 4 pixels
             and mirror images), `"inception"` (a random part of 8 to 100 % of the area), `"randaugment"`,
             `"autoaugment"`, `"autoaugment-v0"` (EfficientNet's), `"autoaugment-cifar"`.
@@ -85,7 +88,11 @@ class Recipe:
         sizes: tuple of ints, image sizes of equal shares of the epochs (progressive resizing); empty: `image_size`.
         dtype: `"float32"`, `"mixed_float16"` or `"mixed_bfloat16"`; with `"float16"` or `"bfloat16"`, the network is
             trained in the mixed type, and the finished model also holds its weights in the short one.
-        patience: int, epochs without a better validation accuracy until training ends; 0: never.
+        keep: which weights the model gets: `"last"`, those after the last epoch, so that the validation images select
+            nothing; or `"best"`, those of the epoch that is best on the validation images, whose accuracy on them is
+            therefore a little optimistic. The head alone counts as an epoch then.
+        patience: int, epochs without a better validation accuracy until training ends, and the best epoch is kept;
+            0: never.
         teacher: path of a `.keras` classifier to learn from (arXiv:1503.02531); `None` for labels alone.
         temperature: float, of the teacher's and the student's probabilities.
         teacher_weight: float, share of the loss that is the teacher's.
@@ -129,6 +136,7 @@ class Recipe:
     unfreeze_blocks: int = 14
     unfreeze_epochs: float = 0.0
     freeze_norm: bool = True
+    freeze_depthwise: bool = True
 
     augmentation: str = "standard"
     magnitude: float = 0.5
@@ -144,6 +152,7 @@ class Recipe:
     ema: float = 0.98
     sizes: tuple[int, ...] = ()
     dtype: str = "float32"
+    keep: str = "last"
     patience: int = 0
 
     teacher: str | None = None
@@ -158,12 +167,18 @@ class Recipe:
         one_of("augmentation", self.augmentation, AUGMENTATIONS)
         one_of("warm_start", self.warm_start, WARM_STARTS)
         one_of("dtype", self.dtype, DTYPES)
+        one_of("keep", self.keep, KEPT)
         for name, least, most in LIMITS:
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise ValueError(f"`{name}` must be {least} to {most}. Received: {name}={value!r}")
         if self.class_weights and self.balanced_sampling:
             raise ValueError("One of `class_weights` and `balanced_sampling` may be set. Received: both")
+
+    @property
+    def selects(self) -> bool:
+        """Return whether the validation images select the epoch whose weights the model gets."""
+        return self.keep == "best" or self.patience > 0
 
     @property
     def evens_classes(self) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 
 from keras_effconv.training.recipe import Recipe
 
-WHOLE = {"head_c": 0.0, "unfreeze_blocks": -1, "freeze_norm": False, "ema": 0.0}
+WHOLE = {"head_c": 0.0, "unfreeze_blocks": -1, "freeze_norm": False, "freeze_depthwise": False, "ema": 0.0}
 SCRATCH = {**WHOLE, "weights": None, "drop_connect_rate": 0.0}
 PLAIN = {**SCRATCH, "dropout": 0.0, "label_smoothing": 0.0}
 OCTCONV = Recipe(

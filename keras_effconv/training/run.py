@@ -41,7 +41,7 @@ class Result(NamedTuple):
         head_accuracy: float, on the validation images, of the head on the frozen network; `None` without that.
         head_curves: dict of curves by name, an entry each: what fitting the head ended with.
         curves: dict likewise of the epochs of the network.
-        best: int, the epoch whose weights the model has: the most accurate one on the validation images; 0: the head.
+        kept: int, the epoch whose weights the model has; 0: the head.
         images_per_second: float, of training the network; 0 without epochs.
         folder: Path of what the run wrote.
         evaluation: `Evaluation` on the validation images; `None` without outputs.
@@ -57,13 +57,18 @@ class Result(NamedTuple):
     head_accuracy: float | None
     head_curves: Mapping[str, list[float]]
     curves: Mapping[str, list[float]]
-    best: int
+    kept: int
     images_per_second: float
     folder: Path
     evaluation: Evaluation | None = None
     test: Evaluation | None = None
     seconds: float = 0.0
     search: mislabelled.Search | None = None
+
+    @property
+    def best(self) -> int:
+        """Return the epoch that is most accurate on the validation images; 0: the head."""
+        return best_epoch(self.curves, self.head_curves)
 
     @property
     def last_accuracy(self) -> float | None:
@@ -159,18 +164,20 @@ def _trained(run, callbacks, checkpoint_seconds):
         network, progress, report = _prepared(run, progress._replace(run=run.identity))
         runner = PhaseRunner(recipe, dataset, network, report, devices, run.teacher)
         place, size = folder if devices.writer else None, (len(dataset.train), recipe.batch_size)
-        keeper = Checkpoint(
-            place, runner.variables, runner.network, runner.average, progress, *size, checkpoint_seconds
-        )
+        weights = runner.network, recipe.selects, runner.average
+        keeper = Checkpoint(place, runner.variables, *weights, progress, *size, checkpoint_seconds)
         speed = Speed(len(dataset.train))
         runner.run(progress, keeper, [keeper, speed, Patience(recipe.patience, keeper), *callbacks])
+        if not recipe.selects:
+            keeper.swap()
     model = devices.gather(runner.network)
     if keeper.has_best:
         restore_best(folder, model)
     model = finished(model, recipe.dtype)
     curves, head = keeper.curves, keeper.head
     accuracy = head["val_accuracy"][-1] if head else None
-    return Result(model, report, accuracy, head, curves, best_epoch(curves, head), speed.images_per_second, folder)
+    kept = best_epoch(curves, head) if recipe.selects else len(curves.get("val_accuracy", ()))
+    return Result(model, report, accuracy, head, curves, kept, speed.images_per_second, folder)
 
 
 def _prepared(run, progress):

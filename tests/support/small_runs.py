@@ -33,6 +33,7 @@ SMALL = Recipe(
     weight_decay=5e-4,
     unfreeze_blocks=-1,
     freeze_norm=False,
+    freeze_depthwise=False,
     augmentation="pad-crop",
     mixup=0.2,
     ema=0.9,

@@ -41,7 +41,9 @@ def test_whole_blocks_are_unfrozen_from_the_end():
     model = ke.EfficientNetLite0(weights=None, input_shape=(32, 32, 3))
     assert unfreeze(model, 2) == ["block7a", "end"]
     trained = {layer.name for layer in model.layers if layer.trainable_weights}
-    assert trained == {"block7a_expand_conv", "block7a_dwconv", "block7a_project_conv", "top_conv", "predictions"}
+    assert trained == {"block7a_expand_conv", "block7a_project_conv", "top_conv", "predictions"}
+    unfreeze(model, 2, freeze_depthwise=False)
+    assert trained | {"block7a_dwconv"} == {layer.name for layer in model.layers if layer.trainable_weights}
     assert unfreeze(model, 0) == []
     assert len(unfreeze(model, -1)) == len(blocks(model)) == 18
     assert not any(v.trainable for layer in model.layers if "_bn" in layer.name for v in layer.weights)

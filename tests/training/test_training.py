@@ -47,11 +47,24 @@ def test_a_stopped_run_ends_as_the_whole_one(recipe, moments, seconds, digits, t
     (tmp_path / f".{checkpoint.STATE}.killed").mkdir()
     result = train(recipe, digits, tmp_path, True, checkpoint_seconds=seconds, outputs=False)
     assert not list(tmp_path.glob(".*"))  # what a killed one was writing is gone
-    assert result.best == whole.best
+    assert result.kept == whole.kept
     for name, curve in whole.curves.items():
         np.testing.assert_allclose(result.curves[name], curve, rtol=1e-5, err_msg=name)
     for mine, theirs in zip(result.model.weights, whole.model.weights):
         np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, (mine, theirs)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_the_model_is_that_of_the_epoch_that_is_kept(keep, digits, tmp_path):
+    recipe = dataclasses.replace(SMALL, epochs=3, keep=keep, lr=0.5, ema=0.5)  # so fast that the last is not the best
+    result = train(recipe, digits, tmp_path, outputs=False)
+    curve = result.curves["val_accuracy"]
+    assert curve[-1] < max(curve)
+    assert result.kept == (3 if keep == "last" else result.best) and curve[result.best - 1] == max(curve)
+    scores = result.model.predict(digits.validation.images.astype("float32"), verbose=0)
+    assert np.mean(scores.argmax(1) == digits.validation.labels) == pytest.approx(curve[result.kept - 1])
+    assert (tmp_path / checkpoint.BEST).exists() == (keep == "best")
 
 
 @pytest.mark.long

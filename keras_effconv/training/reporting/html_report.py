@@ -22,7 +22,7 @@ def write_run(result, recipe, dataset, summary: dict, found: Findings):
     document.write(
         result.folder / PAGE,
         f"{recipe.model} on {dataset.name}",
-        document.headline(found.evaluation, found.images, selection(result), _facts(recipe, dataset, summary)),
+        document.headline(found.evaluation, found.images, selection(summary), _facts(recipe, dataset, summary)),
         sections.curves(result.head_curves, result.curves),
         *_evaluated(found.evaluation, found.calibration, found.mistakes),
         galleries.suspects(found.search, images, SUSPECTS),
@@ -56,21 +56,23 @@ def _evaluated(evaluation, calibration, mistakes):
     yield sections.calibration(calibration)
 
 
-def selection(result) -> list[str]:
+def selection(summary: dict) -> list[str]:
     """Say which images selected something, and which report: list of sentences.
 
     Args:
-        result: `Result`.
+        summary: dict of the run's numbers.
     """
-    if result.test is not None:
-        chosen = "The validation images selected the epoch." if result.curves else "No images selected anything."
+    selected = summary["selected_on_validation"]
+    if summary["test_images"]:
+        chosen = "The validation images selected the epoch." if selected else "No images selected anything."
         return [chosen, "The test images report: they were looked at once, at the end, and selected nothing."]
-    if result.curves:
+    if selected:
         return [
             "The validation images selected the epoch, and they report.",
             "The accuracy is therefore a little optimistic; that of a test split would not be.",
         ]
-    return ["The validation images report. They selected nothing, since no epochs were trained."]
+    why = "the model is that of the last epoch" if summary["epochs"] else "no epochs were trained"
+    return [f"The validation images report. They selected nothing: {why}."]
 
 
 def _facts(recipe, dataset, summary):
@@ -101,4 +103,4 @@ def _kept(summary):
     head = summary["head_accuracy"] is not None
     if not summary["epochs"]:
         return "none: the head alone" if head else "none: nothing was trained"
-    return f"{summary['best_epoch']} of {summary['epochs']}" if summary["best_epoch"] else "0: the head alone"
+    return f"{summary['kept_epoch']} of {summary['epochs']}" if summary["kept_epoch"] else "0: the head alone"

@@ -31,8 +31,7 @@ keras-effconv {version}, Keras {keras} on {backend}, commit {commit}, {time}.
 
 ## What to know
 
-- The weights are those of the epoch with the best accuracy on the validation images ({best}), so that accuracy is a
-  little optimistic for other images of the same kind, and says nothing of images of another kind.{honest}
+- {weights_of}. The accuracy says nothing of images of another kind.{honest}
 - {calibration}; an image of none of the classes gets one of them all the same.
 - Classes without a validation image: {absent}.
 - Images left out of the data since they could not be read: {unreadable}.
@@ -83,10 +82,19 @@ def card(model, recipe, dataset, summary, environment, files):
         backend=environment["backend"],
         commit=environment["commit"] or "unknown",
         time=environment["time"],
-        best=summary["best_epoch"],
+        weights_of=_weights_of(summary),
         calibration=calibration_told(summary["calibration"]),
         unreadable=len(dataset.unreadable),
     )
+
+
+def _weights_of(summary):
+    if summary["selected_on_validation"]:
+        return (
+            f"The weights are those of the epoch with the best accuracy on the validation images "
+            f"({summary['kept_epoch']}), so that\n  accuracy is a little optimistic for other images of the same kind"
+        )
+    return "The weights are those of the last epoch: the validation images selected nothing"
 
 
 def _measured(summary, prefix, images, classes):

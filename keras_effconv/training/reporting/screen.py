@@ -16,7 +16,7 @@ def opening(recipe, dataset):
 
 def final_numbers(result):
     """Return what a tracker shows of a finished run: dict of floats by name."""
-    numbers = {"accuracy": result.evaluation.accuracy, "best_epoch": float(result.best), "seconds": result.seconds}
+    numbers = {"accuracy": result.evaluation.accuracy, "kept_epoch": float(result.kept), "seconds": result.seconds}
     return numbers if result.test is None else {**numbers, "test_accuracy": result.test.accuracy}
 
 

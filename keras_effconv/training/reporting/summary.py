@@ -19,7 +19,9 @@ def summarized(result, recipe, dataset):
         "head_accuracy": result.head_accuracy,
         **_cross_validated(result.search),
         "last_accuracy": result.last_accuracy,
+        "kept_epoch": result.kept,
         "best_epoch": result.best,
+        "selected_on_validation": bool(result.curves) and recipe.selects,
         "epochs": recipe.epochs,
         "validation_images": len(result.evaluation.labels),
         "classes_without_validation_images": result.evaluation.without_images,
@@ -62,21 +64,19 @@ def told(summary, seconds):
     Returns:
         list of str.
     """
-    others = {"last": summary["last_accuracy"], "head alone": summary["head_accuracy"]}
+    others = {"head alone": summary["head_accuracy"]}
+    if summary["selected_on_validation"]:
+        others = {"last": summary["last_accuracy"], **others}
     others = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in others.items() if accuracy is not None)
     speed = summary["images_per_second"]
     speed = f"training at {speed:.0f} images/s; " if speed else ""
     lines = [
-        f"accuracy {measured(summary)} on {summary['validation_images']} validation images, at the epoch "
-        f"that is best on them: {summary['best_epoch']} of {summary['epochs']} ({others or 'nothing was trained'}); "
-        f"{speed}{seconds:.0f} s in all"
+        f"accuracy {measured(summary)} on {summary['validation_images']} validation images, {_choice(summary)} "
+        f"({others or 'nothing was trained'}); {speed}{seconds:.0f} s in all"
     ]
     if summary["head_cross_validated"] is not None:
         shown = with_interval(summary["head_cross_validated"], summary["head_cross_validated_interval"])
-        lines.append(
-            f"head alone, in five folds of {summary['head_cross_validated_images']} training images: {shown}; nothing "
-            "was selected by it"
-        )
+        lines.append(f"head alone, in five folds of {summary['head_cross_validated_images']} training images: {shown}")
     absent = summary["classes_without_validation_images"]
     if absent:
         lines.append(f"{len(absent)} classes have no validation image, so nothing is known of them: {in_short(absent)}")
@@ -86,3 +86,11 @@ def told(summary, seconds):
             "selected by them"
         )
     return lines
+
+
+def _choice(summary):
+    """Return which epoch a model is of, and whether the validation images chose it, in words."""
+    epoch = f"{summary['kept_epoch']} of {summary['epochs']}"
+    if summary["selected_on_validation"]:
+        return f"at the epoch that is best on them: {epoch}"
+    return f"at the last epoch, {epoch}: they selected nothing" if summary["epochs"] else "which selected nothing"

@@ -72,7 +72,7 @@ def test_report_card_screen_and_disk_agree(reported):
     report, card = report_of(result), (result.folder / "README.md").read_text()
     metrics = json.loads((result.folder / "metrics.json").read_text())
     curve = [*metrics["head"]["val_accuracy"], *metrics["val_accuracy"]]
-    assert report["accuracy"] == pytest.approx(curve[report["best_epoch"]], abs=1e-6)
+    assert report["accuracy"] == pytest.approx(curve[report["kept_epoch"]], abs=1e-6)
     assert (report["last_accuracy"], report["head_accuracy"]) == (curve[-1], curve[0])
     for prefix, name, split in (("", "validation", dataset.validation), ("test_", "test", dataset.test)):
         confusion = np.array(report[f"{prefix}confusion"])
