@@ -101,6 +101,7 @@ def one(recipe, dataset, folder, settings):
     """Train a network, and return its row."""
     from keras_effconv.cli import compare_rows as rows
     from keras_effconv.training import train
+    from keras_effconv.training.blending import START
     from keras_effconv.training.checkpoint import BEST, STATE
     from keras_effconv.training.network import forget
     from keras_effconv.utils.files import replacing
@@ -111,7 +112,7 @@ def one(recipe, dataset, folder, settings):
     row = rows.row(recipe, settings, result, len(dataset.class_names), time.perf_counter() - begun)
     with replacing(folder / "model.keras") as temporary:
         result.model.save(temporary)
-    for name in (STATE, BEST):
+    for name in (STATE, BEST, START):
         (folder / name).unlink(missing_ok=True)
     return row
 

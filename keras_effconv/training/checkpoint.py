@@ -49,11 +49,11 @@ def save(folder, variables, progress):
     """
     fields = {name: value for name, value in progress._asdict().items() if name != "arrays"}
     text = np.frombuffer(json.dumps(fields, default=dict).encode(), np.uint8)
-    _write(Path(folder) / STATE, variables, progress=text)
+    write_arrays(Path(folder) / STATE, variables, progress=text)
 
 
-def _write(path, variables, **others):
-    """Write a NumPy archive. A full disk is an `OSError`; HDF5 would end the process."""
+def write_arrays(path, variables, **others):
+    """Write a NumPy archive of variables. A full disk is an `OSError`; HDF5 would end the process."""
     arrays = {f"{i:05d}": _plain(keras.ops.convert_to_numpy(v)) for i, v in enumerate(variables)}
     with replacing(path) as temporary:
         np.savez(temporary, **others, **arrays)
@@ -68,6 +68,16 @@ def _reading(path):
     except DAMAGE as error:
         text = f"{path}, which cannot be read: {' '.join(str(error).split())[:200]}"
         raise ValueError(f"`{path.name}` must be the checkpoint of a run. Received: {text}") from None
+
+
+def read_arrays(path):
+    """Return the values of `write_arrays`: list of arrays.
+
+    Raises:
+        ValueError: when the file is missing, damaged, or no such archive.
+    """
+    with _reading(path) as file:
+        return _arrays(file)
 
 
 def _arrays(file):
@@ -110,9 +120,7 @@ def restore_best(folder, network):
     path = Path(folder) / BEST
     if not path.exists():
         return
-    with _reading(path) as file:
-        arrays = _arrays(file)
-    assign(network.weights, arrays)
+    assign(network.weights, read_arrays(path))
 
 
 def assign(variables, arrays):
@@ -186,7 +194,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self.selects and best_epoch(self.curves, self.head) == len(self.curves.get("val_accuracy", ())):
             self.has_best = True
             if self.folder:
-                _write(self.folder / BEST, self.network.weights)
+                write_arrays(self.folder / BEST, self.network.weights)
 
     def save(self, step, partial):
         """Save the state at a batch of this epoch."""

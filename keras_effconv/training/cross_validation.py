@@ -95,10 +95,9 @@ def _run(recipe, dataset, folder, number, run, resume, train):
     result = train(recipe, dataset, folder / f"fold-{number}", resume, outputs=False)
     images = len(dataset.validation)
     head = None if result.head_accuracy is None else round(result.head_accuracy * images)
-    last = result.last_accuracy
-    if last is None:
+    if result.accuracy is None:
         raise ValueError("`recipe` must train something. Received: epochs=0 and head_c=0")
-    return Fold(images, round(last * images), head, run)
+    return Fold(images, round(result.accuracy * images), head, run)
 
 
 def _datasets(dataset, folds, seed) -> Iterator[Dataset]:

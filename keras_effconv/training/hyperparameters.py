@@ -86,8 +86,8 @@ def tune(
         shutil.rmtree(place / "trial", ignore_errors=True)
         result = train(tried, inner, place / "trial", outputs=False)
         loss = (result.curves.get("val_loss") or [0.0])[-1]
-        trial.set_user_attr("accuracy", result.last_accuracy)
-        return result.last_accuracy - 1e-4 * min(loss, 9.0)  # less than an image of a thousand
+        trial.set_user_attr("accuracy", result.accuracy)
+        return result.accuracy - 1e-4 * min(loss, 9.0)  # less than an image of a thousand
 
     while len(_finished(study)) < trials and not (_finished(study) and _is_over(begun, seconds)):
         study.optimize(judged, 1)

@@ -16,8 +16,6 @@ from keras_effconv.training.phases import phases
 from keras_effconv.training.trainer import Trainer, at_size
 from keras_effconv.utils.progress import is_watched
 
-LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3
-
 
 class PhaseRunner:
     """The network of a run on its devices, and the phases of its training.
@@ -26,19 +24,17 @@ class PhaseRunner:
         recipe: `Recipe`.
         dataset: `Dataset`.
         network: the classifier.
-        report: `LoadReport` of its weights, or `None`.
+        peak: float, the highest learning rate.
         devices: `Devices`.
         teacher: `Teacher`, or `None`.
     """
 
-    def __init__(self, recipe, dataset, network, report, devices, teacher=None):
-        self.recipe, self.dataset, self.devices = recipe, dataset, devices
+    def __init__(self, recipe, dataset, network, peak, devices, teacher=None):
+        self.recipe, self.dataset, self.devices, self.peak = recipe, dataset, devices, peak
         with devices.scope():
             self.network = devices.place(network)
             self.average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
         self.teacher = teacher
-        fused = report is not None and report.fused
-        self.peak = recipe.lr if recipe.lr is not None else FUSED_LR if fused else LR
         self.steps = len(feed(dataset.train, recipe))
         self.trainer = None
         self.trained = []  # paths of what it trains: layers are shared, and thaw
@@ -74,7 +70,8 @@ class PhaseRunner:
         with self.devices.scope():
             unfrozen = unfreeze(self.network, phase.blocks, recipe.freeze_norm, recipe.freeze_depthwise)
             shown = f"{len(unfrozen)} blocks" if phase.blocks >= 0 else "all blocks"
-            print(f"epochs {phase.first + 1} to {phase.last}: {shown} and the head, {phase.size} pixels")
+            at = f"{phase.size} pixels, rates up to {self.peak:.2g}"
+            print(f"epochs {phase.first + 1} to {phase.last}: {shown} and the head, {at}")
             seed, streamed = recipe.seed + 1000 * number, isinstance(self.dataset.train, Streamed)
             labels = len(self.dataset.class_names)
             self.trainer = Trainer(

@@ -12,6 +12,7 @@ from keras_effconv import zoo
 from keras_effconv.data import Dataset
 from keras_effconv.policies import default_policy
 from keras_effconv.training import checkpoint
+from keras_effconv.training.blending import blend, starting_weights
 from keras_effconv.training.callbacks import Patience, Speed
 from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
 from keras_effconv.training.checks import check_phases, check_run
@@ -20,11 +21,12 @@ from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features, fit_head
 from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
+from keras_effconv.training.optimization.rates import FOLDS_ACCURACY, highest_rate
 from keras_effconv.training.phase_runner import PhaseRunner
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.reporting import mislabelled
 from keras_effconv.training.reporting.environment import check_folder
-from keras_effconv.training.reporting.evaluation import Evaluation
+from keras_effconv.training.reporting.evaluation import Evaluation, evaluate
 from keras_effconv.training.reporting.outputs import check_outputs, logging, write_outputs
 from keras_effconv.training.reporting.run_record import check_same, described, identity, standing, write_record
 from keras_effconv.training.warm_start import warm_start
@@ -42,6 +44,7 @@ class Result(NamedTuple):
         head_curves: dict of curves by name, an entry each: what fitting the head ended with.
         curves: dict likewise of the epochs of the network.
         kept: int, the epoch whose weights the model has; 0: the head.
+        accuracy: float, of the model on the validation images; `None` if nothing was trained.
         images_per_second: float, of training the network; 0 without epochs.
         folder: Path of what the run wrote.
         evaluation: `Evaluation` on the validation images; `None` without outputs.
@@ -58,6 +61,7 @@ class Result(NamedTuple):
     head_curves: Mapping[str, list[float]]
     curves: Mapping[str, list[float]]
     kept: int
+    accuracy: float | None
     images_per_second: float
     folder: Path
     evaluation: Evaluation | None = None
@@ -162,7 +166,9 @@ def _trained(run, callbacks, checkpoint_seconds):
     progress = restore(folder) if run.resume else checkpoint.Progress()
     with default_policy(training_policy(recipe.dtype)):
         network, progress, report = _prepared(run, progress._replace(run=run.identity))
-        runner = PhaseRunner(recipe, dataset, network, report, devices, run.teacher)
+        start = starting_weights(run, network, resumed=progress.arrays is not None)
+        peak = highest_rate(recipe, report, progress.head)
+        runner = PhaseRunner(recipe, dataset, network, peak, devices, run.teacher)
         place, size = folder if devices.writer else None, (len(dataset.train), recipe.batch_size)
         weights = runner.network, recipe.selects, runner.average
         keeper = Checkpoint(place, runner.variables, *weights, progress, *size, checkpoint_seconds)
@@ -173,11 +179,15 @@ def _trained(run, callbacks, checkpoint_seconds):
     model = devices.gather(runner.network)
     if keeper.has_best:
         restore_best(folder, model)
-    model = finished(model, recipe.dtype)
     curves, head = keeper.curves, keeper.head
-    accuracy = head["val_accuracy"][-1] if head else None
-    kept = best_epoch(curves, head) if recipe.selects else len(curves.get("val_accuracy", ()))
-    return Result(model, report, accuracy, head, curves, kept, speed.images_per_second, folder)
+    seen = [head["val_accuracy"][-1] if head else None, *curves.get("val_accuracy", ())]
+    kept = best_epoch(curves, head) if recipe.selects else len(seen) - 1
+    accuracy = seen[kept]
+    if start is not None:
+        blend(model, start, recipe.blend)
+        accuracy = evaluate(model, dataset.validation, dataset.class_names, recipe.batch_size).accuracy
+    model = finished(model, recipe.dtype)
+    return Result(model, report, seen[0], head, curves, kept, accuracy, speed.images_per_second, folder)
 
 
 def _prepared(run, progress):
@@ -203,8 +213,10 @@ def _prepared(run, progress):
     batches = feed(dataset.train, recipe)
     train = features(base, batches, mirror)
     validation = features(base, feed(dataset.validation, recipe))
-    progress = progress._replace(head=fit_head(model, recipe, train, validation))
+    head = fit_head(model, recipe, train, validation)
+    search = mislabelled.search(*train, dataset, recipe, mirror, batches.batch_size)
+    if search.right is not None:
+        head[FOLDS_ACCURACY] = [search.right / search.images]
     if run.reports:
-        suspects = mislabelled.search(*train, dataset, recipe, mirror, batches.batch_size)
-        mislabelled.write(run.folder, suspects, run.identity)
-    return model, progress, base.load_report
+        mislabelled.write(run.folder, search, run.identity)
+    return model, progress._replace(head=head), base.load_report

@@ -1,5 +1,6 @@
 """`report.html`: it can be read whatever the classes and files are called, and refers to nothing outside itself."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -65,18 +66,18 @@ def shown(evaluation, split, tmp_path, model=None):
     return Page((tmp_path / "a.html").read_text("utf-8"))
 
 
-def run_page(dataset, evaluation, tmp_path, test=None, search=None, curves=None, head=None):
+def run_page(dataset, evaluation, tmp_path, test=None, search=None, curves=None, head=None, keep="last"):
     """Return the page of a run that ended with these evaluations."""
     head = {"accuracy": [0.5], "val_accuracy": [0.4], "loss": [1.0], "val_loss": [1.2]} if head is None else head
-    model = network(len(dataset.class_names))
+    model, recipe = network(len(dataset.class_names)), dataclasses.replace(TINY, keep=keep)
     model.save(tmp_path / "model.keras")
-    result = Result(model, None, 0.4, head, curves or {}, 0, 12.3, tmp_path, evaluation, test)
+    result = Result(model, None, 0.4, head, curves or {}, 0, 0.4, 12.3, tmp_path, evaluation, test)
     if search is not None:
         mislabelled.write(tmp_path, search, "run")
     result, calibration = findings.calibrated(result)
     found = findings.find(result, dataset, "run", calibration)
-    summary = {**summarized(result, TINY, dataset), **findings.numbers(found, result)}
-    html_report.write_run(result, TINY, dataset, summary, found)
+    summary = {**summarized(result, recipe, dataset), **findings.numbers(found, result)}
+    html_report.write_run(result, recipe, dataset, summary, found)
     return Page((tmp_path / html_report.PAGE).read_text("utf-8")), summary
 
 
@@ -126,7 +127,7 @@ def test_the_page_of_a_run_has_its_numbers(tmp_path):
     dataset = coloured_set(labels, labels, labels)
     curves = {"accuracy": [0.6, 0.9], "val_accuracy": [0.5, 0.7], "loss": [1.0, float("nan")], "val_loss": [1.1, 0.9]}
     validation, test = evaluated(labels, dataset.class_names), evaluated(labels, dataset.class_names, seed=1)
-    page, summary = run_page(dataset, validation, tmp_path, test, curves=curves)
+    page, summary = run_page(dataset, validation, tmp_path, test, curves=curves, keep="best")
     low, high = summary["test_accuracy_interval"]
     right = int((test.predicted == test.labels).sum())
     assert f"{test.accuracy:.1%}".replace("%", " %") in page.words

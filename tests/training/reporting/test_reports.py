@@ -12,7 +12,7 @@ from commands import command
 from html_pages import Page
 from small_runs import TINY, Stop, StopAt, coloured_set
 
-from keras_effconv.training import Evaluation, train
+from keras_effconv.training import Evaluation, checkpoint, train
 from keras_effconv.training.reporting import evaluation as evaluations
 from keras_effconv.training.reporting import outputs, screen
 from keras_effconv.training.reporting.intervals import wilson
@@ -106,7 +106,7 @@ def test_the_page_agrees_with_the_report(reported):
         f"{100 * report['test_accuracy']:.1f} % accuracy; 95 % interval: {100 * low:.1f} to {100 * high:.1f} %"
         in page.words
     )
-    assert "The validation images selected the epoch. The test images report" in page.words
+    assert "No images selected anything. The test images report" in page.words
     assert f"{report['params'] / 1e6:.2f} million" in page.words
     assert report["model_bytes"] == (result.folder / "model.keras").stat().st_size
     assert report["calibration"]["measured_on"] == "test images"
@@ -146,10 +146,11 @@ def test_the_next_command_is_one_that_a_shell_reads(reported):
 def test_what_an_earlier_run_left_is_not_reported(reported, no_export, tmp_path):
     """A run without epochs and without a test split, in the folder of one that had both."""
     result, dataset, _, _, _ = reported
-    for name in ("test_confusion.png", "mislabelled.json", "model.keras", "checkpoint.npz", "best.npz", "run.json"):
+    for name in ("test_confusion.png", "mislabelled.json", "model.keras", "checkpoint.npz", "run.json"):
         (tmp_path / name).write_bytes((result.folder / name).read_bytes())
+    checkpoint.write_arrays(tmp_path / checkpoint.BEST, result.model.weights)
     (tmp_path / "logs").mkdir()
-    recipe = dataclasses.replace(TINY, epochs=0, head_c=0, seed=1)
+    recipe = dataclasses.replace(TINY, epochs=0, head_c=0, seed=1, keep="best")
     with mock.patch("builtins.print") as printed:
         second = train(recipe, dataclasses.replace(dataset, test=None), tmp_path)
     said = printed.call_args_list[0].args[0]
