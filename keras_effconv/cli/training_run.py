@@ -55,7 +55,7 @@ def _run(flags):
     network.check(recipe)
     check_trackers(flags.track)
     devices = find_devices(flags.distribute)
-    _check_several_runs(flags, devices)
+    _check_several_runs(flags, recipe, devices)
     if flags.resume and not flags.hpo:  # the recipe is known when the search has ended
         check_same(output, described(recipe))
     dataset = load(flags, recipe, network.preprocessing(recipe), output / "cache")
@@ -93,10 +93,12 @@ def _tuned(flags, recipe, dataset, output, options):
     return tuned.recipe
 
 
-def _check_several_runs(flags, devices):
+def _check_several_runs(flags, recipe, devices):
     """Raise a `ValueError` for what goes with one run only."""
     if flags.hpo_minutes is not None and not flags.hpo:
         raise ValueError("`hpo_minutes` must be with --hpo. Received: without")
+    if recipe.minutes and (flags.hpo or flags.folds):
+        raise ValueError("`minutes` must be without --hpo and --folds, which are several runs. Received: both")
     if flags.hpo and (flags.folds or flags.stream or devices.shard[1] > 1):
         raise ValueError("`hpo` must be without --folds, --stream and several hosts. Received: both")
     if flags.folds and (flags.track or flags.stream or devices.shard[1] > 1):

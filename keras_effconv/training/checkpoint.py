@@ -28,6 +28,7 @@ class Progress(NamedTuple):
         head: dict likewise, of the head's phase.
         arrays: list of arrays, the variables of trainer and optimizer in their order; `None` for a run that begins.
         run: str, which run it is (`run_record.identity`); empty: not known.
+        epochs: int, of the whole run, if the time decided; `None`: those of the recipe.
     """
 
     epoch: int = 0
@@ -37,6 +38,7 @@ class Progress(NamedTuple):
     head: Mapping = MappingProxyType({})
     arrays: list | None = None
     run: str = ""
+    epochs: int | None = None
 
 
 def save(folder, variables, progress):
@@ -178,7 +180,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.average, self.seconds, self.images, self.batch_size = average, seconds, images, batch_size
         self.curves, self.head = dict(progress.curves), dict(progress.head)
         self.epoch, self.before, self.partial = progress.epoch, progress.step, dict(progress.partial)
-        self.run = progress.run
+        self.run, self.epochs = progress.run, progress.epochs
         self.has_best = selects and progress.arrays is not None  # a file of another run may lie there
         self.saved = time.monotonic()
         for name in (STATE, BEST) if folder else ():
@@ -203,7 +205,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.saved = time.monotonic()
 
     def _progress(self, step, partial):
-        return Progress(self.epoch, step, partial, self.curves, self.head, run=self.run)
+        return Progress(self.epoch, step, partial, self.curves, self.head, run=self.run, epochs=self.epochs)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch

@@ -55,23 +55,33 @@ class PhaseRunner:
             keeper.keep_best()
         # A checkpoint was written in the phase of the last epoch that it saw something of.
         seen = progress.epoch if progress.step or progress.arrays is None else progress.epoch - 1
-        for number, phase in enumerate(phases(self.recipe, self.network.input_shape[1], len(blocks(self.network)))):
+        for number, phase in enumerate(self._phases()):
             if phase.last <= seen or (self.trainer is not None and self.trainer.stop_training):
                 continue
-            self._enter(phase, number)
+            shown = self._enter(phase, number)
+            at = f"{phase.size} pixels, rates up to {self.peak:.2g}"
+            print(f"epochs {phase.first + 1} to {phase.last}: {shown} and the head, {at}")
             if progress.arrays is not None:
                 checkpoint.assign(self.variables(), progress.arrays)
                 keeper.before, progress = progress.step, progress._replace(arrays=None)
             self._fit(phase, progress, callbacks)
 
+    def enter_last(self):
+        """Make the trainer of the last phase, the most expensive one, to measure it."""
+        self._enter(self._phases()[-1], 0)
+
+    def leave(self):
+        """Forget the trainer of a phase."""
+        self.trainer, self.trained = None, []
+
+    def _phases(self):
+        return phases(self.recipe, self.network.input_shape[1], len(blocks(self.network)))
+
     def _enter(self, phase, number):
-        """Make the trainer of a phase; what the optimizer has learned of the same variables stays."""
+        """Make the trainer of a phase, and say what it trains; what the optimizer has learned of the same stays."""
         recipe, before = self.recipe, self.trainer
         with self.devices.scope():
-            unfrozen = unfreeze(self.network, phase.blocks, recipe.freeze_norm, recipe.freeze_depthwise)
-            shown = f"{len(unfrozen)} blocks" if phase.blocks >= 0 else "all blocks"
-            at = f"{phase.size} pixels, rates up to {self.peak:.2g}"
-            print(f"epochs {phase.first + 1} to {phase.last}: {shown} and the head, {at}")
+            unfrozen = len(unfreeze(self.network, phase.blocks, recipe.freeze_norm, recipe.freeze_depthwise))
             seed, streamed = recipe.seed + 1000 * number, isinstance(self.dataset.train, Streamed)
             labels = len(self.dataset.class_names)
             self.trainer = Trainer(
@@ -94,6 +104,7 @@ class PhaseRunner:
         if before is not None:
             _hand_over(before.optimizer, self.trainer.optimizer, paths == self.trained)
         self.trained = paths
+        return f"{unfrozen} blocks" if phase.blocks >= 0 else "all blocks"
 
     def _fit(self, phase, progress, callbacks):
         """Train for the epochs of a phase that are left; an interrupted one first, from the batch it had come to."""

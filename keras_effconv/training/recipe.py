@@ -49,6 +49,8 @@ class Recipe:
         head_c: float, of the logistic regression that the classifier alone is fitted by, over features computed once:
             the inverse of the strength of its regularization; 0 leaves the head as it is.
         epochs: int, epochs of the network; 0 for the head alone.
+        minutes: float, of the whole run: it makes as many epochs as fit, at most `epochs`. A run that resumes has them
+            again. 0, the default: no limit.
         batch_size: int, images per step, over all devices.
         accumulate: int, steps whose gradients make one update. Default 1.
         optimizer: `"adamw"`, `"sgd"`, `"nesterov"` (both with momentum) or `"rmsprop"` (as TensorFlow 1 has it).
@@ -123,6 +125,7 @@ class Recipe:
     mimic: int = 0
     head_c: float = 0.03
     epochs: int = 10
+    minutes: float = 0.0
     batch_size: int = 32
     accumulate: int = 1
 
@@ -197,6 +200,7 @@ LIMITS = (
     ("mimic", 0, ANY),
     ("head_c", 0, ANY),
     ("epochs", 0, ANY),
+    ("minutes", 0, ANY),
     ("batch_size", 1, ANY),
     ("accumulate", 1, ANY),
     ("momentum", 0, 1),

@@ -1,5 +1,6 @@
 """A whole run of a recipe: the head on frozen features, then the network phase by phase, then what the run writes."""
 
+import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from keras_effconv.data import Dataset
 from keras_effconv.policies import default_policy
 from keras_effconv.training import checkpoint
 from keras_effconv.training.blending import blend, starting_weights
+from keras_effconv.training.budget import Budget, Deadline, fitting_epochs
 from keras_effconv.training.callbacks import Patience, Speed
 from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
 from keras_effconv.training.checks import check_phases, check_run
@@ -45,6 +47,7 @@ class Result(NamedTuple):
         curves: dict likewise of the epochs of the network.
         kept: int, the epoch whose weights the model has; 0: the head.
         accuracy: float, of the model on the validation images; `None` if nothing was trained.
+        epochs: int, that the run was to make: those of the recipe, or fewer if its time decided.
         images_per_second: float, of training the network; 0 without epochs.
         folder: Path of what the run wrote.
         evaluation: `Evaluation` on the validation images; `None` without outputs.
@@ -62,6 +65,7 @@ class Result(NamedTuple):
     curves: Mapping[str, list[float]]
     kept: int
     accuracy: float | None
+    epochs: int
     images_per_second: float
     folder: Path
     evaluation: Evaluation | None = None
@@ -140,7 +144,7 @@ def train(
             check_outputs(folder)
         writing = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: write_record(folder, record))
         callbacks = [writing, *(logging(folder, resume) if outputs else ()), *callbacks]
-    run = Run(recipe, dataset, folder, resume, devices, teacher, identity(record), outputs and devices.writer)
+    run = Run(recipe, dataset, folder, resume, devices, teacher, identity(record), outputs and devices.writer, begun)
     result = _trained(run, callbacks, checkpoint_seconds)
     if not outputs or not devices.writer:
         return result
@@ -158,6 +162,7 @@ class Run(NamedTuple):
     teacher: object
     identity: str
     reports: bool
+    begun: float
 
 
 def _trained(run, callbacks, checkpoint_seconds):
@@ -170,6 +175,9 @@ def _trained(run, callbacks, checkpoint_seconds):
         peak = highest_rate(recipe, report, progress.head)
         runner = PhaseRunner(recipe, dataset, network, peak, devices, run.teacher)
         place, size = folder if devices.writer else None, (len(dataset.train), recipe.batch_size)
+        if recipe.minutes and recipe.epochs:
+            progress, deadline = _in_time(run, runner, progress)
+            recipe, callbacks = runner.recipe, [deadline, *callbacks]
         weights = runner.network, recipe.selects, runner.average
         keeper = Checkpoint(place, runner.variables, *weights, progress, *size, checkpoint_seconds)
         speed = Speed(len(dataset.train))
@@ -187,7 +195,16 @@ def _trained(run, callbacks, checkpoint_seconds):
         blend(model, start, recipe.blend)
         accuracy = evaluate(model, dataset.validation, dataset.class_names, recipe.batch_size).accuracy
     model = finished(model, recipe.dtype)
-    return Result(model, report, seen[0], head, curves, kept, accuracy, speed.images_per_second, folder)
+    return Result(model, report, seen[0], head, curves, kept, accuracy, recipe.epochs, speed.images_per_second, folder)
+
+
+def _in_time(run, runner, progress):
+    """Give a runner as many epochs as its time allows; return the progress that says so, and what ends it in time."""
+    budget = Budget(60 * run.recipe.minutes, run.begun)
+    if progress.arrays is None:
+        progress = progress._replace(epochs=fitting_epochs(runner, budget))
+    runner.recipe = dataclasses.replace(run.recipe, epochs=progress.epochs)
+    return progress, Deadline(budget)
 
 
 def _prepared(run, progress):
@@ -199,8 +216,9 @@ def _prepared(run, progress):
     if run.devices.writer:
         check_folder(run.folder, needed)
     if progress.arrays is not None:
-        place = f"at epoch {progress.epoch + 1} of {recipe.epochs}, batch {progress.step}"
-        print(f"resuming {place if progress.epoch < recipe.epochs else 'after the last epoch'}")
+        last = recipe.epochs if progress.epochs is None else progress.epochs
+        place = f"at epoch {progress.epoch + 1} of {last}, batch {progress.step}"
+        print(f"resuming {place if progress.epoch < last else 'after the last epoch'}")
         return model, progress, base.load_report
     if base.load_report is not None:
         print(base.load_report)

@@ -22,7 +22,7 @@ def summarized(result, recipe, dataset):
         "kept_epoch": result.kept,
         "best_epoch": result.best,
         "selected_on_validation": bool(result.curves) and recipe.selects,
-        "epochs": recipe.epochs,
+        "epochs": result.epochs,
         "validation_images": len(result.evaluation.labels),
         "classes_without_validation_images": result.evaluation.without_images,
         **_measured(result.test, "test_"),

@@ -144,7 +144,7 @@ def test_the_model_of_a_run_says_the_calibrated_probabilities(with_test, tmp_pat
     other, theirs = drawn(3.0, 900, seed=1)
     model, images = at_head(np.log(probabilities))
     test = evaluated(other, theirs) if with_test else None
-    result = Result(model, None, None, {}, {}, 0, None, 0.0, tmp_path, evaluated(probabilities, labels), test)
+    result = Result(model, None, None, {}, {}, 0, None, 0, 0.0, tmp_path, evaluated(probabilities, labels), test)
     before = calibrate(result.evaluation, "validation images") if test is None else None
     changed, measured = findings.calibrated(result)
     assert measured.applied == find_temperature(probabilities, labels) == pytest.approx(3, rel=0.1)
@@ -163,7 +163,7 @@ def test_a_model_that_says_what_is_so_stays_as_it_is(tmp_path):
     probabilities = np.tile([0.9, 0.1], (10, 1))
     model, _ = at_head(np.log(probabilities))
     weights = model.get_weights()
-    result = Result(model, None, None, {}, {}, 0, None, 0.0, tmp_path, evaluated(probabilities, np.zeros(10, int)))
+    result = Result(model, None, None, {}, {}, 0, None, 0, 0.0, tmp_path, evaluated(probabilities, np.zeros(10, int)))
     changed, measured = findings.calibrated(result)
     assert changed is result and measured.applied is None
     for before, after in zip(weights, model.get_weights(), strict=True):

@@ -71,7 +71,7 @@ def run_page(dataset, evaluation, tmp_path, test=None, search=None, curves=None,
     head = {"accuracy": [0.5], "val_accuracy": [0.4], "loss": [1.0], "val_loss": [1.2]} if head is None else head
     model, recipe = network(len(dataset.class_names)), dataclasses.replace(TINY, keep=keep)
     model.save(tmp_path / "model.keras")
-    result = Result(model, None, 0.4, head, curves or {}, 0, 0.4, 12.3, tmp_path, evaluation, test)
+    result = Result(model, None, 0.4, head, curves or {}, 0, 0.4, 2 * bool(curves), 12.3, tmp_path, evaluation, test)
     if search is not None:
         mislabelled.write(tmp_path, search, "run")
     result, calibration = findings.calibrated(result)
