@@ -28,8 +28,9 @@ def check_run(recipe, dataset, devices):
         raise ValueError(
             f"`accumulate` must be 1 on several devices of TensorFlow. Received: accumulate={recipe.accumulate}"
         )
-    if recipe.minutes and devices.replicas > 1:  # each would measure another time
-        raise ValueError(f"`minutes` must be 0 on several devices. Received: minutes={recipe.minutes}")
+    for name in ("minutes", "find_lr"):  # each device would measure something else
+        if getattr(recipe, name) and devices.replicas > 1:
+            raise ValueError(f"`{name}` must not be set on several devices. Received: {name}={getattr(recipe, name)}")
     for module in ("tqdm", *(("sklearn.linear_model",) if recipe.head_c else ())):
         require(module)
     size = network.preprocessing(recipe).size

@@ -66,9 +66,9 @@ class PhaseRunner:
                 keeper.before, progress = progress.step, progress._replace(arrays=None)
             self._fit(phase, progress, callbacks)
 
-    def enter_last(self):
-        """Make the trainer of the last phase, the most expensive one, to measure it."""
-        self._enter(self._phases()[-1], 0)
+    def enter_last(self, schedule=None):
+        """Make the trainer of the last phase, the most expensive one, to measure it; `schedule` in place of its own."""
+        self._enter(self._phases()[-1], 0, schedule)
 
     def leave(self):
         """Forget the trainer of a phase."""
@@ -77,7 +77,7 @@ class PhaseRunner:
     def _phases(self):
         return phases(self.recipe, self.network.input_shape[1], len(blocks(self.network)))
 
-    def _enter(self, phase, number):
+    def _enter(self, phase, number, schedule=None):
         """Make the trainer of a phase, and say what it trains; what the optimizer has learned of the same stays."""
         recipe, before = self.recipe, self.trainer
         with self.devices.scope():
@@ -96,7 +96,8 @@ class PhaseRunner:
                 balanced(self.dataset.train.labels, labels).tolist() if recipe.class_weights else None,
                 shared=self.devices.strategy is not None,
             )
-            optimizer = make_optimizer(recipe, learning_rate(recipe, self.peak, self.steps), self.network)
+            schedule = schedule or learning_rate(recipe, self.peak, self.steps)
+            optimizer = make_optimizer(recipe, schedule, self.network)
             self.trainer.compile(optimizer, weighted_metrics=metrics(labels))
             self.trainer.build((None, *self.network.input_shape[1:]))
             self.trainer.optimizer.build(self.trainer.trainable_variables)

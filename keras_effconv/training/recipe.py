@@ -58,6 +58,8 @@ class Recipe:
         lr: float, the highest learning rate. `None`, the default, is 1e-3; less, down to 3e-5, where the head alone is
             wrong on fewer than 10 % of the training images that it has not seen; and 1e-4 where loading made one layer
             of several (HetConv in an EfficientNet).
+        find_lr: bool; whether `lr` is found by up to 100 steps at rising rates, which are then undone: a tenth of the
+            rate at which the loss is lowest (arXiv:1506.01186).
         warmup_epochs: float, epochs of a linear rise from 1 % of `lr`.
         schedule: what follows: `"cosine"` (to 0), `"exponential"`, `"steps"` or `"constant"`.
         decay_rate: float, factor of an exponential or step decay.
@@ -132,6 +134,7 @@ class Recipe:
     optimizer: str = "adamw"
     momentum: float = 0.9
     lr: float | None = None
+    find_lr: bool = False
     warmup_epochs: float = 1.0
     schedule: str = "cosine"
     decay_rate: float = 0.1
@@ -181,6 +184,9 @@ class Recipe:
                 raise ValueError(f"`{name}` must be {least} to {most}. Received: {name}={value!r}")
         if self.class_weights and self.balanced_sampling:
             raise ValueError("One of `class_weights` and `balanced_sampling` may be set. Received: both")
+
+        if self.find_lr and self.lr is not None:
+            raise ValueError(f"One of `lr` and `find_lr` may be set. Received: lr={self.lr!r} and find_lr=True")
 
     @property
     def selects(self) -> bool:

@@ -25,6 +25,7 @@ from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.optimization.rates import FOLDS_ACCURACY, highest_rate
 from keras_effconv.training.phase_runner import PhaseRunner
+from keras_effconv.training.rate_finder import found_rate
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.reporting import mislabelled
 from keras_effconv.training.reporting.environment import check_folder
@@ -175,6 +176,8 @@ def _trained(run, callbacks, checkpoint_seconds):
         peak = highest_rate(recipe, report, progress.head)
         runner = PhaseRunner(recipe, dataset, network, peak, devices, run.teacher)
         place, size = folder if devices.writer else None, (len(dataset.train), recipe.batch_size)
+        if recipe.find_lr and recipe.epochs:
+            runner.peak = found_rate(run, runner, resumed=progress.arrays is not None)
         if recipe.minutes and recipe.epochs:
             progress, deadline = _in_time(run, runner, progress)
             recipe, callbacks = runner.recipe, [deadline, *callbacks]

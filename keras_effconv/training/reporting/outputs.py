@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 
+from keras_effconv.training import rate_finder
 from keras_effconv.training.reporting import findings, html_report, mislabelled, plots
 from keras_effconv.training.reporting.environment import check_folder, environment
 from keras_effconv.training.reporting.evaluation import evaluate
@@ -30,6 +31,7 @@ FILES = (
     "confusion.png",
     "test_confusion.png",
     "predictions.png",
+    *rate_finder.FILES,
     "environment.json",
     "run.json",
     LOGS,
@@ -106,8 +108,9 @@ def write_outputs(result, recipe, dataset, record, begun):
     exported = _export(result.model, dataset, folder)
     found = findings.find(result, dataset, identity(record), calibration)
     result = result._replace(search=found.search)
-    searched = [] if found.search is None else [mislabelled.FILE]
-    _remove_earlier(folder, {*drawn, *([LOGS] if result.curves else []), *exported, *searched})
+    written = [*drawn, *exported, *([] if found.search is None else [mislabelled.FILE])]
+    written += [LOGS] * bool(result.curves) + [*rate_finder.FILES] * recipe.find_lr
+    _remove_earlier(folder, {*written})
     summary = {**summarized(result, recipe, dataset), **findings.numbers(found, result)}
     html_report.write_run(result, recipe, dataset, summary, found)
     names = [name for name in FILES if name in (CARD, REPORT) or (folder / name).exists()]
@@ -131,7 +134,14 @@ def _evaluated(result, recipe, dataset):
 
 def _remove_earlier(folder, written):
     """Remove what an earlier run wrote and this one did not, so that the folder is of one run."""
-    for name in {"test_confusion.png", "predictions.png", mislabelled.FILE, LOGS, SERVING} - written:
+    for name in {
+        "test_confusion.png",
+        "predictions.png",
+        mislabelled.FILE,
+        *rate_finder.FILES,
+        LOGS,
+        SERVING,
+    } - written:
         path = folder / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -41,6 +41,26 @@ def draw_curves(head, epochs, first=1):
     return figure
 
 
+def rates(tried, losses, chosen, path):
+    """Plot the loss of a range test over the rates, and the rate that was chosen; PNG.
+
+    Args:
+        tried: sequence of floats, learning rates.
+        losses: sequence of floats, one for each.
+        chosen: float.
+        path: of the picture.
+    """
+    figure, axes = new_figure(1, 1, (6.5, 4.2))
+    axes.plot(tried, losses, color="tab:blue")
+    axes.axvline(chosen, color="tab:orange", linestyle="--", label=f"chosen: {chosen:.2g}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed", title="Steps at rising rates")
+    finite = [loss for loss in losses if np.isfinite(loss)]
+    axes.set_ylim(0.95 * min(finite), 1.05 * max(finite[0], 2 * min(finite)))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    save_figure(figure, path)
+
+
 MOST_CLASSES = 40
 
 

@@ -22,12 +22,6 @@ LABELS = [0, 1, 2] * 5
 pytestmark = pytest.mark.long
 
 
-@pytest.fixture
-def no_export(monkeypatch):
-    """The SavedModel takes most of the time of a small run, and is tested elsewhere."""
-    monkeypatch.setattr(outputs, "_export", lambda *arguments: [])
-
-
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory):
     """A run with a test split and a class without a validation image: its result, data set, screen and calls."""
