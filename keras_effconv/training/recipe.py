@@ -142,7 +142,7 @@ class Recipe:
     weight_decay: float = 0.02
     layer_decay: float = 1.0
 
-    unfreeze_blocks: int = 14
+    unfreeze_blocks: int = 7
     unfreeze_epochs: float = 0.0
     freeze_norm: bool = True
     freeze_depthwise: bool = True

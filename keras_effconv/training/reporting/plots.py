@@ -55,7 +55,7 @@ def rates(tried, losses, chosen, path):
     axes.axvline(chosen, color="tab:orange", linestyle="--", label=f"chosen: {chosen:.2g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed", title="Steps at rising rates")
     finite = [loss for loss in losses if np.isfinite(loss)]
-    axes.set_ylim(0.95 * min(finite), 1.05 * max(finite[0], 2 * min(finite)))
+    axes.set_ylim(0.95 * min(finite), 1.05 * min(max(finite), 2 * min(finite)))
     axes.grid(alpha=0.3)
     axes.legend()
     save_figure(figure, path)
