@@ -84,7 +84,7 @@ def row(recipe, settings, result, classes, seconds):
         seed=recipe.seed,
         distilled=recipe.teacher is not None,
         best=curve[result.best],
-        last=curve[-1],
+        last=curve[-1] if result.accuracy is None else result.accuracy,
         head=head,
         params=counted.params,
         macs=counted.macs,
