@@ -119,6 +119,21 @@ def is_of_one_type(step, other):
     return step.config["dtype"] == other.config["dtype"]
 
 
+def convolution_before(graph, step):
+    """Return the step of the convolution that a normalization can be folded into; `None` without one.
+
+    Args:
+        graph: `Graph`.
+        step: any step of it.
+    """
+    if step.kind is not layers.BatchNormalization or not graph.is_plain(step):
+        return None
+    writer = graph.only_writer(step)
+    if writer is None or not is_linear(graph, writer) or not is_of_one_type(step, writer):
+        return None
+    return writer
+
+
 def merge_affines(graph):
     """Merge scales and shifts in a row into one."""
     merged = []

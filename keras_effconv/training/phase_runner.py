@@ -6,6 +6,7 @@ from keras_effconv.training import checkpoint
 from keras_effconv.training.accuracy import metrics
 from keras_effconv.training.augmentation.mixing import Mixing
 from keras_effconv.training.augmentation.pipeline import augmentation
+from keras_effconv.training.folding import folded
 from keras_effconv.training.input_pipeline import Streamed, feed, for_fit
 from keras_effconv.training.network import blocks, unfreeze
 from keras_effconv.training.optimization.averaging import MovingAverage
@@ -89,7 +90,7 @@ class PhaseRunner:
                 recipe,
                 augmentation(recipe, phase.size, self.dataset.flip and not streamed, seed, streamed),
                 Mixing(recipe.mixup, recipe.cutmix, seed),
-                at_size(self.network, phase.size),
+                folded(at_size(self.network, phase.size)),
                 self.average,
                 self.teacher,
                 l2(recipe, self.network),

@@ -11,7 +11,7 @@ from keras_effconv.graph import functional_of, tensor_of, with_structure
 from keras_effconv.inference.affine import affine_of
 from keras_effconv.inference.kernels import FORMS, array, bias_of, scale_filters
 from keras_effconv.inference.rewriting import Graph
-from keras_effconv.inference.rules import is_linear, is_of_one_type
+from keras_effconv.inference.rules import convolution_before
 from keras_effconv.layers import HetConv2D, OctDepthwiseConv2D
 from keras_effconv.policies import assign
 
@@ -97,7 +97,7 @@ def _fold(graph):
     """
     candidates = {}
     for step in graph.steps:
-        writer = _writer(graph, step)
+        writer = convolution_before(graph, step)
         if writer is not None:
             candidates.setdefault(id(writer), (writer, []))[1].append(step)
     folds = {}
@@ -113,16 +113,6 @@ def _fold(graph):
             graph.absorb(norm, writer)
             folds.setdefault(id(writer), []).append((norm.operation, scale, first))
     return folds
-
-
-def _writer(graph, step):
-    """Return the convolution that a step can be folded into; `None` without one."""
-    if step.kind is not layers.BatchNormalization or not graph.is_plain(step):
-        return None
-    writer = graph.only_writer(step)
-    if writer is None or not is_linear(graph, writer) or not is_of_one_type(step, writer):
-        return None
-    return writer
 
 
 def _divides(scale):
