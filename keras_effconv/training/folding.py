@@ -83,4 +83,4 @@ def folded(network: keras.Model) -> keras.Model:
 
 def _is_folded(conv, norm):
     plain = type(conv) in FORMS and getattr(conv, "groups", 1) == 1 and conv.data_format == "channels_last"
-    return plain and not norm.trainable and norm.compute_dtype == norm.variable_dtype
+    return plain and not norm.trainable and norm.compute_dtype == norm.variable_dtype == "float32"
