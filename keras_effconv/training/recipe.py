@@ -56,7 +56,7 @@ class Recipe:
         optimizer: `"adamw"`, `"sgd"`, `"nesterov"` (both with momentum) or `"rmsprop"` (as TensorFlow 1 has it).
         momentum: float, of SGD and RMSprop.
         lr: float, the highest learning rate. `None`, the default, is 1e-3; less, down to 3e-5, where the head alone is
-            wrong on fewer than 10 % of the training images that it has not seen; and 1e-4 where loading made one layer
+            wrong on fewer than 5 % of the training images that it has not seen; and 1e-4 where loading made one layer
             of several (HetConv in an EfficientNet).
         find_lr: bool; whether `lr` is found by up to 100 steps at rising rates, which are then undone: a tenth of the
             rate at which the loss is lowest (arXiv:1506.01186).
@@ -162,7 +162,7 @@ class Recipe:
     sizes: tuple[int, ...] = ()
     dtype: str = "float32"
     keep: str = "last"
-    blend: float = 0.5
+    blend: float = 0.75
     patience: int = 0
 
     teacher: str | None = None

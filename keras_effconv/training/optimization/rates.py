@@ -1,7 +1,8 @@
 """The highest learning rate of a run that names none."""
 
 LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3
-MUCH, LEAST = 0.1, 0.03  # a share of mistakes from which on the whole rate helps; the least share of the rate
+SOME, MUCH = 0.01, 0.05  # shares of mistakes between which the rate rises
+LEAST = 0.03  # of the rate
 FOLDS_ACCURACY = "folds_accuracy"
 
 
@@ -23,12 +24,12 @@ def highest_rate(recipe, report, head):
     Example:
 
     >>> from keras_effconv.training.recipe import Recipe
-    >>> [round(highest_rate(Recipe(), None, {FOLDS_ACCURACY: [right]}), 6) for right in (0.9, 0.98, 1.0)]
-    [0.001, 0.0002, 3e-05]
+    >>> [round(highest_rate(Recipe(), None, {FOLDS_ACCURACY: [right]}), 6) for right in (0.9, 0.97, 1.0)]
+    [0.001, 0.0005, 3e-05]
     """
     if recipe.lr is not None:
         return recipe.lr
     if report is not None and report.fused:
         return FUSED_LR
     wrong = 1 - head[FOLDS_ACCURACY][-1] if FOLDS_ACCURACY in head else MUCH
-    return LR * min(1.0, max(LEAST, wrong / MUCH))
+    return LR * min(1.0, max(LEAST, (wrong - SOME) / (MUCH - SOME)))
