@@ -4,8 +4,8 @@ python scripts/benchmarks/usual_recipe.py --data_dir=flowers --minutes=5 --seed=
 
 A new softmax layer learns on the frozen network by Adam at 1e-3; after half of the time the whole network is unfrozen,
 normalization in inference mode, and learns by Adam at 1e-5 (keras.io/guides/transfer_learning). Images are mirrored and
-turned by up to a tenth of a turn. The accuracy is that of the last epoch, on the test images if there are any, else on the
-validation images.
+turned by up to a tenth of a turn. The accuracy is that of the last epoch: on the test images if there are any, else on
+the validation images.
 """
 
 import os
