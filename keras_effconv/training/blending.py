@@ -11,7 +11,7 @@ START = "start.npz"
 def blends(recipe):
     """Return whether a recipe has a network to go back to, and asks for it."""
     pretrained = recipe.weights is not None and recipe.head_c > 0
-    return pretrained and recipe.epochs > 0 and recipe.blend < 1 and not recipe.selects
+    return pretrained and recipe.epochs > 0 and recipe.blend != 1 and not recipe.selects
 
 
 def starting_weights(run, network, resumed):

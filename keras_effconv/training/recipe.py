@@ -56,8 +56,8 @@ class Recipe:
         optimizer: `"adamw"`, `"sgd"`, `"nesterov"` (both with momentum) or `"rmsprop"` (as TensorFlow 1 has it).
         momentum: float, of SGD and RMSprop.
         lr: float, the highest learning rate. `None`, the default, is 1e-3; less, down to 3e-5, where the head alone is
-            wrong on fewer than 5 % of the training images that it has not seen; and 1e-4 where loading made one layer
-            of several (HetConv in an EfficientNet).
+            wrong on fewer than 5 % of the training images, in folds that it has not seen; and 1e-4 where loading made
+            one layer of several (HetConv in an EfficientNet).
         find_lr: bool; whether `lr` is found by up to 100 steps at rising rates, which are then undone: a tenth of the
             rate at which the loss is lowest (arXiv:1506.01186).
         warmup_epochs: float, epochs of a linear rise from 1 % of `lr`.
@@ -98,6 +98,7 @@ class Recipe:
             therefore a little optimistic. The head alone counts as an epoch then.
         blend: float, share of the trained weights in the model; the rest is the pretrained network with the head that
             was fitted to it (arXiv:2109.01903). 1 leaves the trained ones, as does `keep="best"`, or no such network.
+            `None`, the default, is 0.75; less, down to 0.5, where `lr` is less.
         patience: int, epochs without a better validation accuracy until training ends, and the best epoch is kept;
             0: never.
         teacher: path of a `.keras` classifier to learn from (arXiv:1503.02531); `None` for labels alone.
@@ -162,7 +163,7 @@ class Recipe:
     sizes: tuple[int, ...] = ()
     dtype: str = "float32"
     keep: str = "last"
-    blend: float = 0.75
+    blend: float | None = None
     patience: int = 0
 
     teacher: str | None = None

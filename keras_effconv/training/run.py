@@ -23,7 +23,7 @@ from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features, fit_head
 from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
-from keras_effconv.training.optimization.rates import FOLDS_ACCURACY, highest_rate
+from keras_effconv.training.optimization.rates import FOLDS_ACCURACY, highest_rate, trained_share
 from keras_effconv.training.phase_runner import PhaseRunner
 from keras_effconv.training.rate_finder import found_rate
 from keras_effconv.training.recipe import Recipe
@@ -195,7 +195,7 @@ def _trained(run, callbacks, checkpoint_seconds):
     kept = best_epoch(curves, head) if recipe.selects else len(seen) - 1
     accuracy = seen[kept]
     if start is not None:
-        blend(model, start, recipe.blend)
+        blend(model, start, trained_share(recipe, head))
         accuracy = evaluate(model, dataset.validation, dataset.class_names, recipe.batch_size).accuracy
     model = finished(model, recipe.dtype)
     return Result(model, report, seen[0], head, curves, kept, accuracy, recipe.epochs, speed.images_per_second, folder)

@@ -1,35 +1,47 @@
-"""The highest learning rate of a run that names none."""
+"""How far a run leaves the pretrained network, if its recipe does not say: by how much there is to learn."""
 
 LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3
-SOME, MUCH = 0.01, 0.05  # shares of mistakes between which the rate rises
-LEAST = 0.03  # of the rate
+MUCH, LEAST = 0.05, 0.03  # a share of mistakes from which on all is to be learned; the least that is
+HALF = 0.5  # of the trained weights are in a model that had next to nothing to learn, and half of the rest otherwise
 FOLDS_ACCURACY = "folds_accuracy"
 
 
-def highest_rate(recipe, report, head):
-    """Return the rate that a recipe names, or one that suits the network and the images.
+def to_learn(head) -> float:
+    """Return how much a pretrained network has to learn, 0.03 to 1.
 
-    A pretrained network whose features leave the head few mistakes has little to learn, and a few hundred images can
-    only make them worse. So the rate goes down with the mistakes that the head makes on training images that it has
-    not seen.
+    If its features leave the head few mistakes on training images that it has not seen, a few hundred images can only
+    make them worse.
+
+    Args:
+        head: dict of the curves of the head; under `FOLDS_ACCURACY` its accuracy in folds of the training images.
+
+    Example:
+
+    >>> [round(to_learn({FOLDS_ACCURACY: [right]}), 2) for right in (0.9, 0.95, 0.975, 1.0)]
+    [1.0, 1.0, 0.25, 0.03]
+    """
+    wrong = 1 - head[FOLDS_ACCURACY][-1] if FOLDS_ACCURACY in head else MUCH
+    return min(1.0, max(LEAST, (wrong / MUCH) ** 2))
+
+
+def highest_rate(recipe, report, head) -> float:
+    """Return the learning rate that a recipe names, or one that suits the network and the images.
 
     Args:
         recipe: `Recipe`.
         report: `LoadReport` of the network's weights, or `None`.
-        head: dict of the curves of the head; under `FOLDS_ACCURACY` its accuracy in folds of the training images.
-
-    Returns:
-        float.
-
-    Example:
-
-    >>> from keras_effconv.training.recipe import Recipe
-    >>> [round(highest_rate(Recipe(), None, {FOLDS_ACCURACY: [right]}), 6) for right in (0.9, 0.97, 1.0)]
-    [0.001, 0.0005, 3e-05]
+        head: dict of the curves of the head.
     """
     if recipe.lr is not None:
         return recipe.lr
-    if report is not None and report.fused:
-        return FUSED_LR
-    wrong = 1 - head[FOLDS_ACCURACY][-1] if FOLDS_ACCURACY in head else MUCH
-    return LR * min(1.0, max(LEAST, (wrong - SOME) / (MUCH - SOME)))
+    return FUSED_LR if report is not None and report.fused else LR * to_learn(head)
+
+
+def trained_share(recipe, head) -> float:
+    """Return the share of the trained weights in a model that a recipe names, or one from 0.5 to 0.75.
+
+    Args:
+        recipe: `Recipe`.
+        head: dict of the curves of the head.
+    """
+    return HALF + HALF / 2 * to_learn(head) if recipe.blend is None else recipe.blend
