@@ -206,7 +206,7 @@ def test_a_run_may_train_nothing(tmp_path):
     flags = ["--dataset=digits", "--limit=2", "--model=ResNet20", "--image_size=32", "--epochs=0", "--smoke"]
     done = command("train", *flags, '--options={"depth": 0.3}', f"--output={tmp_path}")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "0 of 0 (nothing was trained)" in done.stdout
+    assert "which selected nothing (nothing was trained)" in done.stdout
     assert json.loads((tmp_path / "run.json").read_text())["training_images"] == 20
     assert json.loads((tmp_path / "report.json").read_text())["last_accuracy"] is None
     assert (tmp_path / "environment.json").is_file()
