@@ -9,6 +9,7 @@ import pytest
 import keras_effconv
 from keras_effconv.converting.selecting.runtimes import RUNTIMES, runner
 from keras_effconv.converting.selecting.timing import DENSE, Candidate, LayerCall, Timer, in_turns, layer_model
+from keras_effconv.inference.precision import in_float32
 
 BACKEND = keras.backend.backend()
 CALL = LayerCall((9, 9, 16), filters=24, kernel_size=(3, 3), activation="relu")
@@ -93,6 +94,19 @@ def needed(runtime):
     """Skip if a runtime is not installed."""
     for module in {"onnx": ("tf2onnx", "onnxruntime"), "openvino": ("tf2onnx", "openvino")}.get(runtime, ()):
         pytest.importorskip(module)
+
+
+@pytest.mark.parametrize("runtime", runtimes())
+def test_a_model_of_half_precision_is_timed_in_float32(runtime):
+    needed(runtime)
+    image = keras.Input((8, 8, 4))
+    x = keras.layers.Conv2D(4, 3, padding="same", dtype="mixed_bfloat16")(image)
+    model = keras.Model(image, keras.layers.Conv2D(2, 1, dtype="mixed_bfloat16")(x))
+    (output,) = runner(model, runtime, batch=2, threads=1)()
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
+    expected = keras.ops.convert_to_numpy(in_float32(model)(images))
+    output = np.moveaxis(output, 1, -1) if runtime in ("onnx", "openvino") else np.asarray(output)
+    np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("runtime", runtimes())

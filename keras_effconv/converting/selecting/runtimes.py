@@ -11,6 +11,7 @@ from keras_effconv.exporting.onnx import OPSET
 from keras_effconv.exporting.openvino import HINTS
 from keras_effconv.graph import with_structure
 from keras_effconv.inference.forms import choose_forms
+from keras_effconv.inference.precision import in_float32
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.utils.arguments import one_of
 from keras_effconv.utils.extras import require
@@ -28,6 +29,7 @@ def runner(
 
     Args:
         model: `keras.Model` of any number of inputs and outputs; its convolutions get the form that the runtime wants.
+            One of half precision is timed in float32, as it is exported.
         runtime: str, a key of `RUNTIMES`.
         batch: int.
         precision: str, one of `RUNTIMES[runtime]`. Default `"float32"`.
@@ -45,7 +47,7 @@ def runner(
     [(2, 6, 6, 4)]
     """
     check(runtime, precision)
-    graph = Graph(model)
+    graph = Graph(in_float32(model))
     choose_forms(graph, runtime)
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(batch, *x.shape[1:])).astype("float32") for x in model.inputs]
