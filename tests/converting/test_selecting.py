@@ -135,6 +135,16 @@ def test_what_is_slower_is_never_chosen(model):
     assert set(selection.kinds.values()) == {"HetConv(parts=4)"}
 
 
+def test_a_network_of_half_precision_is_chosen_for_like_one_of_float32(model):
+    copy = keras.models.clone_model(
+        model, clone_function=lambda layer: type(layer).from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
+    )
+    copy.set_weights(model.get_weights())
+    timer = FakeTimer(factors=FAST_HET)
+    chosen = [select(each, IMAGES, 0.8, timer, parts=(2, 4), alphas=()) for each in (model, copy)]
+    assert chosen[0].kinds == chosen[1].kinds != {}
+
+
 def test_bands_are_chosen_where_they_pay(model):
     timer = FakeTimer(factors=(("OctConv(alpha=0.25)", 0.3), ("OctConv(alpha=0)", 0.3)))
     selection = select(model, IMAGES, 0.8, timer, parts=(), alphas=(0.25,))
@@ -259,15 +269,19 @@ def test_an_error_that_nothing_reads_has_no_weight(with_kernel, activation):
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="ONNX and OpenVINO are written by TensorFlow")
 @pytest.mark.long
-@pytest.mark.parametrize("runtime", ("tensorflow", "onnx", pytest.param("openvino", marks=pytest.mark.slow)))
-def test_a_real_run(runtime):
+@pytest.mark.parametrize(
+    ("runtime", "width", "batch"),
+    [("tensorflow", 0.5, 8), ("onnx", 0.25, 1), pytest.param("openvino", 0.25, 1, marks=pytest.mark.slow)],
+)
+def test_a_real_run(runtime, width, batch):
+    """Of a width at which a part saves time there, on whatever processor."""
     for module in {"onnx": ("tf2onnx", "onnxruntime"), "openvino": ("tf2onnx", "openvino")}.get(runtime, ()):
         pytest.importorskip(module)
-    model = keras_effconv.VGG16CIFAR(weights=None, width=0.25)
-    timer = Timer(runtime, batch=1, repeats=1, threads=1)
+    model = keras_effconv.VGG16CIFAR(weights=None, width=width)
+    timer = Timer(runtime, batch=batch, repeats=1, threads=1)
 
     def build(kind):
-        return keras_effconv.VGG16CIFAR(weights=None, width=0.25, conv=kind)
+        return keras_effconv.VGG16CIFAR(weights=None, width=width, conv=kind)
 
     selection = select(model, IMAGES, 0.97, timer, build, parts=(4,), alphas=())
     assert selection.ms > 0 and selection.expected_ms <= 0.97 * selection.dense_ms

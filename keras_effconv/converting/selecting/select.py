@@ -9,6 +9,7 @@ import numpy as np
 from keras_effconv.converting.selecting.selection import Selection
 from keras_effconv.converting.selecting.study import Study
 from keras_effconv.converting.selecting.timing import Timer
+from keras_effconv.inference.precision import in_float32
 from keras_effconv.kinds import ByLayer
 from keras_effconv.utils.arguments import positive_number
 
@@ -59,7 +60,7 @@ def select(
     {}
     """
     budget = positive_number("budget", budget)
-    study = Study(model, np.asarray(images[:SEEN]), timer, parts, alphas, multiple, weigh, seed)
+    study = Study(in_float32(model), np.asarray(images[:SEEN]), timer, parts, alphas, multiple, weigh, seed)
     selection, aim = study.select(budget), budget
     for tried in range(1, TRIES + 1) if build is not None and selection.kinds else ():
         times = timer.network_ms({"dense": model, "chosen": build(selection.kind)})
