@@ -101,8 +101,7 @@ def one(recipe, dataset, folder, settings):
     """Train a network, and return its row."""
     from keras_effconv.cli import compare_rows as rows
     from keras_effconv.training import train
-    from keras_effconv.training.blending import START
-    from keras_effconv.training.checkpoint import BEST, STATE
+    from keras_effconv.training.checkpoint import BEST, START, STATE
     from keras_effconv.training.network import forget
     from keras_effconv.utils.files import replacing
 

@@ -18,8 +18,8 @@ class Row:
         model, kind: str.
         seed: int.
         distilled: bool; whether it had a teacher.
-        best, last, head: float, accuracy on the validation images: at the epoch that is best on them, at the last one,
-            and of the head alone (nan without that phase).
+        best, last, head: float, accuracy on the validation images: at the epoch that is best on them, at the last one
+            (of the blended network, if the recipe blends), and of the head alone (nan without that phase).
         params, macs: int, of the classifier; multiply-accumulates of one image.
         seconds: float, of all training, compiling and validation included.
         images_per_second: float, of training steps alone.
@@ -84,7 +84,7 @@ def row(recipe, settings, result, classes, seconds):
         seed=recipe.seed,
         distilled=recipe.teacher is not None,
         best=curve[result.best],
-        last=curve[-1] if result.accuracy is None else result.accuracy,
+        last=curve[-1] if recipe.selects or result.accuracy is None else result.accuracy,
         head=head,
         params=counted.params,
         macs=counted.macs,

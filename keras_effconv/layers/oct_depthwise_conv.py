@@ -119,3 +119,6 @@ class OctDepthwiseConv2D(OctaveBase):
         config = super().get_config()
         renamed = {key.replace("kernel_", "depthwise_"): config.pop(key) for key in KERNEL_ARGUMENTS}
         return {**config, **renamed, "depth_multiplier": self.depth_multiplier}
+
+
+DEPTHWISE = (keras.layers.DepthwiseConv2D, OctDepthwiseConv2D)

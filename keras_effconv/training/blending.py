@@ -5,8 +5,6 @@ import numpy as np
 
 from keras_effconv.training import checkpoint
 
-START = "start.npz"
-
 
 def blends(recipe):
     """Return whether a recipe has a network to go back to, and asks for it."""
@@ -30,7 +28,7 @@ def starting_weights(run, network, resumed):
     """
     if not blends(run.recipe):
         return None
-    path = run.folder / START
+    path = run.folder / checkpoint.START
     if resumed:
         return checkpoint.read_arrays(path)
     if run.devices.writer:

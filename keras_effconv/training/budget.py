@@ -8,7 +8,6 @@ import time
 import keras
 import numpy as np
 
-from keras_effconv.training import checkpoint
 from keras_effconv.training.input_pipeline import feed
 
 STEPS = 3  # that are timed, behind the first one, which compiles
@@ -59,14 +58,11 @@ def fitting_epochs(runner, budget: Budget) -> int:
 def _timed(runner):
     """Return the seconds of a step, and of an evaluation of the validation images."""
     recipe, dataset = runner.recipe, runner.dataset
-    runner.enter_last()
-    trainer, before = runner.trainer, [keras.ops.convert_to_numpy(variable) for variable in runner.variables()]
     images, labels = _full(feed(dataset.train, recipe)[0][:2], recipe.batch_size)
-    learning = [_seconds(lambda: trainer.train_on_batch(images, labels)) for _ in range(STEPS + 1)][1:]
-    judging = [_seconds(lambda: trainer.test_on_batch(images, labels)) for _ in range(2)][1:]
-    checkpoint.assign(runner.variables(), before)
-    runner.leave()
-    return statistics.median(learning), judging[0] * math.ceil(len(dataset.validation) / recipe.batch_size)
+    with runner.trial() as trainer:
+        learning = [_seconds(lambda: trainer.train_on_batch(images, labels)) for _ in range(STEPS + 1)][1:]
+        _, judging = (_seconds(lambda: trainer.test_on_batch(images, labels)) for _ in range(2))
+    return statistics.median(learning), judging * math.ceil(len(dataset.validation) / recipe.batch_size)
 
 
 def _full(batch, size):

@@ -14,7 +14,7 @@ import numpy as np
 from keras_effconv.utils.files import remove_unfinished, replacing
 from keras_effconv.utils.npz import DAMAGE, open_npz
 
-STATE, BEST = "checkpoint.npz", "best.npz"
+STATE, BEST, START = "checkpoint.npz", "best.npz", "start.npz"
 
 
 class Progress(NamedTuple):
@@ -183,7 +183,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.run, self.epochs = progress.run, progress.epochs
         self.has_best = selects and progress.arrays is not None  # a file of another run may lie there
         self.saved = time.monotonic()
-        for name in (STATE, BEST) if folder else ():
+        for name in (STATE, BEST, START) if folder else ():
             remove_unfinished(self.folder / name)
 
     def swap(self):

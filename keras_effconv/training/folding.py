@@ -74,9 +74,9 @@ def folded(network: keras.Model) -> keras.Model:
     def call(layer, *arguments, **options):
         if id(layer) in norms:
             return arguments[0]
-        return (
-            NormalizedConv(layer, convs[id(layer)])(*arguments) if id(layer) in convs else layer(*arguments, **options)
-        )
+        if id(layer) in convs:
+            return NormalizedConv(layer, convs[id(layer)])(*arguments)
+        return layer(*arguments, **options)
 
     return keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=call)
 

@@ -10,11 +10,10 @@ from keras import layers
 
 from keras_effconv import applications, kinds, zoo
 from keras_effconv.graph import owner_of
-from keras_effconv.layers import OctDepthwiseConv2D
+from keras_effconv.layers.oct_depthwise_conv import DEPTHWISE
 from keras_effconv.network_info import info_of
 
 HEAD = "predictions"  # the layer of a classifier that training fits first
-DEPTHWISE = (layers.DepthwiseConv2D, OctDepthwiseConv2D)
 
 
 def check(recipe):

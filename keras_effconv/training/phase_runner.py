@@ -1,6 +1,9 @@
 """The epochs of a run, phase by phase: each phase has a trainer of its own over the same layers."""
 
+import contextlib
 import sys
+
+import keras
 
 from keras_effconv.training import checkpoint
 from keras_effconv.training.accuracy import metrics
@@ -67,12 +70,17 @@ class PhaseRunner:
                 keeper.before, progress = progress.step, progress._replace(arrays=None)
             self._fit(phase, progress, callbacks)
 
-    def enter_last(self, schedule=None):
-        """Make the trainer of the last phase, the most expensive one, to measure it; `schedule` in place of its own."""
-        self._enter(self._phases()[-1], 0, schedule)
+    @contextlib.contextmanager
+    def trial(self, schedule=None):
+        """Return a context with the trainer of the last phase, the most expensive one; what it learns is undone.
 
-    def leave(self):
-        """Forget the trainer of a phase."""
+        Args:
+            schedule: learning rates in place of the recipe's. Default: the recipe's.
+        """
+        self._enter(self._phases()[-1], 0, schedule)
+        before = [keras.ops.convert_to_numpy(variable) for variable in self.variables()]
+        yield self.trainer
+        checkpoint.assign(self.variables(), before)
         self.trainer, self.trained = None, []
 
     def _phases(self):

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 
-from keras_effconv.training import checkpoint
 from keras_effconv.training.input_pipeline import feed, for_fit
 from keras_effconv.training.reporting import plots
 from keras_effconv.utils.files import read_json, write_json
@@ -67,13 +66,10 @@ def range_test(runner) -> tuple[list[float], list[float]]:
     Args:
         runner: `PhaseRunner`, before its first phase.
     """
-    runner.enter_last(Rising())
-    before = [keras.ops.convert_to_numpy(variable) for variable in runner.variables()]
     batches, watch = feed(runner.dataset.train, runner.recipe, shuffle=True), Losses()
     options = {"shuffle": False, "verbose": 0, "callbacks": [batches.follow_epochs(), watch]}
-    runner.trainer.fit(for_fit(batches), epochs=-(-STEPS // len(batches)), **options)
-    checkpoint.assign(runner.variables(), before)
-    runner.leave()
+    with runner.trial(Rising()) as trainer:
+        trainer.fit(for_fit(batches), epochs=-(-STEPS // len(batches)), **options)
     rates = np.geomspace(FIRST, LAST, STEPS)[: len(watch.losses)]
     return rates.tolist(), watch.losses
 

@@ -185,7 +185,6 @@ class Recipe:
                 raise ValueError(f"`{name}` must be {least} to {most}. Received: {name}={value!r}")
         if self.class_weights and self.balanced_sampling:
             raise ValueError("One of `class_weights` and `balanced_sampling` may be set. Received: both")
-
         if self.find_lr and self.lr is not None:
             raise ValueError(f"One of `lr` and `find_lr` may be set. Received: lr={self.lr!r} and find_lr=True")
 

@@ -23,7 +23,7 @@ from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features, fit_head
 from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
-from keras_effconv.training.optimization.rates import FOLDS_ACCURACY, highest_rate, trained_share
+from keras_effconv.training.optimization.rates import FOLDS_ACCURACY, asks, highest_rate, trained_share
 from keras_effconv.training.phase_runner import PhaseRunner
 from keras_effconv.training.rate_finder import found_rate
 from keras_effconv.training.recipe import Recipe
@@ -55,6 +55,7 @@ class Result(NamedTuple):
         test: `Evaluation` on the test images, once, of the weights that the model has; `None` without outputs, or if
             the data has no such images.
         seconds: float, from the beginning of the run to its last file; 0 without outputs.
+        trained_share: float, of the trained weights in the model; the rest is the network that training began with.
         search: `mislabelled.Search` of the training images, by heads that have not seen them; `None` without outputs,
             or if no head was fitted to features.
     """
@@ -72,6 +73,7 @@ class Result(NamedTuple):
     evaluation: Evaluation | None = None
     test: Evaluation | None = None
     seconds: float = 0.0
+    trained_share: float = 1.0
     search: mislabelled.Search | None = None
 
     @property
@@ -193,12 +195,13 @@ def _trained(run, callbacks, checkpoint_seconds):
     curves, head = keeper.curves, keeper.head
     seen = [head["val_accuracy"][-1] if head else None, *curves.get("val_accuracy", ())]
     kept = best_epoch(curves, head) if recipe.selects else len(seen) - 1
-    accuracy = seen[kept]
+    accuracy, share = seen[kept], 1.0 if start is None else trained_share(recipe, head)
     if start is not None:
-        blend(model, start, trained_share(recipe, head))
+        blend(model, start, share)
         accuracy = evaluate(model, dataset.validation, dataset.class_names, recipe.batch_size).accuracy
     model = finished(model, recipe.dtype)
-    return Result(model, report, seen[0], head, curves, kept, accuracy, recipe.epochs, speed.images_per_second, folder)
+    made = kept, accuracy, recipe.epochs, speed.images_per_second, folder
+    return Result(model, report, seen[0], head, curves, *made, trained_share=share)
 
 
 def _in_time(run, runner, progress):
@@ -235,9 +238,10 @@ def _prepared(run, progress):
     train = features(base, batches, mirror)
     validation = features(base, feed(dataset.validation, recipe))
     head = fit_head(model, recipe, train, validation)
-    search = mislabelled.search(*train, dataset, recipe, mirror, batches.batch_size)
-    if search.right is not None:
-        head[FOLDS_ACCURACY] = [search.right / search.images]
-    if run.reports:
-        mislabelled.write(run.folder, search, run.identity)
+    if run.reports or asks(recipe):
+        search = mislabelled.search(*train, dataset, recipe, mirror, batches.batch_size)
+        if search.right is not None:
+            head[FOLDS_ACCURACY] = [search.right / search.images]
+        if run.reports:
+            mislabelled.write(run.folder, search, run.identity)
     return model, progress._replace(head=head), base.load_report

@@ -10,7 +10,8 @@ from small_runs import SMALL, Stop, StopAt
 import keras_effconv as ke
 from keras_effconv import data
 from keras_effconv.training import train
-from keras_effconv.training.blending import START, blends
+from keras_effconv.training.blending import blends
+from keras_effconv.training.checkpoint import START
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from small_runs import SMALL
 
 import keras_effconv as ke
 from keras_effconv import data
+from keras_effconv.policies import default_policy
 from keras_effconv.training import phase_runner, train, unfreeze
 from keras_effconv.training.folding import NormalizedConv, folded
 
@@ -99,21 +100,8 @@ def test_what_is_folded():
     assert len(names(network)) == 49 - len(kept) > 0
     unfreeze(network, -1, freeze_norm=False)
     assert folded(network) is network
-    with _policy("mixed_bfloat16"):
+    with default_policy("mixed_bfloat16"):
         assert not names(randomized(own()))
-
-
-class _policy:
-    """A context of a dtype policy."""
-
-    def __init__(self, name):
-        self.name, self.before = name, keras.config.dtype_policy()
-
-    def __enter__(self):
-        keras.config.set_dtype_policy(self.name)
-
-    def __exit__(self, *error):
-        keras.config.set_dtype_policy(self.before)
 
 
 @pytest.mark.long

@@ -5,19 +5,18 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
 
 from keras_effconv.graph import functional_of, tensor_of, with_structure
 from keras_effconv.inference.affine import affine_of
 from keras_effconv.inference.kernels import FORMS, array, bias_of, scale_filters
 from keras_effconv.inference.rewriting import Graph
 from keras_effconv.inference.rules import convolution_before
-from keras_effconv.layers import HetConv2D, OctDepthwiseConv2D
+from keras_effconv.layers import HetConv2D
+from keras_effconv.layers.oct_depthwise_conv import DEPTHWISE
 from keras_effconv.policies import assign
 
 SMALLEST = 1e-4  # of the largest scale: what a normalization all but turns off cannot be divided by
 
-DEPTHWISE = layers.DepthwiseConv2D, OctDepthwiseConv2D
 CPU = Path("/proc/cpuinfo")
 
 

@@ -5,11 +5,10 @@ from keras import layers
 
 from keras_effconv.inference.kernels import FORMS, array, write_het
 from keras_effconv.kinds.separable import BETWEEN, SPATIAL
-from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D, OctDepthwiseConv2D
+from keras_effconv.layers import GroupConv2D, HetConv2D, OctConv2D
+from keras_effconv.layers.oct_depthwise_conv import DEPTHWISE
 from keras_effconv.policies import assign
 from keras_effconv.zoo.warm_start.decoupling import decouple
-
-DEPTHWISE = (layers.DepthwiseConv2D, OctDepthwiseConv2D)
 
 
 def write_rows(layer, source, order):

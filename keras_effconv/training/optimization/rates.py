@@ -6,6 +6,11 @@ HALF = 0.5  # of the trained weights are in a model that had next to nothing to 
 FOLDS_ACCURACY = "folds_accuracy"
 
 
+def asks(recipe) -> bool:
+    """Return whether a recipe leaves to the head's mistakes what `to_learn` answers."""
+    return recipe.epochs > 0 and (recipe.blend is None or (recipe.lr is None and not recipe.find_lr))
+
+
 def to_learn(head) -> float:
     """Return how much a pretrained network has to learn, 0.03 to 1.
 

@@ -94,7 +94,11 @@ def _weights_of(summary):
             f"The weights are those of the epoch with the best accuracy on the validation images "
             f"({summary['kept_epoch']}), so that\n  accuracy is a little optimistic for other images of the same kind"
         )
-    return "The weights are those of the last epoch: the validation images selected nothing"
+    if not summary["epochs"]:
+        return "No epochs were trained: the validation images selected nothing"
+    share = summary["trained_share"]
+    mean = f", {share:.0%} of them,\n  and those that training began with" if share < 1 else ""
+    return f"The weights are those of the last epoch{mean}: the validation images selected nothing"
 
 
 def _measured(summary, prefix, images, classes):

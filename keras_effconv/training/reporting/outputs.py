@@ -37,6 +37,7 @@ FILES = (
     LOGS,
     SERVING,
 )
+SOMETIMES = ("test_confusion.png", "predictions.png", mislabelled.FILE, *rate_finder.FILES, LOGS, SERVING)
 FOLDERS = (LOGS, "serving", SERVING)
 NEEDED = 200 << 20  # bytes on the disk
 
@@ -134,14 +135,7 @@ def _evaluated(result, recipe, dataset):
 
 def _remove_earlier(folder, written):
     """Remove what an earlier run wrote and this one did not, so that the folder is of one run."""
-    for name in {
-        "test_confusion.png",
-        "predictions.png",
-        mislabelled.FILE,
-        *rate_finder.FILES,
-        LOGS,
-        SERVING,
-    } - written:
+    for name in {*SOMETIMES} - written:
         path = folder / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -23,6 +23,7 @@ def summarized(result, recipe, dataset):
         "best_epoch": result.best,
         "selected_on_validation": bool(result.curves) and recipe.selects,
         "epochs": result.epochs,
+        "trained_share": result.trained_share,
         "validation_images": len(result.evaluation.labels),
         "classes_without_validation_images": result.evaluation.without_images,
         **_measured(result.test, "test_"),
