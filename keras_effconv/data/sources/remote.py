@@ -179,12 +179,22 @@ def _copy(fs, files, target, url, remove=False):
 
 
 def _copied(fs, paths, target):
-    """Copy files, several at a time, and yield each relative path when its file is whole."""
+    """Copy files, several at a time, and yield each relative path when its file is whole.
+
+    After a failure no further copy starts; it is raised when those that are whole have been yielded.
+    """
+    failures = []
 
     def get(item):
         relative, path = item
-        with replacing(target / relative) as temporary:
-            fs.get_file(path, str(temporary))
+        if failures:
+            return None
+        try:
+            with replacing(target / relative) as temporary:
+                fs.get_file(path, str(temporary))
+        except Exception as error:
+            failures.append(error)
+            return None
         return relative
 
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
@@ -192,9 +202,12 @@ def _copied(fs, paths, target):
         done = concurrent.futures.as_completed(copies)
         try:
             for copy in progress(done, "copying", len(copies), unit="file"):
-                yield copy.result()
+                if copy.result() is not None:
+                    yield copy.result()
         finally:
             pool.shutdown(cancel_futures=True)
+    if failures:
+        raise failures[0]
 
 
 def _read_states(target):
