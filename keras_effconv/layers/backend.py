@@ -13,7 +13,28 @@ LAST = "channels_last"
 
 def conv(x, kernel, strides=(1, 1), padding="same", dilation_rate=(1, 1)):
     """Convolve: (n, h, w, c), (k, k, c, f) -> (n, h', w', f)."""
+    if steps_over_pixels(kernel.shape, strides):
+        x, strides = x[:, :: strides[0], :: strides[1]], (1, 1)
     return ops.conv(x, kernel, strides=strides, padding=padding, dilation_rate=dilation_rate, data_format=LAST)
+
+
+def steps_over_pixels(kernel_shape, strides):
+    """Return whether a convolution must leave out pixels before it, since its own strides have a wrong gradient.
+
+    On processors without AVX-512, the oneDNN of TensorFlow 2.21 computes a wrong gradient of a 1 x 1 kernel that has
+    strides and reads fewer than 8 channels, and writes to memory that is not its own.
+
+    Args:
+        kernel_shape: tuple of ints, (k, k, c, f).
+        strides: tuple of two ints.
+
+    Example:
+
+    >>> steps_over_pixels((1, 1, 4, 8), (2, 2)), steps_over_pixels((1, 1, 64, 8), (2, 2))
+    (True, False)
+    """
+    narrow = tuple(kernel_shape[:2]) == (1, 1) and kernel_shape[2] < 8
+    return narrow and max(strides) > 1 and keras.backend.backend() == "tensorflow"
 
 
 def grouped_conv(x, kernel, strides=(1, 1), padding="same", dilation_rate=(1, 1)):

@@ -178,6 +178,13 @@ def noise(x):
     return keras.tree.map_structure(lambda t: np.random.normal(size=t.shape).astype("float32"), x)
 
 
+def activity_loss(factor, y):
+    """Return the L2 loss of an output as Keras sums it: later versions than 3.13 divide it by the number of images."""
+    layer = keras.layers.ActivityRegularization(l2=factor)
+    layer(y)
+    return float(numpy(layer.losses[0]))
+
+
 def feature_map(n, height, width, high, low=0):
     """A random map with that many channels a band: a tensor, or a dict of the bands that have channels."""
     shape = {"high": (n, height, width, high), "low": (n, -(-height // 2), -(-width // 2), low)}
