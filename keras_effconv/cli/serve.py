@@ -6,9 +6,10 @@
 
 --model is a folder that `keras-effconv export` wrote, in any format, or a folder of versions of it: such folders with
 numbers for names. The newest versions are served, also those that appear later. Ctrl-C, or SIGTERM, ends the server
-when all is answered.
+when all is answered, within 5 s.
 """
 
+import os
 import re
 import signal
 import sys
@@ -19,29 +20,40 @@ from keras_effconv.cli.flags import flags_only
 
 def define(flags):
     """Define the flags."""
+    flags.about("Models")
     flags.list("model", None, "Folder of an export, or of its versions; several with commas.", required=True)
     flags.list("name", [], "Name of each --model in the address. Default: that of its folder.")
+    flags.about("Address")
     flags.string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all of this machine.")
     flags.integer("port", 8501, "Port to listen at; 0 for any.", 0, 65535)
+    flags.about("Models")
     flags.integer("num_versions", 2, "How many of the newest versions to serve.", 1)
     flags.list("version_labels", [], "Labels of versions, NAME:LABEL=N; such versions are served whatever their age.")
+    flags.about("Address")
     flags.boolean("enable_cors_support", False, "Let web pages of any origin ask: answers have CORS headers.")
+    flags.about("Models")
     flags.float("poll_seconds", 2.0, "How often to look for new versions.", 0.05)
+    flags.string("precision", "float32", "Arithmetic of the models; bfloat16 for OpenVINO only.")
+    flags.integer("streams", 1, "Batches that are computed at the same time, by threads that share each model.", 1)
+    flags.about("Limits")
     flags.integer("max_batch_size", 16, "Images that are computed at a time.", 1)
-    flags.float("max_delay_ms", 5.0, "How long a request waits for others to be computed with.", 0.0)
+    flags.float("max_delay_ms", 5.0, "How long a batch waits for requests that have arrived and are being parsed.", 0.0)
     flags.integer("max_queue", 128, "Requests that may wait; more are answered with status 503.", 1)
+    flags.integer("max_rows", 1024, "Images of a request; one with more is answered with status 413.", 1)
+    flags.integer("max_connections", 512, "Connections; the longest idle one makes room, or status 503.", 1)
     flags.float("max_body_mb", 32.0, "Size of a request; a larger one is answered with status 413.", 0.001)
     flags.float("read_timeout", 30.0, "Seconds in which a request must arrive.", 0.1)
     flags.float("request_timeout", 60.0, "Seconds in which a request must be computed.", 0.1)
+    flags.float("shutdown_timeout", 5.0, "Seconds after a signal in which the server ends.", 0.5)
 
 
 def run(flags, words):
     """Load the models, and serve them until ctrl-C or SIGTERM."""
-    flags_only(words)
+    flags_only(words, "model")
     names = names_of(flags)
     labels = labels_of(flags.version_labels, names)
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: sys.exit(0))
+        signal.signal(each, end)
     from keras_effconv import serving
 
     body = round(flags.max_body_mb * 2**20)
@@ -49,6 +61,9 @@ def run(flags, words):
         max_batch=flags.max_batch_size,
         max_delay=flags.max_delay_ms / 1000,
         max_queue=flags.max_queue,
+        max_rows=flags.max_rows,
+        max_connections=flags.max_connections,
+        streams=flags.streams,
         max_body=body,
         max_held=8 * body,
         read_timeout=flags.read_timeout,
@@ -57,14 +72,23 @@ def run(flags, words):
     )
     with serving.bound(flags.host, flags.port) as listener:
         paths = dict(zip(names, flags.model))
-        models = {name: serving.Versions(path, flags.num_versions, labels[name]) for name, path in paths.items()}
+        how = flags.precision, flags.streams
+        models = {name: serving.Versions(path, flags.num_versions, labels[name], *how) for name, path in paths.items()}
         serving.serve(
             models,
             limits=limits,
+            shutdown_timeout=flags.shutdown_timeout,
             started=lambda port: tell(flags.host, port, names),
             cors=flags.enable_cors_support,
             listener=listener,
         )
+
+
+def end(number, frame):
+    """End the process with status 0, at once: Python would first take apart the models, which can take seconds."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def names_of(flags):

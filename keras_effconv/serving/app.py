@@ -2,14 +2,13 @@
 
 import asyncio
 import collections
+import concurrent.futures
 import contextlib
-import dataclasses
 import json
 import logging
 import time
 from collections.abc import Mapping
 
-import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -19,6 +18,8 @@ from starlette.routing import Route
 from keras_effconv.serving import answers, examples, monitoring, paths, signature_defs, wire
 from keras_effconv.serving.batching import Batcher, Full
 from keras_effconv.serving.bodies import Bodies
+from keras_effconv.serving.ending import Ending
+from keras_effconv.serving.limits import Limits
 from keras_effconv.serving.refused import Refused
 from keras_effconv.serving.versions import Versions
 
@@ -28,31 +29,6 @@ CORS = {
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Content-Type",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What a server accepts.
-
-    Attributes:
-        max_batch: int, rows that are computed at a time.
-        max_delay: float, seconds that a request waits for others, to be computed together.
-        max_queue: int, requests that wait; more are refused with status 503.
-        max_body: int, bytes of a request; larger ones are refused with status 413.
-        max_held: int, bytes of all requests that are read or computed at the same time; then status 503.
-        read_timeout: float, seconds in which a request must arrive, and its answer be read.
-        request_timeout: float, seconds in which a request must be computed; status 504.
-        poll: float, seconds between two searches for new versions.
-    """
-
-    max_batch: int = 16
-    max_delay: float = 0.005
-    max_queue: int = 128
-    max_body: int = 32 << 20
-    max_held: int = 256 << 20
-    read_timeout: float = 30.0
-    request_timeout: float = 60.0
-    poll: float = 2.0
 
 
 def app(models: Mapping[str, Versions], limits: Limits | None = None, cors: bool = False) -> Starlette:
@@ -74,7 +50,9 @@ def app(models: Mapping[str, Versions], limits: Limits | None = None, cors: bool
         Route("/monitoring/prometheus/metrics", service.metrics),
         Route("/{rest:path}", service.respond, methods=METHODS),
     ]
-    return Starlette(routes=routes, lifespan=service.running, exception_handlers={HTTPException: _no_route})
+    application = Starlette(routes=routes, lifespan=service.running, exception_handlers={HTTPException: _no_route})
+    application.state.service = service
+    return application
 
 
 class Service:
@@ -83,14 +61,15 @@ class Service:
     def __init__(self, models, limits, cors):
         self.models, self.limits, self.headers = models, limits, CORS if cors else {}
         self.codes, self.accepted, self.monitor = collections.Counter(), 0, monitoring.Monitor()
-        self.bodies = Bodies(limits.max_body, limits.max_held, limits.read_timeout)
+        self.bodies, self.ending = Bodies(limits.max_body, limits.max_held, limits.read_timeout), Ending()
 
     @contextlib.asynccontextmanager
     async def running(self, _):
         """Hold what the service needs, from the start of the server to its end."""
         limits = self.limits
-        self.batcher = Batcher(limits.max_batch, limits.max_delay, limits.max_queue)
-        self.parsing = anyio.CapacityLimiter(1)  # one body at a time is Python objects, several times its size
+        self.batcher = Batcher(limits.max_batch, limits.max_delay, limits.max_queue, limits.streams)
+        # One body at a time is Python objects, several times its size.
+        self.parser = concurrent.futures.ThreadPoolExecutor(1, "parser")
         for versions in self.models.values():
             versions.watch(limits.poll)
         try:
@@ -98,6 +77,7 @@ class Service:
         finally:
             for each in (self.batcher, *self.models.values()):
                 await asyncio.to_thread(each.close)
+            self.parser.shutdown(wait=False, cancel_futures=True)
 
     async def respond(self, request):
         """Respond to any path without a page of its own."""
@@ -110,7 +90,8 @@ class Service:
                 status, body = _preflight(request)
             else:
                 target = paths.target(request.method, path)
-                status, body = 200, await ACTIONS[target.action](self, request, target)
+                async with self.ending.cut():
+                    status, body = 200, await ACTIONS[target.action](self, request, target)
         except Refused as refused:
             status, body = refused.status, _error(" ".join(str(refused).split()))
         except ClientDisconnect:
@@ -143,29 +124,46 @@ class Service:
         """Run a signature on the rows of a request."""
         _, version = self._version(target)
         async with self.bodies.read(request) as body:
-            try:
-                query = await anyio.to_thread.run_sync(wire.parse, body, version.signatures, limiter=self.parsing)
-            except ValueError as error:
-                raise Refused(400, str(error)) from None
-            outputs = await self._computed(query)
+            with self.batcher.announced():
+                try:
+                    query = await self._parsed(wire.parse, body, version.signatures, self.limits.max_rows)
+                except ValueError as error:
+                    raise Refused(400, str(error)) from None
+                body.clear()
+                future = self._submitted(query)
+            outputs = await self._computed(future, request)
         return await asyncio.to_thread(answers.text, outputs, query.by_row)
 
     async def examples(self, request, target):
         """Refuse a request of examples as TensorFlow Serving does: no export has a signature that reads them."""
         _, version = self._version(target)
         async with self.bodies.read(request) as body:
-            arguments = target.action, body, version.signatures
-            raise Refused(400, await anyio.to_thread.run_sync(examples.refusal, *arguments, limiter=self.parsing))
+            raise Refused(400, await self._parsed(examples.refusal, target.action, body, version.signatures))
 
-    async def _computed(self, query):
+    def _parsed(self, parse, *arguments):
+        return asyncio.get_running_loop().run_in_executor(self.parser, parse, *arguments)
+
+    def _submitted(self, query):
         try:
-            future = asyncio.wrap_future(self.batcher.submit(query.signature, query.rows))
-            self.accepted += 1
-            return await asyncio.wait_for(future, self.limits.request_timeout)
+            future = self.batcher.submit(query.signature, query.rows)
         except Full as error:
             raise Refused(503, str(error)) from None
-        except TimeoutError:
-            raise Refused(504, f"not computed within {self.limits.request_timeout:g} seconds") from None
+        self.accepted += 1
+        return asyncio.wrap_future(future)
+
+    async def _computed(self, future, request):
+        """Wait for outputs. If they are too late, or the client goes away, what is left of them is not computed."""
+        gone = asyncio.create_task(_left(request))
+        try:
+            await asyncio.wait((future, gone), timeout=self.limits.request_timeout, return_when="FIRST_COMPLETED")
+            if future.done():
+                return future.result()
+            if gone.done():
+                raise ClientDisconnect
+            raise Refused(504, f"not computed within {self.limits.request_timeout:g} seconds")
+        finally:
+            future.cancel()
+            gone.cancel()
 
     def _version(self, target):
         name, number, versions = target.name[:100], target.number, self.models.get(target.name)
@@ -207,6 +205,12 @@ ACTIONS = {
 }
 
 
+async def _left(request):
+    """Return when the client has left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 def _preflight(request):
     """Return the status and the body for `OPTIONS`, with which a browser asks whether a page may send a request."""
     origin = request.headers.get("origin", "")
@@ -226,10 +230,11 @@ async def _no_route(request, error):
 
 
 def _error(message):
+    """Return the JSON text of an error."""
     return json.dumps({"error": message})
 
 
 def _json(text, status=200, headers=()):
-    """Respond with JSON. After an error, the rest of the body is not read."""
+    """Respond with JSON. If a body may be left that is long or late, its connection ends."""
     closing = {"connection": "close"} if status in (408, 413, 503) else {}
     return Response(text, status, {**dict(headers), **closing}, "application/json")

@@ -1,10 +1,11 @@
-"""Requests that arrive at the same time are computed together, by one thread."""
+"""Requests that arrive at the same time are computed together, by one thread or a few."""
 
 import collections
 import concurrent.futures
+import contextlib
+import dataclasses
 import threading
 import time
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,32 +16,51 @@ class Full(Exception):
     """The queue is full, or closed."""
 
 
-class Job(NamedTuple):
-    """A request that waits.
+@dataclasses.dataclass(eq=False)
+class Job:
+    """A request that waits, or is computed in part.
 
     Attributes:
         signature: `Signature` to run.
         rows: array (n, ...), its input.
         future: `concurrent.futures.Future` of the outputs.
-        arrived: float, seconds of the monotonic clock.
+        begun: int, rows that were taken into batches.
+        outputs: dict of start -> outputs of the rows from there.
     """
 
     signature: Signature
     rows: np.ndarray
-    future: concurrent.futures.Future
-    arrived: float
+    future: concurrent.futures.Future = dataclasses.field(default_factory=concurrent.futures.Future)
+    begun: int = 0
+    outputs: dict = dataclasses.field(default_factory=dict)
+
+    def take(self, most):
+        """Return a slice of the next rows."""
+        start, self.begun = self.begun, min(self.begun + most, len(self.rows))
+        return slice(start, self.begun)
+
+    def add(self, start, outputs):
+        """Keep the outputs of some rows; those of all rows are the result."""
+        self.outputs[start] = outputs
+        if sum(len(next(iter(part.values()))) for part in self.outputs.values()) == len(self.rows):
+            parts = [self.outputs[each] for each in sorted(self.outputs)]
+            joined = {name: np.concatenate([part[name] for part in parts]) for name in outputs}
+            self.future.set_result(joined if len(parts) > 1 else outputs)
 
 
 class Batcher:
-    """Run signatures in a thread, on the rows of several requests at a time.
+    """Run signatures in threads, on the rows of several requests at a time.
 
-    A batch is closed when it has `max_batch` rows, or when its first request has waited for `max_delay` seconds. Only
-    requests for the same signature of the same version are joined, in the order in which they arrived.
+    A batch is computed as soon as a thread is free; meanwhile others gather. It waits for at most `max_delay` seconds,
+    and only for requests that are announced. Only requests for the same signature of the same version are joined, in
+    the order in which they arrived. A request with more rows than a batch goes to the end of the queue after each of
+    its batches, so that others are not held up. The rest of a cancelled one is not computed.
 
     Args:
-        max_batch: int, rows that are computed at a time; a request with more is computed in parts. Default 16.
+        max_batch: int, rows that are computed at a time. Default 16.
         max_delay: float, seconds. Default 0.005.
         max_queue: int, requests that may wait. Default 128.
+        streams: int, threads; each computes a batch. Default 1.
 
     Attributes:
         counts: `collections.Counter` of `requests`, `batches` and `rows` that were computed.
@@ -54,12 +74,26 @@ class Batcher:
     >>> batcher.close()
     """
 
-    def __init__(self, max_batch=16, max_delay=0.005, max_queue=128):
+    def __init__(self, max_batch=16, max_delay=0.005, max_queue=128, streams=1):
         self.max_batch, self.max_delay, self.max_queue = max_batch, max_delay, max_queue
         self.counts = collections.Counter()
         self._jobs, self._changed, self._closed = collections.deque(), threading.Condition(), False
-        self._thread = threading.Thread(target=self._work, name="batcher")
-        self._thread.start()
+        self._announced = 0
+        self._threads = [threading.Thread(target=self._work, name=f"batcher {i}") for i in range(streams)]
+        for thread in self._threads:
+            thread.start()
+
+    @contextlib.contextmanager
+    def announced(self):
+        """Let a batch wait for a request that is about to be submitted, or refused, when the block ends."""
+        with self._changed:
+            self._announced += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._announced -= 1
+                self._changed.notify_all()
 
     def submit(self, signature, rows):
         """Queue rows for a signature.
@@ -69,17 +103,19 @@ class Batcher:
             rows: array (n, ...).
 
         Returns:
-            A `concurrent.futures.Future` of the outputs. If it is cancelled in time, nothing is computed.
+            A `concurrent.futures.Future` of the outputs. If it is cancelled, what is left of it is not computed.
 
         Raises:
             Full: too many requests wait, or the batcher is closed.
         """
-        job = Job(signature, rows, concurrent.futures.Future(), time.monotonic())
+        job = Job(signature, rows)
         with self._changed:
+            if not self._closed and len(self._jobs) >= self.max_queue:
+                self._forget_cancelled()
             if self._closed or len(self._jobs) >= self.max_queue:
                 raise Full(f"at most {self.max_queue} requests may wait")
             self._jobs.append(job)
-            self._changed.notify()
+            self._changed.notify_all()
         return job.future
 
     def waiting(self):
@@ -87,66 +123,91 @@ class Batcher:
         return len(self._jobs)
 
     def close(self):
-        """Compute what waits, and end the thread."""
+        """Compute what waits, and end the threads."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _work(self):
-        while jobs := self._next():
-            jobs = [job for job in jobs if job.future.set_running_or_notify_cancel()]
-            if jobs:
-                self._compute(jobs)
+        while self._worked():  # which holds nothing when it returns, so that a version that is gone can be unloaded
+            pass
+
+    def _worked(self):
+        batch = self._next()
+        if batch:
+            self._compute(batch)
+        return bool(batch)
 
     def _next(self):
-        """Return the jobs of a batch; none when the batcher is closed and nothing waits."""
+        """Return the (job, slice) pairs of a batch; none when the batcher is closed and nothing waits."""
+        until = None
         with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._closed)
-            if not self._jobs:
-                return []
-            until = self._jobs[0].arrived + self.max_delay
-            batch, complete = self._first()
-            while not complete and not self._closed and (left := until - time.monotonic()) > 0:
-                self._changed.wait(left)
+            while True:
+                self._forget_cancelled()
+                if not self._jobs:
+                    if self._closed:
+                        return []
+                    until = None
+                    self._changed.wait()
+                    continue
+                until = until or time.monotonic() + self.max_delay
                 batch, complete = self._first()
-            taken = set(map(id, batch))
-            self._jobs = collections.deque(job for job in self._jobs if id(job) not in taken)
-            return batch
+                left = until - time.monotonic()
+                if complete or self._closed or not self._announced or left <= 0:
+                    return self._taken(batch)
+                self._changed.wait(left)
+
+    def _forget_cancelled(self):
+        self._jobs = collections.deque(job for job in self._jobs if not job.future.done())
 
     def _first(self):
-        """Return the jobs that are computed with the oldest one, and whether the batch is full."""
-        batch, rows = [], 0
+        """Return what is computed next, as (job, number of rows) pairs, and whether the batch is full.
+
+        Only a job that is larger than a batch is computed in parts; it takes what room is left.
+        """
+        batch, room = [], self.max_batch
         for job in self._jobs:
             if job.signature is self._jobs[0].signature:
-                if batch and rows + len(job.rows) > self.max_batch:
+                size = len(job.rows) - job.begun
+                if size > room and len(job.rows) <= self.max_batch:
                     return batch, True
-                batch.append(job)
-                rows += len(job.rows)
-        return batch, rows >= self.max_batch
+                batch.append((job, min(size, room)))
+                room -= min(size, room)
+                if not room:
+                    return batch, True
+        return batch, False
 
-    def _compute(self, jobs):
+    def _taken(self, batch):
+        """Take rows of jobs off the queue; what is left of a job goes to its end. Return (job, slice) pairs."""
+        taken = {id(job) for job, _ in batch}
+        self._jobs = collections.deque(job for job in self._jobs if id(job) not in taken)
+        slices = [(job, job.take(size)) for job, size in batch]
+        self._jobs.extend(job for job, _ in batch if job.begun < len(job.rows))
+        return slices
+
+    def _compute(self, batch):
+        """Compute a batch; if that fails, each request alone, so that only the one at fault gets the error."""
         try:
-            outputs = self._run(jobs[0].signature, np.concatenate([job.rows for job in jobs]))
+            rows = np.concatenate([job.rows[part] for job, part in batch])
+            outputs = batch[0][0].signature.run(rows)
         except Exception as error:
-            if len(jobs) == 1:
-                jobs[0].future.set_exception(error)
-            else:  # only the request that failed gets the error
-                for job in jobs:
-                    self._compute([job])
+            if len(batch) > 1:
+                for each in batch:
+                    self._compute([each])
+            else:
+                self._settle(batch[0][0].future.set_exception, error)
             return
-        self.counts["requests"] += len(jobs)
+        self.counts["batches"] += 1
+        self.counts["rows"] += len(rows)
         start = 0
-        for job in jobs:
-            end = start + len(job.rows)
-            job.future.set_result({name: rows[start:end] for name, rows in outputs.items()})
+        for job, part in batch:
+            end = start + part.stop - part.start
+            self._settle(job.add, part.start, {name: values[start:end] for name, values in outputs.items()})
+            self.counts["requests"] += part.stop == len(job.rows)
             start = end
 
-    def _run(self, signature, rows):
-        parts = []
-        for start in range(0, len(rows), self.max_batch):
-            part = rows[start : start + self.max_batch]
-            parts.append(signature.run(part))
-            self.counts["batches"] += 1
-            self.counts["rows"] += len(part)
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    def _settle(self, act, *arguments):
+        with self._changed, contextlib.suppress(concurrent.futures.InvalidStateError):  # it was given up meanwhile
+            act(*arguments)

@@ -1,17 +1,23 @@
 """A process that serves models: from a socket to a clean end."""
 
+import asyncio
+import dataclasses
 import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Mapping
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from keras_effconv.serving.app import Limits, app
+from keras_effconv.serving.app import app
+from keras_effconv.serving.limits import Limits
+from keras_effconv.serving.listening import bound, listen, room
+from keras_effconv.serving.protocol import Protocol
 from keras_effconv.serving.versions import Versions
 
-AHEAD = 1 << 20  # bytes of further requests that a client may send before one is answered
+ACCEPTED, WAITING = 16, 1024  # connections that are accepted at a time, and that the kernel holds until then
 
 
 def serve(
@@ -19,21 +25,22 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8501,
     limits: Limits | None = None,
-    shutdown_timeout: int = 30,
+    shutdown_timeout: float = 5,
     started: Callable[[int], None] | None = None,
     cors: bool = False,
     listener: socket.socket | None = None,
 ) -> None:
     """Serve models until SIGTERM or SIGINT. Then all accepted requests are answered, and the signal is raised again.
 
-    A second SIGINT ends the process at once.
+    What is not computed after two thirds of `shutdown_timeout` gets status 503. A second SIGINT ends the process at
+    once.
 
     Args:
         models: dict of str -> `Versions`.
         host: str, the address to listen at. Default `"127.0.0.1"`: clients on this machine only.
         port: int; 0 for any that is free. Default 8501.
         limits: `Limits`. Default: `Limits()`.
-        shutdown_timeout: int, seconds in which requests may be finished. Default 30.
+        shutdown_timeout: float, seconds after which the process ends, whatever clients and models do. Default 5.
         started: callable (port), called when the server accepts connections. Default `None`.
         cors: bool, whether pages of any origin may ask. Default `False`.
         listener: `socket.socket` of `bound`, in place of host and port; it is closed at the end. Default: a new one.
@@ -46,125 +53,76 @@ def serve(
     >>> from keras_effconv.serving import Versions
     >>> serve({"flowers": Versions("serving/flowers")}, port=8501)  # doctest: +SKIP
     """
-    limits = limits or Limits()
     with listener or bound(host, port) as listener:
-        _listen(listener)
-        config = uvicorn.Config(
-            app(models, limits, cors),
-            loop="asyncio",
-            http=type("Protocol", (_Protocol,), {"seconds": limits.read_timeout}),
-            ws="none",
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=shutdown_timeout,
-        )
-        _Server(config, started).run(sockets=[listener])
+        listen(listener)
+        server = server_of(models, limits or Limits(), shutdown_timeout, started, cors)
+        try:
+            server.run(sockets=[listener])
+        finally:
+            server.last_call.cancel()
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Take a port, before models are loaded for it. Clients are refused until `serve` listens.
+def server_of(models, limits, shutdown_timeout, started, cors):
+    """Return a `Server` that runs with `run(sockets=[...])`. Arguments are those of `serve`."""
+    limits = dataclasses.replace(limits, max_connections=room(limits.max_connections))
+    application = app(models, limits, cors)
+    service = application.state.service
+    config = uvicorn.Config(
+        application,
+        loop="asyncio",
+        http=type("Protocol", (Protocol,), {"limits": limits, "codes": service.codes}),
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        backlog=ACCEPTED,
+    )
+    return Server(config, started, service.ending, shutdown_timeout)
+
+
+class Server(uvicorn.Server):
+    """A server that calls a function when it has started, and that ends in time.
 
     Args:
-        host: str, the address to listen at.
-        port: int; 0 for any that is free.
-
-    Returns:
-        A `socket.socket` for `serve`.
-
-    Raises:
-        OSError: the address cannot be taken; the message names it.
-
-    Example:
-
-    >>> with bound("127.0.0.1", 0) as listener:
-    ...     listener.getsockname()[0]
-    '127.0.0.1'
+        config: `uvicorn.Config`.
+        on_start: callable (port), or `None`.
+        ending: `Ending` of the application.
+        seconds: float, from the first signal to the end of the process.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With its protocol named, asyncio sends answers at once, without waiting for more to send.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise _taken(host, port, error) from None
-    return listener
 
-
-def _listen(listener):
-    """Listen. Two processes may have bound one port; only the first may listen at it."""
-    try:
-        listener.listen()
-    except OSError as error:
-        raise _taken(*listener.getsockname()[:2], error) from None
-
-
-def _taken(host, port, error):
-    return OSError(f"`host` and `port` must be free. Received: host={host!r}, port={port}: {error.strerror or error}")
-
-
-class _Server(uvicorn.Server):
-    """A server that calls a function when it has started, and ends at once on a second SIGINT."""
-
-    def __init__(self, config, on_start):
+    def __init__(self, config, on_start, ending, seconds):
         super().__init__(config)
-        self.on_start = on_start
+        self.on_start, self.ending, self.seconds = on_start, ending, seconds
+        self.last_call = threading.Timer(seconds, _exit)
+        self.last_call.daemon = True
 
     async def startup(self, sockets=None):
         await super().startup(sockets)
+        sockets[0].listen(WAITING)
         if self.on_start:
             self.on_start(sockets[0].getsockname()[1])
 
     def handle_exit(self, number, frame):
         if self.should_exit and number == signal.SIGINT:
             os._exit(130)
+        if not self.should_exit:
+            self.last_call.start()
         super().handle_exit(number, frame)
 
+    async def shutdown(self, sockets=None):
+        """Let requests be finished; then refuse the rest, then close the connections of clients that do not read."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.seconds * 2 / 3 - 0.1, self.ending.reach)
+        loop.call_later(self.seconds * 4 / 5 - 0.1, self._abort)
+        await super().shutdown(sockets)
 
-class _Protocol(H11Protocol):
-    """Uvicorn's protocol that cuts off clients that do not send, do not read, or send without end."""
+    def _abort(self):
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
-    seconds, deadline, ahead = None, None, 0
 
-    def connection_made(self, transport):
-        super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data):
-        # Uvicorn keeps what arrives before the last request is answered, without a bound.
-        answering = self.cycle and not self.cycle.response_complete and not self.cycle.more_body
-        self.ahead = self.ahead + len(data) if answering else 0
-        if self.ahead > AHEAD:
-            self.transport.abort()
-            return
-        super().data_received(data)
-        self._watch()
-
-    def on_response_complete(self):
-        super().on_response_complete()
-        self._watch()
-
-    def pause_writing(self):
-        super().pause_writing()
-        self._watch()
-
-    def resume_writing(self):
-        super().resume_writing()
-        self._watch()
-
-    def connection_lost(self, error):
-        if self.deadline:
-            self.deadline.cancel()
-        super().connection_lost(error)
-
-    def _watch(self):
-        """Run the clock while it is the client's turn."""
-        idle = self.cycle is None or self.cycle.response_complete or self.flow.write_paused
-        if idle and not self.deadline:
-            self.deadline = self.loop.call_later(self.seconds, self.transport.abort)
-        elif not idle and self.deadline:
-            self.deadline.cancel()
-            self.deadline = None
+def _exit():
+    """End the process, though a model computes or loads, which nothing can interrupt."""
+    print("ended before a model was done", file=sys.stderr, flush=True)
+    os._exit(0)

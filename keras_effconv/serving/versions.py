@@ -17,6 +17,8 @@ from keras_effconv.serving.signatures import STRING, signatures
 from keras_effconv.serving.states import AVAILABLE, END, LOADING, START, UNLOADING, failure
 from keras_effconv.utils.arguments import positive
 
+WARM = 15, 1  # rows: together all sizes that a runtime prepares for
+
 
 class Version(NamedTuple):
     """A version that is loaded.
@@ -41,6 +43,8 @@ class Versions:
         count: int, how many of the newest versions to serve. Default 2.
         labels: dict of str -> int, the version that a label stands for, which is served whatever its age. Default: no
             labels.
+        precision: str, of the arithmetic; see `keras_effconv.exporting.load`. Default `"float32"`.
+        streams: int, batches that are computed at the same time; see there. Default 1.
 
     Attributes:
         labels: dict of str -> int.
@@ -49,8 +53,16 @@ class Versions:
         ValueError: none can be loaded, or not all that have labels; the message gives the reason.
     """
 
-    def __init__(self, path: str | os.PathLike, count: int = 2, labels: Mapping[str, int] | None = None):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        count: int = 2,
+        labels: Mapping[str, int] | None = None,
+        precision: str = "float32",
+        streams: int = 1,
+    ):
         self.path, self.count, self.labels = Path(path), positive("count", count), dict(labels or {})
+        self._how = {"precision": precision, "streams": streams}
         self._loaded, self._failed, self._coming, self._gone = {}, {}, {}, {}
         self._stop, self._thread = threading.Event(), None
         self.refresh()
@@ -107,7 +119,7 @@ class Versions:
             else:
                 self._coming[number] = LOADING
                 try:
-                    loaded[number] = _version(folder, stamp)
+                    loaded[number] = _version(load(folder, **self._how), stamp)
                 except Exception as error:  # each runtime has its own for a broken file
                     failed[number] = stamp, failure(error)
         self._take(loaded, failed)
@@ -164,15 +176,15 @@ def _stamp(folder):
     return tuple((str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) for file, stat in files)
 
 
-def _version(folder, stamp):
-    exported = load(folder)
+def _version(exported, stamp):
     served = _warm(signatures(exported))
     return Version(served, definitions(exported, served), stamp)
 
 
 def _warm(signatures):
-    """Run each signature once, so that no user waits for the first run, and a version that cannot run is not served."""
+    """Run each signature, so that no user waits for the first run, and a version that cannot run is not served."""
     for signature in signatures.values():
-        row = signature.input.shape[1:]
-        signature.run(np.array([b""], object) if signature.input.dtype == STRING else np.zeros((1, *row), "float32"))
+        kind, value = (object, b"") if signature.input.dtype == STRING else ("float32", 0)
+        for size in WARM:
+            signature.run(np.full((size, *signature.input.shape[1:]), value, kind))
     return signatures

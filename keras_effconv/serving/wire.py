@@ -1,15 +1,19 @@
 """The JSON of TensorFlow Serving's REST interface: https://www.tensorflow.org/tfx/serving/api_rest."""
 
-import binascii
 import json
+import math
 import re
 import reprlib
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_effconv.serving.limits import MAX_ROWS
+from keras_effconv.serving.refused import Refused
 from keras_effconv.serving.signatures import DEFAULT, STRING, Signature
+from keras_effconv.serving.values import floats, is_bytes, strings
 
+OTHERS = 1000  # brackets besides those of rows
 SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -27,18 +31,20 @@ class Query(NamedTuple):
     by_row: bool
 
 
-def parse(body, signatures):
+def parse(body, signatures, max_rows=MAX_ROWS):
     """Parse the body of a request.
 
     Args:
         body: bytes, a JSON object with `instances` or `inputs`, and optionally `signature_name`.
         signatures: dict of str -> `Signature`.
+        max_rows: int. Default 1024.
 
     Returns:
         A `Query`.
 
     Raises:
         ValueError: for any other body; the message is one line.
+        Refused: 413 for more rows.
 
     Example:
 
@@ -47,6 +53,7 @@ def parse(body, signatures):
     >>> parse(b'{"instances": [{"b64": "R0lG"}]}', {"serving_default": default}).rows
     array([b'GIF'], dtype=object)
     """
+    _check_brackets(body, [signature.input for signature in signatures.values()], max_rows)
     request = document(body)
     name = signature_name(request)
     signature = signatures.get(name)
@@ -60,8 +67,26 @@ def parse(body, signatures):
     values = READERS[keys[0]](request, signature.input.name)
     if not isinstance(values, list) or not values:
         raise ValueError(f"'{keys[0]}' must be a list of at least one row. Received: {reprlib.repr(values)}")
-    read = _strings if signature.input.dtype == STRING else _floats
+    if len(values) > max_rows:
+        raise Refused(413, f"a request must have at most {max_rows} rows. Received: {len(values)}")
+    read = strings if signature.input.dtype == STRING else floats
     return Query(signature, read(values, signature.input), keys[0] == "instances")
+
+
+def _check_brackets(body, tensors, max_rows):
+    """Refuse a body with more lists or objects than rows can have: each takes far more memory than its brackets.
+
+    A row is at most two objects; a list of three numbers has at least two brackets and five further characters.
+    """
+    objects, lists = 2 * max_rows + OTHERS, OTHERS
+    for tensor in tensors:
+        sizes = [math.prod(tensor.shape[1:axis]) for axis in range(1, len(tensor.shape))]
+        if sizes:
+            shortest = 2 * sum(sizes) + 2 * math.prod(tensor.shape[1:])
+            lists = max(lists, OTHERS + min(max_rows * sum(sizes), len(body) * sum(sizes) // shortest))
+    for bracket, most in ((b"{", objects), (b"[", lists)):
+        if body.count(bracket) > most:
+            raise ValueError(f"at most {most} {bracket.decode()} may be in {len(body)} bytes of {max_rows} rows")
 
 
 def document(body):
@@ -115,12 +140,8 @@ def _wrong(value, text):
     return ValueError(f"JSON Value: {reprlib.repr(value)} {text}")
 
 
-def _is_bytes(value):
-    return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
-
-
 def _is_object(value):
-    return isinstance(value, dict) and not _is_bytes(value)
+    return isinstance(value, dict) and not is_bytes(value)
 
 
 def _instances(request, name):
@@ -162,60 +183,3 @@ def _inputs(request, name):
 
 
 READERS = {"instances": _instances, "inputs": _inputs}
-
-
-def _strings(values, tensor):
-    rows = np.empty(len(values), object)
-    for i, value in enumerate(values):
-        if _is_bytes(value):
-            try:
-                rows[i] = unescaped(value["b64"])
-            except ValueError:
-                raise ValueError(f"row {i} of '{tensor.name}': Unable to base64 decode") from None
-        elif isinstance(value, str):
-            rows[i] = value.encode("utf-8", "replace")
-        else:
-            raise ValueError(
-                f'row {i} of \'{tensor.name}\' must be {{"b64": "..."}} or a string. Received: {reprlib.repr(value)}'
-            )
-    return rows
-
-
-def unescaped(text):
-    r"""Decode base64 as TensorFlow Serving does: white space anywhere, and all padding or none, of `=` or `.`.
-
-    Args:
-        text: str, of the alphabet with `+` and `/`.
-
-    Returns:
-        bytes.
-
-    Raises:
-        ValueError: for anything else, such as the alphabet with `-` and `_`.
-
-    Example:
-
-    >>> unescaped("R0lGOA=="), unescaped("R0lGOA"), unescaped("R0lG\n OA\n")
-    (b'GIF8', b'GIF8', b'GIF8')
-    """
-    data = text.encode("ascii").translate(None, b" \t\n\v\f\r")
-    digits = data.rstrip(b"=.")
-    missing = -len(digits) % 4
-    if len(data) - len(digits) not in (0, missing):
-        raise ValueError("wrong padding")
-    return binascii.a2b_base64(digits + b"=" * missing, strict_mode=True)
-
-
-def _floats(values, tensor):
-    shape = ", ".join("n" if size < 0 else str(size) for size in tensor.shape)
-    try:
-        rows = np.asarray(values)
-    except ValueError:
-        raise ValueError(f"'{tensor.name}' must be numbers ({shape}). Received: lists of unequal size") from None
-    if rows.dtype.kind not in "iuf" or rows.shape[1:] != tensor.shape[1:]:
-        raise ValueError(f"'{tensor.name}' must be numbers ({shape}). Received: {rows.dtype} {rows.shape}")
-    with np.errstate(over="ignore"):
-        rows = rows.astype("float32")
-    if not np.isfinite(rows).all():
-        raise ValueError(f"'{tensor.name}' must be finite numbers. Received: NaN or Infinity")
-    return rows

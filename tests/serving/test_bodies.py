@@ -12,7 +12,7 @@ from fake_format import Gate, ask
 from keras_effconv import serving
 from keras_effconv.serving.encodings import PIECE, decoder_of
 from keras_effconv.serving.refused import Refused
-from keras_effconv.serving.wire import unescaped
+from keras_effconv.serving.values import unescaped
 
 PATH = "/v1/models/gate:predict"
 IMAGE = {"signature_name": "float_images", "instances": [[[[0, 0, 0]]]]}

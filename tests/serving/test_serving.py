@@ -89,14 +89,14 @@ def test_a_batch_holds_one_signature_and_what_was_given_up_is_not_computed(gate)
     gate.may.clear()
     image = np.zeros((1, 1, 1, 3), "float32")
     busy = batcher.submit(signature, image)
-    eventually(busy.running)
+    eventually(lambda: not batcher.waiting())
     given = ((signature, 1), (other, 1), (signature, 1), (other, 7), (signature, 2))
     futures = [batcher.submit(each, np.concatenate([image] * rows)) for each, rows in given]
     assert futures[2].cancel()
     gate.may.set()
     assert [len(f.result(30)["scores"]) for f in futures if not f.cancelled()] == [1, 1, 7, 2]
     batcher.close()
-    assert gate.runs == [1, 1 + 2, 1, 4, 3]
+    assert gate.runs == [1, 1 + 2, 1 + 3, 4] and busy.done()
 
 
 @pytest.mark.slow
