@@ -6,11 +6,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_effconv.graph import check_functional, tensors_read
-from keras_effconv.network_info import preprocessing_for
+from keras_effconv.graph import check_functional, layers_of, tensors_read
+from keras_effconv.network_info import preprocessing_for, says_several
 from keras_effconv.preprocessing import FIELDS, Preprocessing
 
 BATCH = 16
+HALF = 0.5
 
 
 class Classifier(NamedTuple):
@@ -21,15 +22,24 @@ class Classifier(NamedTuple):
             and of what the classifier reads of the images, (n, c), float32; the preprocessing's arithmetic is inside.
         preprocessing: `Preprocessing`, how an image of another size is cropped and resized.
         labels: tuple of str, in the order of the probabilities.
+        thresholds: tuple of floats, from which probability on each class is said of an image that may have several;
+            `None` if an image has one class.
     """
 
     model: keras.Model
     preprocessing: Preprocessing
     labels: tuple[str, ...]
+    thresholds: tuple[float, ...] | None = None
 
     def metadata(self):
         """Return what is written into the file and next to it, as a dict for JSON."""
-        return {**{field.name: getattr(self.preprocessing, field.name) for field in FIELDS}, "labels": self.labels}
+        several = {} if self.thresholds is None else {"thresholds": self.thresholds}
+        view = {field.name: getattr(self.preprocessing, field.name) for field in FIELDS}
+        return {**view, "labels": self.labels, **several}
+
+    def layers(self):
+        """List the names of the layers, in order."""
+        return [layer.name for layer in layers_of(self.model)]
 
     def predict(self, images):
         """Return probabilities and features of images, as arrays, not compiled: that takes longer for few images."""
@@ -45,19 +55,21 @@ class Classifier(NamedTuple):
         return np.clip(levels + spread * noise, 0, 255).astype("float32")
 
 
-def classifier_of(model, labels=None, preprocessing=None):
+def classifier_of(model, labels=None, preprocessing=None, thresholds=None):
     """Check that a model is a classifier of RGB images, and put its preprocessing in front of it.
 
     Args:
         model: `keras.Model`, images (n, size, size, 3) -> (n, classes).
         labels: sequence of str. Default: `"class 0"`, `"class 1"`, ...
         preprocessing: `Preprocessing`. Default: the model's own.
+        thresholds: sequence of floats, 0 to 1, one a class. Default: 0.5 each if the last layer has a sigmoid, else
+            `None`.
 
     Returns:
         A `Classifier`.
 
     Raises:
-        ValueError: for another model, or a wrong number of labels.
+        ValueError: for another model, or a wrong number of labels or thresholds.
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"`KERAS_BACKEND` must be 'tensorflow'. Received: KERAS_BACKEND={keras.backend.backend()!r}")
@@ -65,10 +77,11 @@ def classifier_of(model, labels=None, preprocessing=None):
     size, classes = _size_and_classes(model)
     preprocessing = (preprocessing or preprocessing_for(model).preprocessing).at(size)
     labels = _labels(labels, classes)
+    thresholds = _thresholds(thresholds, classes, says_several(model))
     images = keras.Input((size, size, 3), name="images")
     both = keras.Model(model.inputs, [*model.outputs, embedding(model)])(preprocessing.layer()(images), training=False)
     outputs = [ops.cast(each, "float32") for each in both]
-    return Classifier(keras.Model(images, outputs, name=model.name), preprocessing, labels)
+    return Classifier(keras.Model(images, outputs, name=model.name), preprocessing, labels, thresholds)
 
 
 def _size_and_classes(model):
@@ -92,6 +105,17 @@ def _labels(labels, classes):
     if wrong:
         raise ValueError(f"`labels` must be names of one line. Received: {wrong[0]!r}")
     return labels
+
+
+def _thresholds(thresholds, classes, several):
+    if thresholds is None:
+        return (HALF,) * classes if several else None
+    values = tuple(map(float, thresholds))
+    if len(values) != classes or not all(0 <= value <= 1 for value in values):
+        raise ValueError(
+            f"`thresholds` must be {classes} numbers from 0 to 1. Received: thresholds={list(values)[:10]}"
+        )
+    return values
 
 
 def embedding(model):

@@ -1,15 +1,16 @@
 """LiteRT (TensorFlow Lite): `model.tflite`, of built-in operations only."""
 
 import json
-import os
-import threading
+import queue
 import warnings
 import zipfile
 
 import numpy as np
 
+from keras_effconv.exporting import litert_precision
 from keras_effconv.exporting.destination import single
-from keras_effconv.exporting.format import LABELS, METADATA, Format
+from keras_effconv.exporting.format import INT8, LABELS, METADATA, Format, share
+from keras_effconv.exporting.layer_names import layers_among
 from keras_effconv.utils.extras import require
 
 FILE = "model.tflite"
@@ -23,35 +24,23 @@ def write(classifier, folder, precision, settings):
 
     module = as_module(frozen(classifier.model))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
-    PRECISIONS[precision](converter, tf, settings)
     with warnings.catch_warnings():  # statistics of quantized inputs, which these are not
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")
-        (folder / FILE).write_bytes(converter.convert())
+        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")  # which TensorFlow itself uses
+        content = litert_precision.PRECISIONS[precision](converter, settings, classifier.layers())
+    (folder / FILE).write_bytes(content)
     extra = _tensors(folder)
+    if precision == "int8":
+        extra["float_layers"] = layers_among(litert_precision.float_operations(content), classifier.layers())
     with zipfile.ZipFile(folder / FILE, "a") as archive:
         archive.writestr(LABELS, "".join(f"{label}\n" for label in classifier.labels))
         archive.writestr(METADATA, json.dumps({**classifier.metadata(), **extra}))
     return extra
 
 
-def _float16(converter, tf, settings):
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-
-
-def _int8(converter, tf, settings):
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.representative_dataset = lambda: ([image[None]] for image in settings.calibration)
-    converter.inference_input_type = converter.inference_output_type = tf.as_dtype(settings.io)
-
-
-PRECISIONS = {"float32": lambda *_: None, "float16": _float16, "int8": _int8}
-
-
 def _interpreter(folder, threads):
     runtime = require("ai_edge_litert.interpreter", "export")
-    interpreter = runtime.Interpreter(model_path=str(folder / FILE), num_threads=threads or os.cpu_count())
+    interpreter = runtime.Interpreter(model_path=str(folder / FILE), num_threads=threads)
     (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
     return interpreter, source, target
 
@@ -81,28 +70,48 @@ def _dequantized(values, details):
     return (values.astype("float32") - zero) * np.float32(scale) if scale else values
 
 
-def load(folder, precision, threads):
-    """Open an interpreter with a thread for each core; by itself it takes one. One call at a time.
+def load(folder, precision, threads, streams):
+    """Open an interpreter for each stream, with a thread for each of its cores; by itself it takes one.
 
     Images are quantized for an input of integers, and probabilities are made of an output of integers.
     """
-    interpreter, source, target = _interpreter(folder, threads)
-    one, ready = threading.Lock(), None
+    free = queue.SimpleQueue()
+    for _ in range(streams):
+        free.put(_Stream(*_interpreter(folder, threads or share(streams))))
 
     def run(images):
-        nonlocal ready
-        with one:
-            if len(images) != ready:
-                interpreter.resize_tensor_input(source["index"], images.shape)
-                interpreter.allocate_tensors()
-                ready = len(images)
-            interpreter.set_tensor(source["index"], _quantized(images, source))
-            interpreter.invoke()
-            return _dequantized(interpreter.get_tensor(target["index"]), target)
+        stream = free.get()
+        try:
+            return stream(images)
+        finally:
+            free.put(stream)
 
     return run
 
 
+class _Stream:
+    """An interpreter, for one call at a time."""
+
+    def __init__(self, interpreter, source, target):
+        self.interpreter, self.source, self.target, self.ready = interpreter, source, target, None
+
+    def __call__(self, images):
+        if len(images) != self.ready:
+            self.interpreter.resize_tensor_input(self.source["index"], images.shape)
+            self.interpreter.allocate_tensors()
+            self.ready = len(images)
+        self.interpreter.set_tensor(self.source["index"], _quantized(images, self.source))
+        self.interpreter.invoke()
+        return _dequantized(self.interpreter.get_tensor(self.target["index"]), self.target)
+
+
 FORMAT = Format(
-    "litert", write, load, ("ai_edge_litert.interpreter",), single, tuple(PRECISIONS), settings=("calibration", "io")
+    "litert",
+    write,
+    load,
+    ("ai_edge_litert.interpreter",),
+    single,
+    tuple(litert_precision.PRECISIONS),
+    settings=(*INT8, "io"),
+    levels=(127, 127),
 )

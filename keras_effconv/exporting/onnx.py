@@ -4,8 +4,10 @@ import json
 
 from keras_effconv.exporting import onnx_precision
 from keras_effconv.exporting.destination import single
-from keras_effconv.exporting.format import Format
+from keras_effconv.exporting.format import INT8, Format, share
+from keras_effconv.exporting.layer_names import layer_of, layers_among, names_in
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.logs import silenced
 
 FILE, OPSET = "model.onnx", 17
 LAYOUTS = {"nhwc": (0, 1, 2, 3), "nchw": (0, 3, 1, 2)}  # from the images of `exporting.load`
@@ -17,7 +19,10 @@ def write(classifier, folder, precision, settings):
     onnx = require("onnx", "export")
     extra = {"layout": settings.layout, "opset": int(settings.opset or OPSET)}
     model = converted(classifier, **extra)
-    model = onnx_precision.PRECISIONS[precision](model, settings.calibration, LAYOUTS[settings.layout])
+    kept = names_in((node.name for node in model.graph.node), classifier.layers(), settings.keep_float)
+    model = onnx_precision.PRECISIONS[precision](model, settings, LAYOUTS[settings.layout], kept)
+    if precision == "int8":
+        extra["float_layers"] = layers_among(onnx_precision.float_nodes(model), classifier.layers())
     properties = {**classifier.metadata(), **extra}
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in properties.items()})
@@ -36,19 +41,30 @@ def converted(classifier, layout="nhwc", opset=OPSET):
     from keras_effconv.exporting.freezing import INPUT, OUTPUT, frozen
 
     graph, large = frozen(classifier.model)
-    model, _ = require("tf2onnx.convert", "export").from_graph_def(
-        graph,
-        name=classifier.model.name,
-        input_names=[f"{name}:0" for name in (INPUT, *large)],
-        output_names=[f"{OUTPUT}:0"],
-        tensors_to_rename={f"{name}:0": name for name in (INPUT, OUTPUT, *large)},
-        opset=opset,
-        inputs_as_nchw=[f"{INPUT}:0"] if layout == "nchw" else None,
-    )
+    with silenced("tensorflow"):  # the converter calls functions that TensorFlow advises against
+        model, _ = require("tf2onnx.convert", "export").from_graph_def(
+            graph,
+            name=classifier.model.name,
+            input_names=[f"{name}:0" for name in (INPUT, *large)],
+            output_names=[f"{OUTPUT}:0"],
+            tensors_to_rename={f"{name}:0": name for name in (INPUT, OUTPUT, *large)},
+            opset=opset,
+            inputs_as_nchw=[f"{INPUT}:0"] if layout == "nchw" else None,
+        )
     _put(large, model.graph)
+    _name(model.graph, classifier.layers())
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH
     return model
+
+
+def _name(graph, layers):
+    """Name nodes that the converter has only numbered, such as convolutions with biases, after a constant of theirs."""
+    known = dict.fromkeys(layers)
+    for node in graph.node:
+        named = [name for name in (node.name, *node.input[1:]) if layer_of(name, known)]
+        if named and named[0] != node.name:
+            node.name = f"{named[0].removesuffix(':0')}/{node.name}"
 
 
 def _put(large, graph):
@@ -74,11 +90,11 @@ def _put(large, graph):
     graph.input.extend(rest)
 
 
-def load(folder, precision, threads):
-    """Open a session of ONNX Runtime on the CPU. Any thread may call it."""
+def load(folder, precision, threads, streams):
+    """Open a session of ONNX Runtime on the CPU. Any thread may call it; with several streams, cores are shared out."""
     runtime = require("onnxruntime", "export")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or (share(streams) if streams > 1 else 0)
     options.log_severity_level = 3
     session = runtime.InferenceSession(folder / FILE, options, providers=["CPUExecutionProvider"])
     names = {each.name for each in (*session.get_inputs(), *session.get_outputs())}
@@ -96,5 +112,6 @@ FORMAT = Format(
     ("onnx", "tf2onnx", "onnxruntime"),
     single,
     tuple(onnx_precision.PRECISIONS),
-    settings=("calibration", "layout", "opset"),
+    settings=(*INT8, "layout", "opset"),
+    levels=(64, 64),  # of 7 bits: see `reduce_range`
 )

@@ -30,6 +30,8 @@ class Exported:
         preprocessing: `Preprocessing`, how an image is cropped and resized before the export reads it. The arithmetic
             is inside.
         run: callable from float32 images to probabilities, without checks.
+        thresholds: tuple of floats, from which probability on each class is said of an image that may have several;
+            `None` if an image has one class.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Exported:
     labels: tuple[str, ...]
     preprocessing: Preprocessing
     run: Callable = dataclasses.field(repr=False)
+    thresholds: tuple[float, ...] | None = None
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Compute the probabilities of images.
@@ -54,14 +57,16 @@ class Exported:
         return self.run(images)
 
 
-def load(path: str | os.PathLike, threads: int | None = None, precision: str = "float32") -> Exported:
+def load(path: str | os.PathLike, threads: int | None = None, precision: str = "float32", streams: int = 1) -> Exported:
     """Load what `keras_effconv.export` wrote.
 
     Args:
         path: path of its folder; for a SavedModel also of the folder of its versions, which loads the newest one.
-        threads: int, for one call. Default: one for each core.
+        threads: int, for one call. Default: one for each core, or an equal share of them for each stream.
         precision: str, of the arithmetic: `"float32"`; OpenVINO also takes `"bfloat16"`, which is fast if the processor
             has it. What is int8 in the file is computed in int8. Default `"float32"`.
+        streams: int, calls of several threads that are computed at the same time, with one set of weights; further ones
+            wait. Default 1.
 
     Returns:
         An `Exported`: images (n, size, size, 3), RGB, 0..255 -> probabilities (n, classes), with `labels`.
@@ -84,8 +89,9 @@ def load(path: str | os.PathLike, threads: int | None = None, precision: str = "
     one_of("precision", precision, runtime.runs_in)
     if threads is not None:
         positive("threads", threads)
-    run = _run(runtime, folder, precision, threads)
-    return Exported(folder, runtime.name, record.precision, record.labels, record.preprocessing, run)
+    run = _run(runtime, folder, precision, threads, positive("streams", streams))
+    facts = record.labels, record.preprocessing, run, record.thresholds
+    return Exported(folder, runtime.name, record.precision, *facts)
 
 
 class _Record(NamedTuple):
@@ -95,6 +101,7 @@ class _Record(NamedTuple):
     precision: str
     labels: tuple[str, ...]
     preprocessing: Preprocessing
+    thresholds: tuple[float, ...] | None
 
 
 def _record(folder):
@@ -104,23 +111,25 @@ def _record(folder):
             raise ValueError(f"a size of {record['size']:,} pixels")
         fields = {field.name: record[field.name] for field in FIELDS if field.name in record}
         preprocessing = Preprocessing(**fields, inside=True)
-        return _Record(
-            str(record["format"])[:80], str(record["precision"])[:80], tuple(map(str, record["labels"])), preprocessing
-        )
+        names = str(record["format"])[:80], str(record["precision"])[:80]
+        labels, limits = tuple(map(str, record["labels"])), record.get("thresholds")
+        if limits is not None and len(limits) != len(labels):
+            raise ValueError(f"{len(limits)} thresholds for {len(labels)} labels")
+        return _Record(*names, labels, preprocessing, limits if limits is None else tuple(map(float, limits)))
     except KeyError as error:
         raise _refused(folder, f"{METADATA} has no {error}") from None
     except (TypeError, ValueError) as error:
         raise _refused(folder, f"{METADATA}: {error}") from None
 
 
-def _run(runtime, folder, precision, threads):
+def _run(runtime, folder, precision, threads, streams):
     for count, path in enumerate(folder.rglob("*")):
         if count > MAX_FILES:
             raise _refused(folder, f"more than {MAX_FILES:,} files")
         if not path.is_dir():
             check_file(path)
     try:
-        return runtime.load(folder, precision, threads)
+        return runtime.load(folder, precision, threads, streams)
     except (ImportError, MemoryError):
         raise
     except Exception as error:  # each runtime has its own for a damaged file

@@ -93,8 +93,8 @@ class LoadedSavedModel:
         return self.signatures["float_images"](images=tf.constant(images))["probabilities"].numpy()
 
 
-def load(folder, precision, threads):
-    """Load the signature `float_images`. The number of threads is TensorFlow's, for the whole process."""
+def load(folder, precision, threads, streams):
+    """Load the signature `float_images`. The threads are TensorFlow's, for the whole process; any may call it."""
     import tensorflow as tf
 
     if threads:

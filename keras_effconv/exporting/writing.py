@@ -2,16 +2,18 @@
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_effconv.exporting import litert, onnx, openvino, saved_model
+from keras_effconv.exporting import accuracy, litert, onnx, openvino, saved_model
 from keras_effconv.exporting.classifier import BATCH, classifier_of
 from keras_effconv.exporting.format import LABELS, MAX_PIXELS, METADATA, Settings
 from keras_effconv.exporting.half_precision import policy_record
+from keras_effconv.exporting.rounding import kernels_of, rounded_kernels
 from keras_effconv.graph import check_functional
 from keras_effconv.inference.compare import largest_of_logits, moved_probability
 from keras_effconv.inference.precision import in_float32
@@ -49,6 +51,10 @@ def export(
     io: str = "float32",
     layout: str = "nhwc",
     opset: int | None = None,
+    thresholds: Sequence[float] | None = None,
+    calibration_labels: np.ndarray | None = None,
+    keep_float: Sequence[str] = (),
+    max_loss: float = 0.005,
 ) -> Path:
     """Write a classifier for another runtime, with its preprocessing inside, and check that it computes the same.
 
@@ -62,8 +68,8 @@ def export(
         path: path of the folder to write. An earlier export is replaced; a SavedModel gets a folder for each version.
         format: str, `"saved_model"`, `"onnx"`, `"openvino"` or `"litert"`. Default `"saved_model"`.
         labels: sequence of str, the names of the classes. Default: `"class 0"`, `"class 1"`, ...
-        precision: str, of the weights: `"float32"`; also `"float16"` in ONNX, OpenVINO and LiteRT, and `"int8"` in ONNX
-            and LiteRT, with int8 activations. Default `"float32"`.
+        precision: str, of the weights: `"float32"`; also, in ONNX, OpenVINO and LiteRT, `"float16"` and `"int8"`, the
+            latter with int8 activations. Default `"float32"`.
         calibration: array (n, size, size, 3) of typical images, RGB, 0..255, for `"int8"`; a hundred are enough.
             Default `None`.
         preprocessing: `Preprocessing`. Default: the model's own.
@@ -81,10 +87,19 @@ def export(
         layout: str, of the input of an ONNX file: `"nhwc"`, images (n, size, size, 3), or `"nchw"`, (n, 3, size, size).
             Default `"nhwc"`.
         opset: int, of an ONNX file: 11 to 18; with `precision="int8"` at least 13. Default 17.
+        thresholds: sequence of floats, of a model that may say several classes of an image: from which probability on
+            each is said. They are written into `export.json`. Default: 0.5 each if its last layer has a sigmoid; of any
+            other model, whose images have one class, none.
+        calibration_labels: array (n,) of ints, the classes of the calibration images. With them, the layers that lose
+            most are computed in float32, until no more than `max_loss` is lost. Default `None`: all are int8.
+        keep_float: sequence of str, the names of layers that stay float32 in `"int8"`. Default: none.
+        max_loss: float, the accuracy on the calibration images that `"int8"` may lose, if they have labels. Default
+            0.005, half a point.
 
     Returns:
         `pathlib.Path` of the folder that was written. Its `export.json` holds the difference, and for a model of half
-        precision its `policy` and how far that is from float32 (`policy_difference`).
+        precision its `policy` and how far that is from float32 (`policy_difference`). For `"int8"`, its `float_layers`
+        are those that are computed in float32.
 
     Raises:
         ValueError: for an argument that is not as above, a model that the format cannot hold, or one that computes
@@ -101,29 +116,27 @@ def export(
     'resnet20'
     """
     runtime = FORMATS[one_of("format", format, tuple(FORMATS))]
-    settings = Settings(calibration, version, top, max_pixels, io, layout, opset)
+    int8 = (calibration, calibration_labels, tuple(keep_float), max_loss)
+    settings = Settings(*int8, version, top, max_pixels, io, layout, opset)
     _check(runtime, precision, settings)
     for module in runtime.modules:
         require(module, "export")
     check_functional(model)
     with default_policy("float32"):  # of the layers around the model, whatever this process computes in
-        return _exported(model, path, runtime, labels, preprocessing, precision, settings, tolerance)
+        classifier = classifier_of(in_float32(model), labels, preprocessing, thresholds)
+        return _exported(model, classifier, path, runtime, precision, settings, tolerance)
 
 
-def _exported(model, path, runtime, labels, preprocessing, precision, settings, tolerance):
-    classifier = classifier_of(in_float32(model), labels, preprocessing)
+def _exported(model, classifier, path, runtime, precision, settings, tolerance):
     images = classifier.images()
     policy = policy_record(model, classifier, images, tolerance)
     if precision == "int8":
-        images = _calibration(settings.calibration, classifier.preprocessing.size)
-        settings = dataclasses.replace(settings, calibration=images)
+        settings = accuracy.checked(settings, classifier)
+        images = settings.calibration
     with runtime.destination(os.path.expanduser(path), settings) as destination:
         folder = destination.folder
-        folder.mkdir()
-        extra = _convert(runtime, classifier, folder, precision, settings) or {}
-        difference = _verified(runtime, classifier, folder, precision, images, tolerance)
-        record = {"format": runtime.name, "precision": precision, "difference": difference, **extra, **policy}
-        record.update(classifier.metadata())
+        facts = _written(runtime, classifier, folder, precision, settings, images, tolerance)
+        record = {"format": runtime.name, "precision": precision, **facts, **policy, **classifier.metadata()}
         write_json(folder / METADATA, record)
         write_lines(folder / LABELS, classifier.labels)
     return destination.path
@@ -139,29 +152,28 @@ def _check(runtime, precision, settings):
             "`calibration` must be images with precision='int8', and only with it. "
             f"Received: precision={precision!r}, calibration={'None' if settings.calibration is None else '...'}"
         )
+    for name in ("calibration_labels", "keep_float", "max_loss"):
+        if name in settings.changed() and precision != "int8":
+            raise ValueError(f"`{name}` must be left out unless precision='int8'. Received: {name}=..., {precision=}")
     for name in ("version", "top", "max_pixels", "opset"):
         if getattr(settings, name) is not None:
             positive(name, getattr(settings, name))
     one_of("layout", settings.layout, tuple(onnx.LAYOUTS))
     if one_of("io", settings.io, IO) != "float32" and precision != "int8":
         raise ValueError(f"`io` must be 'float32' unless precision='int8'. Received: io={settings.io!r}, {precision=}")
+    if settings.keep_float and settings.io != "float32":
+        raise ValueError(f"`keep_float` must be left out with integers as input. Received: io={settings.io!r}")
     if settings.opset is not None and not OPSETS[precision] <= settings.opset <= MAX_OPSET:
         raise ValueError(
             f"`opset` must be {OPSETS[precision]} to {MAX_OPSET} with {precision=}. Received: opset={settings.opset}"
         )
 
 
-def _calibration(images, size):
-    images = np.asarray(images, "float32")
-    if images.ndim != 4 or images.shape[1:] != (size, size, 3) or not len(images):
-        raise ValueError(f"`calibration` must be (n, {size}, {size}, 3). Received: an array of shape {images.shape}")
-    return images
-
-
-def _convert(runtime, classifier, folder, precision, settings):
+def _convert(runtime, classifier, folder, precision, settings, kernels):
     """Write, and return what `write` returns. If a converter does not take the model, its message becomes one line."""
     try:
-        return runtime.write(classifier, folder, precision, settings)
+        with rounded_kernels(kernels, runtime.levels, settings.keep_float):
+            return runtime.write(classifier, folder, precision, settings)
     except (ImportError, OSError, MemoryError):
         raise
     except Exception as error:
@@ -171,20 +183,42 @@ def _convert(runtime, classifier, folder, precision, settings):
         ) from error
 
 
-def _verified(runtime, classifier, folder, precision, images, tolerance):
-    """Return the difference from the model; a `ValueError` when it is too large, or no number."""
-    measure, default = TOLERANCES[precision]
-    tolerance = default if tolerance is None else tolerance
+def _written(runtime, classifier, folder, precision, settings, images, tolerance):
+    """Write, and return what `export.json` says of it; a `ValueError` if it computes something else than the model.
+
+    Of int8 with labels, more and more layers are computed in float32 before that is said.
+    """
+    tolerance = TOLERANCES[precision][1] if tolerance is None else tolerance
+    kernels = kernels_of(classifier.model, images) if precision == "int8" and runtime.levels else []
+    for kept in accuracy.kept_in_turn(classifier, settings):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        now = dataclasses.replace(settings, keep_float=kept)
+        extra = _convert(runtime, classifier, folder, precision, now, kernels) or {}
+        difference, lost = _compared(runtime, classifier, folder, precision, settings, images)
+        if difference <= tolerance and lost <= settings.max_loss + 1e-9:
+            return {
+                "difference": difference,
+                **({} if settings.calibration_labels is None else {"lost": lost}),
+                **extra,
+            }
+    limits = f"`model` must compute the same with format={runtime.name!r}, up to tolerance={tolerance:g}"
+    received = f"{classifier.model.name!r}, whose outputs differ by {difference:.3g}"
+    if settings.calibration_labels is not None:
+        limits += f", and lose no more accuracy than max_loss={settings.max_loss:g}"
+        received += f", and which loses {max(lost, 0):.3g}"
+    if precision == "int8":
+        received += f"; {accuracy.advice(classifier, images)}"
+    raise ValueError(f"{limits}. Received: {received}; nothing was written")
+
+
+def _compared(runtime, classifier, folder, precision, settings, images):
+    """Return the difference from the model, and how much accuracy is lost."""
     if runtime.verify:
-        difference = runtime.verify(classifier, folder)
-    else:
-        # The first image is by itself, so that the batch changes.
-        run, expected = runtime.load(folder, "float32", None), classifier.predict(images)[0]
-        rest = (run(images[i : i + BATCH]) for i in range(1, len(images), BATCH))
-        difference = measure(expected, np.concatenate([run(images[:1]), *rest]))
-    if not difference <= tolerance:
-        raise ValueError(
-            f"`model` must compute the same with format={runtime.name!r}, up to tolerance={tolerance:g}. Received: "
-            f"{classifier.model.name!r}, whose outputs differ by {difference:.3g}; nothing was written"
-        )
-    return difference
+        return runtime.verify(classifier, folder), 0.0
+    # The first image is by itself, so that the batch changes.
+    run, expected = runtime.load(folder, "float32", None, 1), classifier.predict(images)[0]
+    rest = (run(images[i : i + BATCH]) for i in range(1, len(images), BATCH))
+    received = np.concatenate([run(images[:1]), *rest])
+    measure, _ = TOLERANCES[precision]
+    return measure(expected, received), accuracy.lost_accuracy(settings, expected, received)

@@ -73,6 +73,7 @@ FAST = [
     (NETWORKS[8], ke.HetConv(parts=5, layout="shifted"), 33, "openvino", "float32"),
     (NETWORKS[8], ke.OctConv(alpha=0.5), 32, "litert", "float32"),
     (NETWORKS[8], ke.HetConv(parts=4), 33, "litert", "int8"),
+    (NETWORKS[8], ke.OctConv(alpha=0.25), 33, "openvino", "int8"),
 ]
 
 
@@ -185,7 +186,7 @@ def test_every_pair_in_every_format(row, kind, tmp_path):
 @pytest.mark.parametrize("index", range(len(KINDS)))
 def test_every_kind_and_family_in_the_other_precisions(index, tmp_path):
     row, kind = NETWORKS[index % len(NETWORKS)], KINDS[index]
-    for name, precision in (*itertools.product(("onnx", "litert"), ("float16", "int8")), ("openvino", "float16")):
+    for name, precision in itertools.product(("onnx", "openvino", "litert"), ("float16", "int8")):
         check(row, kind, 32 + index % 2, name, precision, tmp_path / f"{name}-{precision}")
 
 

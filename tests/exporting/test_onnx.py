@@ -39,8 +39,9 @@ def weights(file):
 
 
 @pytest.mark.parametrize("layout, opset", [("nhwc", None), ("nchw", 11), ("nchw", np.int64(18))])
-def test_layout_opset_and_a_batch_with_a_name(model, layout, opset, tmp_path):
+def test_layout_opset_and_a_batch_with_a_name(model, layout, opset, tmp_path, caplog):
     folder = ke.export(model, tmp_path / "out", "onnx", LABELS, layout=layout, opset=opset)
+    assert not caplog.records  # of the converter's own steps
     file, source, target = read(folder)
     assert source == (["batch", 3, SIZE, SIZE] if layout == "nchw" else ["batch", SIZE, SIZE, 3])
     assert target == ["batch", len(LABELS)]

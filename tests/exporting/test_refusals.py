@@ -63,7 +63,7 @@ def weights_only(factor):
     def write(classifier, folder, precision, settings):
         np.savez(folder / "weights.npz", *classifier.model.get_weights())
 
-    def load(folder, precision, threads):
+    def load(folder, precision, threads, streams):
         with np.load(folder / "weights.npz") as weights:
             kernel, bias = weights["arr_0"], weights["arr_1"]
 

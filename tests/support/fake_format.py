@@ -31,7 +31,7 @@ class Gate:
         (self.folder / str(number)).mkdir(parents=True)
         write_json(self.folder / str(number) / "export.json", {**record, "labels": ["a", "b"]})
 
-    def load(self, folder, precision, threads):
+    def load(self, folder, precision, threads, streams):
         assert self.loads.wait(30)
 
         def run(images):
