@@ -1,14 +1,16 @@
 """How a command starts, and how it ends on a user's mistake."""
 
 import importlib
+import logging
 import os
 import sys
 from pathlib import Path
 
 from absl import flags as absl_flags
-from absl import logging
+from absl import logging as absl_logging
 
-from keras_effconv.cli.flags import Flags
+from keras_effconv.cli.flags import Flags, wrapped
+from keras_effconv.utils.suggestions import did_you_mean
 
 HELP = {"-h", "-help", "--help", "--helpfull"}
 INTERRUPTED = 130  # what a shell makes of SIGINT
@@ -42,9 +44,11 @@ def main(doc, define, run):
 
 
 def log_to_stderr():
-    """Show warnings of this process on stderr, with their time and place."""
-    logging.use_absl_handler()
-    logging.set_verbosity(logging.WARNING)
+    """Show warnings of this process on stderr, a line each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    absl_logging.set_verbosity(absl_logging.WARNING)
 
 
 def resumable(run, left):
@@ -84,7 +88,7 @@ def execute(name, words, doc, define, run, begun=None):
     define(flags)
     try:
         if HELP & set(words):
-            print(f"{name}: {doc.strip()}\n\nFlags:\n{flags.described()}")
+            print(f"{wrapped(f'{name}: {doc.strip()}', flags.width())}\n\n{flags.described()}")
             status = 0
         else:
             status = run(flags, flags([name, *words])[1:]) or 0
@@ -93,6 +97,10 @@ def execute(name, words, doc, define, run, begun=None):
     except BrokenPipeError:  # who reads has read enough, as `| head` does; nothing can be flushed when Python ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except absl_flags.UnrecognizedFlagError as error:
+        hint = did_you_mean(f"--{error.flagname}", [f"--{each}" for each in flags])
+        print(f"{name}: unknown flag --{error.flagname}{hint}", file=sys.stderr)
+        return 2
     except (absl_flags.Error, ValueError, OSError, ImportError) as error:
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

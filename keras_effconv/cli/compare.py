@@ -28,19 +28,23 @@ def define(flags):
     """Define the flags."""
     define_data(flags, "cifar10")
     define_recipe(flags, "cifar-minutes", without=("model", "conv", "seed", "teacher"))
+    flags.about("Study")
     flags.list("models", ["ResNet20"], "Names of networks.")
     flags.string("kinds", KINDS, "Kinds, with semicolons.")
     flags.list("seeds", ["0", "1", "2"], "Of weights, order and augmentation; the data is that of seed 0.")
     flags.boolean("distill", False, "Train each kind a second time, with the trained Conv() network as its teacher.")
     flags.string("output", "outputs/compare", "Folder to write to.")
     flags.string("name", "", "Of this process' rows, runs-NAME.csv, if several share --output.")
+    flags.about("Report")
     flags.boolean("report", False, "Train nothing: time the networks of all rows, and write table and plot.")
     flags.integer("repeats", 15, "Of --report: runs of each; the median counts.", 3)
 
 
 def run(flags, words):
     """Train what has no row yet, or report."""
-    flags_only(words)
+    flags_only(words, "data_dir")
+    if flags.multi_label:
+        raise ValueError("`multi_label` must be False in a comparison, which is of accuracies. Received: True")
     report(flags) if flags.report else study(flags)
 
 

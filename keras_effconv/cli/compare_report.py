@@ -10,12 +10,14 @@ import keras
 import numpy as np
 
 import keras_effconv
+from keras_effconv import visualize
 from keras_effconv.cli.compare_rows import device
 from keras_effconv.cli.timing import compiled, in_turns
 from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.recipe import Recipe
-from keras_effconv.utils.extras import require
-from keras_effconv.utils.files import replacing, write_lines
+from keras_effconv.utils.figures import new_figure, save_figure
+from keras_effconv.utils.files import write_lines
+from keras_effconv.visualize.accuracy import family, plot_accuracy
 
 PLAIN, BATCH = "Conv()", 8
 NAN = float("nan")
@@ -119,13 +121,12 @@ def points(rows, times):
             )
         )
     models = list(dict.fromkeys(point.model for point in means))
-    return sorted(means, key=lambda p: (models.index(p.model), family(p.kind), -p.macs, p.distilled))
+    return sorted(means, key=lambda p: (models.index(p.model), _order(p.kind), -p.macs, p.distilled))
 
 
-def family(kind):
-    """The class of a kind; plain convolutions come first."""
-    name = type(keras_effconv.kinds.get(kind)).__name__
-    return "" if name == "Conv" else name
+def _order(kind):
+    """Put plain convolutions first."""
+    return "" if family(kind) == "Conv" else family(kind)
 
 
 def write(points, rows, folder):
@@ -134,9 +135,7 @@ def write(points, rows, folder):
     settings["timed on"] = f"{device()}, batch {BATCH}, float32"
     text = "; ".join(f"{name} {value}" for name, value in settings.items()) + "\n\n" + table(points)
     write_lines(folder / "report.md", text.splitlines())
-    figure = plot(points)
-    with replacing(folder / "accuracy.png") as temporary:
-        figure.savefig(temporary, dpi=110)
+    save_figure(plot(points), folder / "accuracy.png")
     return text
 
 
@@ -169,54 +168,15 @@ def _line(point):
 
 def plot(points):
     """Accuracy against multiply-accumulates and against time; a colour per network, a line per family and teaching."""
-    figure = require("matplotlib.figure").Figure(figsize=(11, 5), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    models = list(dict.fromkeys(point.model for point in points))
-    axes_of = {"GMAC per image": lambda p: p.macs / 1e9, "ms per image, deployed": lambda p: 1000 * p.deployed}
-    for axes, (label, cost) in zip(panels, axes_of.items()):
-        for point in points:
-            colour, shown = f"C{models.index(point.model)}", "none" if point.distilled else None
-            mark = MARKS.get(family(point.kind), "D")
-            where = cost(point), 100 * point.accuracy
-            axes.errorbar(*where, 100 * point.spread, fmt=mark, color=colour, mfc=shown, capsize=3)
-            if not point.distilled:
-                axes.annotate(_short(point.kind), where, (4, -10), textcoords="offset points", fontsize=7)
-        for model, kinds, distilled in _lines(points):
-            line = [(cost(p), 100 * p.accuracy) for p in kinds]
-            style = {"color": f"C{models.index(model)}", "linestyle": ":" if distilled else "-", "lw": 1}
-            axes.plot(*zip(*line), alpha=0.6, **style)
-        axes.set(xscale="log", xlabel=label)
-        axes.grid(alpha=0.3, which="both")
-    panels[0].set_ylabel("accuracy %, last epoch")
-    _legend(panels[0], models, points)
+    figure, panels = new_figure(1, 2, (11, 5), sharey=True)
+    costs = {"macs": lambda p: p.macs / 1e9, "ms per image, deployed": lambda p: 1000 * p.deployed}
+    for axes, (label, cost) in zip(panels, costs.items()):
+        plot_accuracy([_drawn(point, cost(point)) for point in points], label, axes)
+    panels[1].set_ylabel("")
+    panels[1].get_legend().remove()
     return figure
 
 
-MARKS = {"": "o", "HetConv": "s", "OctConv": "^"}
-
-
-def _lines(points):
-    """(model, points, distilled): those of a family from the plain network on."""
-    keys = dict.fromkeys((p.model, family(p.kind), p.distilled) for p in points if family(p.kind))
-    for model, name, distilled in keys:
-        plain = [p for p in points if p.model == model and p.kind == PLAIN]
-        kinds = [p for p in points if (p.model, family(p.kind), p.distilled) == (model, name, distilled)]
-        yield model, sorted(plain + kinds, key=lambda p: -p.macs), distilled
-
-
-def _short(kind):
-    """`HetConv(parts=4)` as P=4, for a label."""
-    if family(kind) == "ByLayer":
-        return "by layer"
-    short = kind.replace("HetConv(parts=", "P=").replace("OctConv(alpha=", "alpha=").removesuffix("()")
-    return short if "(" in short else short.removesuffix(")")
-
-
-def _legend(axes, models, points):
-    for i, model in enumerate(models):
-        axes.plot([], [], "-", color=f"C{i}", label=model)
-    for name, mark in MARKS.items():
-        axes.plot([], [], mark, color="grey", label=name or "Conv")
-    if any(point.distilled for point in points):
-        axes.plot([], [], "s:", color="grey", mfc="none", label="with a teacher")
-    axes.legend(fontsize=8)
+def _drawn(point, cost):
+    ends = point.accuracy - point.spread, point.accuracy + point.spread
+    return visualize.Point(point.model, point.kind, cost, point.accuracy, *ends, point.distilled)

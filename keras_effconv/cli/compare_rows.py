@@ -76,7 +76,7 @@ def row(recipe, settings, result, classes, seconds):
     import keras_effconv
 
     counted = keras_effconv.count(result.model)
-    head = float("nan") if result.head_accuracy is None else result.head_accuracy
+    head = float("nan") if result.head_score is None else result.head_score
     curve = [head, *result.curves.get("val_accuracy", ())]
     return Row(
         model=recipe.model,
@@ -84,7 +84,7 @@ def row(recipe, settings, result, classes, seconds):
         seed=recipe.seed,
         distilled=recipe.teacher is not None,
         best=curve[result.best],
-        last=curve[-1] if recipe.selects or result.accuracy is None else result.accuracy,
+        last=curve[-1] if recipe.selects or result.score is None else result.score,
         head=head,
         params=counted.params,
         macs=counted.macs,

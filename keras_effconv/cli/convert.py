@@ -23,6 +23,7 @@ from keras_effconv.cli.training_flags import define_source
 
 def define(flags):
     """Define the flags."""
+    flags.about("Model")
     flags.string("model", None, "Path of a .keras file, hf://user/name, or name of a network.", required=True)
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
     flags.string("labels", None, "File with the name of a class a line. Default: labels.txt next to --model.")
@@ -34,12 +35,14 @@ def define(flags):
     )
     flags.float("crop", 0.875, "With --preprocessing: central share of an image; 0 squeezes the whole.", 0.0, 1.0)
     flags.integer("image_size", None, "With --preprocessing: pixels, for a model that reads images of any size.", 1)
+    flags.about("Convolution")
     flags.string("conv", None, "Kind of convolution, or @file.json.")
     flags.float("budget", None, "In place of --conv: share of the measured time; each layer gets its own kind.", 0.0)
     flags.string("runtime", None, "Times are measured in: tensorflow, jax, onnx or openvino. Default: the backend.")
     flags.string("precision", "float32", "Of the runtime: float32, or int8 where it has it.")
     flags.integer("batch", 4, "Images at a time when times are measured.", 1)
     define_source(flags, None)
+    flags.about("Conversion")
     flags.integer("images", 512, "Most images that kernels are fitted to.", 1)
     flags.integer("mimic", 0, "Gradient steps towards the dense network, after the fit.", 0)
     flags.boolean("order", True, "Put channels that belong together next to each other first.")
@@ -52,7 +55,7 @@ def define(flags):
 
 def run(flags, words):
     """Convert, and print the report; ctrl-C leaves the state of --mimic to resume from."""
-    flags_only(words)
+    flags_only(words, "model")
     return resumable(lambda: _run(flags), lambda: _left(Path(flags.output).expanduser()))
 
 
@@ -91,12 +94,13 @@ def _run(flags):
 
 def finish(flags, output, model, converted, names, photos):
     """Measure the accuracy if there are labels, write all, and print what the conversion came to."""
-    from keras_effconv.cli import convert_accuracy
+    from keras_effconv.cli import convert_accuracy, models
     from keras_effconv.converting import outputs
     from keras_effconv.training.reporting.environment import environment
     from keras_effconv.utils.paths import quoted
 
     accuracy = convert_accuracy.measured(model, converted, photos, output) if photos.labelled else None
+    limits = models.thresholds_of(flags.model, model, names) if names else None
     written = outputs.write(
         output,
         converted,
@@ -106,6 +110,7 @@ def finish(flags, output, model, converted, names, photos):
         environment=environment(),
         labels=names,
         accuracy=accuracy,
+        thresholds=limits,
     )
     print(f"\n{converted.convert_report}")
     if accuracy is not None:

@@ -91,6 +91,9 @@ def _unlabelled(folder, view, most):
 def _matched(dataset, model, names):
     """Return the `Photos` of a data set with labels, which may be of other classes than the model's."""
     split, cause = dataset.validation, "the model has no classes"
+    if dataset.multi_label or models.says_several(model):
+        print(f"{dataset.name}: accuracy is not measured (an image may have several labels)")
+        return Photos(dataset, False)
     if models.is_classifier(model) and len(split) and split.labels.min() >= 0:
         try:
             return Photos(_with_validation(dataset, *matched(split, dataset, model.output_shape[-1], names)), True)

@@ -29,11 +29,14 @@ TRAINED = 100  # images per class and split for `throughput`, unless --limit say
 
 def define(flags):
     """Define the flags."""
+    flags.about("data prepare")
     flags.string("tfds_dir", None, "prepare: where TFDS keeps data; default TFDS_DATA_DIR or ~/tensorflow_datasets.")
     flags.string("manual_dir", None, "prepare: folder of files that were downloaded by hand.")
     define_files(flags)
+    flags.about("data check")
     flags.integer("seed", 0, "check: of the split, if the data has none, and of the choice that --limit makes.")
     flags.string("output", None, "check: folder for check.json and contact_sheet.png. Default: nothing is written.")
+    flags.about("data throughput")
     flags.integer("image_size", 224, "throughput: pixels.", 1)
     flags.integer("batch_size", 32, "throughput: images in a batch.", 1)
     flags.integer("workers", 0, "throughput: images decoded at a time; 0: TensorFlow finds out.", 0)
@@ -52,8 +55,9 @@ def run(flags, words):
 def show(flags):
     """Print the table."""
     from keras_effconv import data
+    from keras_effconv.utils.text_table import terminal_width
 
-    print(data.list())
+    print(data.list().table(terminal_width()))
 
 
 def prepare(flags, name):

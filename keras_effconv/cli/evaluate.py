@@ -19,12 +19,23 @@ import numpy as np
 
 from keras_effconv.cli.flags import define_views, flags_only, positive_integer
 from keras_effconv.cli.training_flags import define_source, files_of
+from keras_effconv.utils.text_table import aligned
 
+NAMES = {
+    "top1": "top-1",
+    "mean_average_precision": "mean average precision",
+    "top1_interval": "95 % interval",
+    "mean_average_precision_interval": "95 % interval",
+    "top5": "top-5",
+    "f1": "F1",
+}
+SHORT = {"accuracy": "top1", "accuracy_interval": "top1_interval"}
 SPLITS = ["validation", "train", "test"]
 
 
 def define(flags):
     """Define the flags."""
+    flags.about("Model")
     flags.string(
         "model",
         None,
@@ -35,6 +46,7 @@ def define(flags):
     flags.string("labels", None, "File with the name of a class a line. Default: labels.txt next to --model.")
     define_source(flags, "digits")
     flags.integer("seed", 0, "Of the split, if the data has none: that of the run that is evaluated.")
+    flags.about("Evaluation")
     flags.enum("split", "validation", SPLITS, "Which images.")
     flags.list(
         "sizes", [], "Image sizes in pixels; the model's own by default. Networks that pool their last map; no export."
@@ -46,7 +58,7 @@ def define(flags):
 
 def run(flags, words):
     """Evaluate at each size; classes, page and picture are of the model's own size, or of the first one."""
-    flags_only(words)
+    flags_only(words, "model")
     from keras_effconv.cli import evaluate_subject
     from keras_effconv.training.reporting import evaluation as report
     from keras_effconv.training.reporting.environment import check_folder
@@ -57,6 +69,7 @@ def run(flags, words):
         require(module)
     check_folder(output, 1 << 22)
     subject = evaluate_subject.load(flags.model, flags.weights, flags.labels)
+    check_labels(flags, subject)
     sizes = [positive_integer("--sizes", size) for size in flags.sizes] or [subject.size]
     models, rows, shown = [subject.at(size) for size in sizes], [], None
     for size, model in zip(sizes, models):
@@ -64,14 +77,20 @@ def run(flags, words):
         rows.append(row)
         shown = measured if shown is None or size == subject.size else shown  # images of the other sizes are not kept
         del measured
-    print("| pixels | top-1 | 95 % interval | top-5 | images/s |\n|---|---|---|---|---|")
-    for row in rows:
-        interval = " to ".join(f"{end:.1%}" for end in row["top1_interval"])
-        speed = f"{row['images_per_second']:.0f}"
-        print(f"| {row['size']} | {row['top1']:.1%} | {interval} | {row['top5']:.1%} | {speed} |")
+    print(sizes_table(rows))
     print("\n" + "\n".join(report.table(shown.evaluation)))
-    write(flags, output, shown, rows, subject.facts)
-    print(f"\nwritten to {output}: report.html evaluation.json confusion.png")
+    picture = write(flags, output, shown, rows, subject.facts)
+    print(f"\nwritten to {output}: report.html evaluation.json {picture}")
+
+
+def sizes_table(rows):
+    """Return a line of text for each image size."""
+    columns = [name for name in NAMES if name in rows[0]]
+    cells = [("pixels", *(NAMES[name] for name in columns), "images/s")]
+    for row in rows:
+        shares = [" to ".join(f"{share:.1%}" for share in np.atleast_1d(row[name])) for name in columns]
+        cells.append((row["size"], *shares, f"{row['images_per_second']:.0f}"))
+    return aligned(cells, right=range(len(cells[0])), rule=True)
 
 
 class Measured(NamedTuple):
@@ -84,7 +103,7 @@ class Measured(NamedTuple):
 
 
 def write(flags, output, measured, rows, facts):
-    """Write the files of an evaluation.
+    """Write the files of an evaluation, and return the name of the picture.
 
     Args:
         flags: the flags of the command.
@@ -99,23 +118,25 @@ def write(flags, output, measured, rows, facts):
     from keras_effconv.utils.files import write_json
 
     evaluation, images = measured.evaluation, f"{flags.split} images"
-    calibration = calibrate(evaluation, images)
+    calibration = calibrate(evaluation.choices(), images)
     mistakes = findings.mistakes_of(measured.model, evaluation, measured.split)
     summary = {"model": flags.model, "split": flags.split, "views": flags.views, "sizes": rows}
     summary |= {"classes": list(evaluation.class_names)}
-    summary |= {"confusion": evaluation.confusion.tolist(), "per_class": findings.per_class(evaluation)}
+    summary |= {"metric": evaluation.metric, **evaluation.measured(), "per_class": evaluation.per_class()}
     write_json(output / "evaluation.json", {**summary, "calibration": findings.described(calibration)})
-    plots.confusion(evaluation, output / "confusion.png")
+    picture = plots.of_classes(evaluation, output)
+    headline = SHORT.get(evaluation.metric, evaluation.metric)
     title = f"{Path(flags.model).name} on {measured.data}"
     facts = [
         *facts,
         ("Classes", f"{len(evaluation.class_names)}"),
         *(
-            (f"At {row['size']} pixels", f"{percent(row['top1'])}, {row['images_per_second']:.0f} images/s")
+            (f"At {row['size']} pixels", f"{percent(row[headline])}, {row['images_per_second']:.0f} images/s")
             for row in rows
         ),
     ]
     html_report.write_evaluation(output / html_report.PAGE, title, evaluation, images, facts, calibration, mistakes)
+    return picture
 
 
 def at(flags, subject, model, size, say=True):
@@ -138,9 +159,23 @@ def at(flags, subject, model, size, say=True):
     begun = time.perf_counter()
     evaluation = evaluate(run, split, class_names, batch)
     speed = len(split) / (time.perf_counter() - begun)
-    row = {"size": size, "images": len(split), "top1": evaluation.accuracy, "top1_interval": evaluation.interval}
-    row |= {"top5": evaluation.accuracy_at(5), "images_per_second": speed}
+    if subject.thresholds is not None:
+        evaluation = evaluation.with_thresholds(subject.thresholds, "when the model was trained")
+    row = {"size": size, "images": len(split), **shares(evaluation), "images_per_second": speed}
     return Measured(evaluation, split, model, dataset.name), row
+
+
+def check_labels(flags, subject):
+    """Raise a `ValueError` if either the data or the model has several labels an image, and the other one has not."""
+    if flags.multi_label != (subject.thresholds is not None):
+        wanted = "False for a model of one class an image" if flags.multi_label else "set for a model of several labels"
+        raise ValueError(f"`multi_label` must be {wanted}. Received: multi_label={flags.multi_label}")
+
+
+def shares(evaluation):
+    """Return the numbers of an evaluation that have a column: dict."""
+    measured = {SHORT.get(name, name): value for name, value in evaluation.measured().items()}
+    return {name: measured[name] for name in NAMES if name in measured}
 
 
 def chosen(dataset, name):
@@ -189,7 +224,16 @@ def matched(split, dataset, classes, names, say=True):
         print(f"the data has {len(order)} of the model's {classes} classes, by name; not {in_short(absent)}")
     elif say and order.tolist() != list(range(classes)):
         print("the data has the model's classes in another order: matched by name")
-    return dataclasses.replace(split, labels=order[split.labels]), tuple(names)
+    return dataclasses.replace(split, labels=relabelled(split.labels, order, classes)), tuple(names)
+
+
+def relabelled(labels, order, classes):
+    """Return labels of the data as those of a model, which has each class of the data at a place of `order`."""
+    if labels.ndim == 1:
+        return order[labels]
+    ours = np.zeros((len(labels), classes), labels.dtype)
+    ours[:, order] = labels
+    return ours
 
 
 def known(names, class_names):

@@ -17,6 +17,8 @@ class Subject(NamedTuple):
         size: int, pixels, its own.
         at: callable from a size to what `training.evaluate` takes.
         facts: list of pairs of str for the page.
+        thresholds: sequence of floats, from which probability on a class is said of an image that may have several;
+            `None` if an image has one class.
     """
 
     preprocessing: object
@@ -25,6 +27,7 @@ class Subject(NamedTuple):
     size: int
     at: Callable
     facts: list
+    thresholds: tuple | None = None
 
 
 def load(model, weights, labels):
@@ -55,6 +58,7 @@ def load(model, weights, labels):
         network.input_shape[1],
         lambda size: at_size(network, size),
         [("Parameters", f"{network.count_params() / 1e6:.2f} million")],
+        models.thresholds_of(model, network, models.numbered(network, names)),
     )
 
 
@@ -77,4 +81,4 @@ def _export(path, labels):
         ("Weights", exported.precision),
         ("Size", f"{bytes_in(exported.path) / 1e6:.1f} MB"),
     ]
-    return Subject(exported.preprocessing, names, len(known), size, at, facts)
+    return Subject(exported.preprocessing, names, len(known), size, at, facts, exported.thresholds)

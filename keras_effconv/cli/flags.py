@@ -8,11 +8,14 @@ import time
 from absl import flags
 
 from keras_effconv.utils.suggestions import did_you_mean
+from keras_effconv.utils.text_table import terminal_width
+from keras_effconv_command import heading
 
 
 def _definer(define):
-    def method(self, *arguments, **options):
-        define(*arguments, flag_values=self, **options)
+    def method(self, name, *arguments, **options):
+        define(name, *arguments, flag_values=self, **options)
+        self.topics.setdefault(self.topic, []).append(name)
 
     method.__doc__ = f"Define a flag, with the arguments of `absl.flags.{define.__name__}`."
     return method
@@ -30,11 +33,15 @@ class Flags(flags.FlagValues):
     >>> flags.integer("top", 5, "Classes to print.", lower_bound=1)
     >>> flags(["predict", "cat.jpg", "--top=3"]), flags.top
     (['predict', 'cat.jpg'], 3)
+    >>> print(flags.described())
+    Flags:
+      --top                   Classes to print. (default: 5)
     """
 
     def __init__(self, begun=None):
         super().__init__()
-        self.__dict__["begun"] = time.perf_counter() if begun is None else begun  # no flag, as other attributes are
+        begun = time.perf_counter() if begun is None else begun
+        self.__dict__.update(begun=begun, topics={}, topic=OTHER)  # no flags, as other attributes are
 
     string = _definer(flags.DEFINE_string)
     integer = _definer(flags.DEFINE_integer)
@@ -43,15 +50,74 @@ class Flags(flags.FlagValues):
     list = _definer(flags.DEFINE_list)
     enum = _definer(flags.DEFINE_enum)
 
+    def about(self, topic):
+        """Put the flags that are defined next under a heading of the help text.
+
+        Args:
+            topic: str, such as `"Images"`; a topic may come again.
+        """
+        self.__dict__["topic"] = topic
+
+    def width(self):
+        """Return the characters of a line of the help text."""
+        return min(max(terminal_width() or WIDTH, NARROWEST), WIDTH)
+
     def described(self):
-        """Return a text of all flags, in the order of their definition."""
-        return "\n".join(map(_described, map(self.__getitem__, self)))
+        """Return a text of all flags, by topic, in the order of their definition; as wide as the terminal."""
+        width = self.width()
+        groups = (
+            (heading(topic), (_described(self[name], width) for name in names)) for topic, names in self.topics.items()
+        )
+        return "\n\n".join("\n".join([title, *flags]) for title, flags in groups)
 
 
-def _described(flag):
-    default = f" (default: {flag.default_as_str})" if flag.default_as_str else ""
-    first = f"--{'[no]' if flag.boolean else ''}{flag.name}: {flag.help}{default}"
-    return textwrap.fill(first, 110, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
+OTHER = "Flags"  # what a command has one topic of
+WIDTH, NARROWEST, COLUMN = 110, 60, 26  # characters of a line, and of the column of names
+
+
+def wrapped(doc, width):
+    """Return a docstring for a help text of a width: comments of long commands are lines of their own, ahead of them.
+
+    Example:
+
+    >>> print(wrapped("Do.\\n\\n    do it    # now\\n\\nOf words,\\nmany.", 13))
+    Do.
+    <BLANKLINE>
+        # now
+        do it
+    <BLANKLINE>
+    Of words,
+    many.
+    """
+    paragraphs = doc.split("\n\n")
+    return "\n\n".join(
+        "\n".join(line for code in text.split("\n") for line in _command_lines(code, width))
+        if text.startswith(" ")
+        else textwrap.fill(text, width, break_on_hyphens=False, break_long_words=False)
+        for text in paragraphs
+    )
+
+
+def _command_lines(line, width):
+    command, _, comment = line.partition(" # ")
+    if len(line) <= width or not comment:
+        return [line]
+    return ["    # " + comment, command.rstrip()]
+
+
+def _described(flag, width):
+    default = f" (default: {_plain(flag)})" if flag.default_as_str and flag.default not in ("", []) else ""
+    name = f"  --{'[no]' if flag.boolean else ''}{flag.name}"
+    options = {"subsequent_indent": " " * COLUMN, "break_on_hyphens": False}
+    if len(name) + 2 > COLUMN:
+        return name + "\n" + textwrap.fill(flag.help + default, width, initial_indent=" " * COLUMN, **options)
+    return textwrap.fill(flag.help + default, width, initial_indent=name.ljust(COLUMN), **options)
+
+
+def _plain(flag):
+    """Return the default of a flag as a user writes it."""
+    text = flag.default_as_str
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == "'" else text
 
 
 def define_views(flags):
@@ -65,10 +131,16 @@ def define_views(flags):
     )
 
 
-def flags_only(words):
-    """Raise a `ValueError` for words that are no flags."""
+def flags_only(words, flag=None):
+    """Raise a `ValueError` for words that are no flags.
+
+    Args:
+        words: list of str.
+        flag: str, the flag that a single word was probably meant for. Default: not known.
+    """
     if words:
-        raise ValueError(f"the command takes flags only. Received: {' '.join(words)}")
+        meant = f"; did you mean --{flag}={words[0]}?" if flag and len(words) == 1 else ""
+        raise ValueError(f"the command takes flags only. Received: {' '.join(words)}{meant}")
 
 
 def act(flags, words, actions):

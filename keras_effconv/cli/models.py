@@ -67,6 +67,41 @@ def _by_facts(weights, facts, conv):
     return applications.get(facts.network)(weights=weights, conv=conv, input_shape=shape, **classes, **facts.options)
 
 
+def says_several(model):
+    """Return whether a classifier may say several classes of an image."""
+    from keras_effconv import network_info
+
+    return is_classifier(model) and network_info.says_several(model)
+
+
+def numbered(model, names):
+    """Return the names of the classes of a model; numbers if there are none."""
+    return tuple(names or (f"class {i}" for i in range(model.output_shape[-1])))
+
+
+def thresholds_of(path, model, names):
+    """Return from which probability on each class is said of an image; `None` if a model says one class.
+
+    They are those of `thresholds.json` next to the model; without such a file, 0.5 each.
+
+    Args:
+        path: str, what --model is.
+        model: `keras.Model`.
+        names: sequence of str, of its classes.
+
+    Raises:
+        ValueError: the file is damaged, or of other classes.
+    """
+    from keras_effconv.training.reporting import thresholds
+
+    if not says_several(model):
+        return None
+    file = Path(os.path.expanduser(path)).with_name(thresholds.FILE)
+    if is_file(path) and file.is_file():
+        return thresholds.read(file, names)
+    return (thresholds.DEFAULT,) * len(names)
+
+
 def is_classifier(model):
     """Return whether a model gives (n, classes)."""
     return len(model.outputs) == 1 and len(model.outputs[0].shape) == 2 and model.outputs[0].shape[-1] is not None

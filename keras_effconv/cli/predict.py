@@ -9,8 +9,10 @@
 
 An IMAGE is a file, a folder (all images below it), a pattern, or - for a list of files on stdin, one a line. --model is
 the name of a network, a model.keras that `keras-effconv finetune` wrote, or a folder that `keras-effconv export` wrote;
-the file labels.txt next to it has the names of the classes. With --csv there is a row for each file, in order; one that
-cannot be read has the reason in the column `error`. Such files make the status 1.
+the file labels.txt next to it has the names of the classes. A model of several labels prints the classes whose
+probability is at least their threshold, which thresholds.json next to the model, or export.json, holds. With --csv
+there is a row for each file, in order; one that cannot be read has the reason in the column `error`. Such files make
+the status 1.
 """
 
 import contextlib
@@ -22,6 +24,7 @@ from keras_effconv.cli.flags import define_views
 
 def define(flags):
     """Define the flags."""
+    flags.about("Model")
     flags.string(
         "model",
         "EfficientNetLite0",
@@ -29,6 +32,7 @@ def define(flags):
     )
     flags.string("conv", "Conv()", "Kind of convolution, for a network by name.")
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
+    flags.about("Predictions")
     flags.integer("top", 5, "Classes for each image.", 1)
     flags.string("csv", None, "File to write in place of tables: path, label_1, score_1, ..., error. - for stdout.")
     flags.integer("batch_size", 32, "Images that are computed at a time.", 1)
@@ -66,7 +70,7 @@ def tell(rows):
             failed += 1
             print(f"{row.path}: {row.error}", file=sys.stderr)
             continue
-        print(row.path)
+        print(row.path if row.best else f"{row.path}\n  none of the classes")
         for name, score in row.best:
             print(f"  {score:6.1%}  {name}")
     return failed
@@ -82,7 +86,8 @@ def write_csv(rows, path, top):
         for row in rows:
             failed += bool(row.error)
             cells = [cell for name, score in row.best for cell in (name, f"{score:.6g}")]
-            writer.writerow([row.path, *(cells or [""] * len(columns)), row.error])
+            cells += [""] * (len(columns) - len(cells))  # of several labels, as many as are said
+            writer.writerow([row.path, *cells, row.error])
     return failed
 
 

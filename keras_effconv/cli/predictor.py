@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from keras_effconv.cli import model_files
 
 
@@ -16,11 +18,14 @@ class Predictor(NamedTuple):
         run: callable from images (n, size, size, 3), RGB, 0..255, to probabilities (n, classes).
         preprocessing: `Preprocessing`, how files become such images.
         names: sequence of str, of the classes.
+        thresholds: sequence of floats, from which probability on a class is said of an image that may have several;
+            `None` if an image has one class.
     """
 
     run: Callable
     preprocessing: object
     names: tuple
+    thresholds: tuple | None = None
 
 
 class Row(NamedTuple):
@@ -28,7 +33,8 @@ class Row(NamedTuple):
 
     Attributes:
         path: str.
-        best: list of (name, probability), the most likely first; empty for a file that cannot be read.
+        best: list of (name, probability), the most likely first; empty for a file that cannot be read. Of several
+            labels, those above their thresholds.
         error: str, why it cannot be read, or `""`.
     """
 
@@ -52,7 +58,7 @@ def load(model, conv="Conv()", weights="imagenet"):
         from keras_effconv import exporting
 
         exported = exporting.load(os.path.expanduser(model))
-        return Predictor(exported, exported.preprocessing, exported.labels)
+        return Predictor(exported, exported.preprocessing, exported.labels, exported.thresholds)
     from keras_effconv import preprocessing_for
     from keras_effconv.cli import models
 
@@ -61,8 +67,9 @@ def load(model, conv="Conv()", weights="imagenet"):
     if report is not None and report.approximate:
         print(f"{conv} computes other numbers with the weights of Conv(): fine-tune it first", file=sys.stderr)
     layer = preprocessing_for(network)
-    names = names or [f"class {i}" for i in range(network.output_shape[-1])]
-    return Predictor(lambda images: network.predict_on_batch(layer(images)), layer.preprocessing, tuple(names))
+    names = models.numbered(network, names)
+    limits = models.thresholds_of(model, network, names)
+    return Predictor(lambda images: network.predict_on_batch(layer(images)), layer.preprocessing, names, limits)
 
 
 def predictions(predictor, paths, top, batch_size):
@@ -74,8 +81,6 @@ def predictions(predictor, paths, top, batch_size):
         top: int, the classes of a row.
         batch_size: int, files that are read and computed at a time.
     """
-    import numpy as np
-
     from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image
 
     decoder = compiled_decoder(predictor.preprocessing)
@@ -93,9 +98,11 @@ def predictions(predictor, paths, top, batch_size):
             images = [image for image, _ in read if image is not None]
             scores = iter(np.asarray(predictor.run(np.stack(images))) if images else ())
             for path, (image, error) in zip(batch, read):
-                yield Row(path, [] if image is None else _best(next(scores), predictor.names, top), error)
+                yield Row(path, [] if image is None else _best(next(scores), predictor, top), error)
 
 
-def _best(scores, names, top):
-    order = (-scores).argsort(kind="stable")[:top]
-    return [(names[i], float(scores[i])) for i in order]
+def _best(scores, predictor, top):
+    limits = predictor.thresholds
+    said = np.ones(len(scores), bool) if limits is None else scores >= np.array(limits)
+    order = [i for i in (-scores).argsort(kind="stable") if said[i]][:top]
+    return [(predictor.names[i], float(scores[i])) for i in order]

@@ -15,6 +15,7 @@ from keras_effconv.cli.flags import flags_only
 
 def define(flags):
     """Define the flags."""
+    flags.about("Search")
     flags.enum("score", "macs", ["macs", "accuracy"], "What is best: nearest to the budget, or most accurate.")
     flags.string("model", "ResNet20", "Name of a network that takes width, depth and resolution.")
     flags.float("width", 0.5, "Width of the unscaled network.", 0.01)
@@ -24,6 +25,7 @@ def define(flags):
     flags.list("gammas", ["1", "1.125", "1.25", "1.375"], "Bases of resolution.")
     flags.float("budget", 2.0, "Multiply-accumulates over the unscaled network's.", 1.0)
     flags.float("tolerance", 0.08, "Share of the budget by which a point may differ.", 0.0)
+    flags.about("By accuracy")
     flags.string("dataset", "digits", '"digits" (embedded) or a TFDS name; not used with --data_dir.')
     flags.string("data_dir", None, "Folder of images, or of train*.npz and test*.npz.")
     flags.integer("limit", 500, "Most images per class and split.", 1)

@@ -1,6 +1,7 @@
 """What commands that train share: the data and the fields of a recipe as flags."""
 
 import dataclasses
+import re
 import typing
 
 from absl import logging
@@ -13,20 +14,36 @@ from keras_effconv.utils.docstrings import arguments_of
 SMOKE = {"epochs": 1, "image_size": 64}
 SMOKE_LIMIT = 8
 NONE = ("weights", "teacher")  # where the flag's "none" is the recipe's None
+TOPICS = {  # of the fields of a recipe, in the help texts of commands
+    "Network": ("model", "conv", "weights", "options", "warm_start", "mimic", "dropout", "drop_connect_rate", "dtype"),
+    "What is trained": ("head_c", "unfreeze_blocks", "unfreeze_epochs", "freeze_norm", "freeze_depthwise"),
+    "Epochs": ("epochs", "minutes", "patience", "keep", "blend", "ema", "seed"),
+    "Optimizer": (
+        *("batch_size", "accumulate", "optimizer", "momentum", "lr", "find_lr", "warmup_epochs", "schedule"),
+        *("decay_rate", "decay_epochs", "weight_decay", "layer_decay"),
+    ),
+    "Images and augmentation": (
+        *("image_size", "crop", "background", "sizes", "augmentation", "magnitude", "erasing", "mixup", "cutmix"),
+    ),
+    "Loss and classes": ("label_smoothing", "class_weights", "balanced_sampling", "focal"),
+    "Teacher": ("teacher", "temperature", "teacher_weight"),
+}
 DEFINE = {int: Flags.integer, float: Flags.float, bool: Flags.boolean, str: Flags.string}
 
 
 def define_data(flags, dataset):
     """Define the flags that `load` reads."""
     define_source(flags, dataset)
+    flags.about("Data")
     flags.boolean("stream", False, "Read images while training: for data that memory and disk cannot hold decoded.")
     flags.boolean("strict", False, "Stop at files that cannot be read, and at images that are in two splits.")
-    flags.boolean("smoke", False, "A run of less than a minute, to see that all works.")
+    flags.boolean("smoke", False, "A run of a minute, to see that all works.")
 
 
 def define_source(flags, dataset):
     """Define the flags that say which images there are, and which of them validate."""
     define_files(flags)
+    flags.about("Data")
     flags.string(
         "dataset",
         dataset,
@@ -36,6 +53,7 @@ def define_source(flags, dataset):
 
 def define_files(flags):
     """Define the flags that say which image files there are, and which of them validate."""
+    flags.about("Data")
     flags.string(
         "data_dir",
         None,
@@ -44,6 +62,12 @@ def define_files(flags):
     )
     flags.string("csv_path_column", None, "Of a CSV file: name of the column of paths, or its number from 1.")
     flags.string("csv_label_column", None, "Of a CSV file: name of the column of labels, or its number from 1.")
+    flags.boolean("multi_label", False, "Of a CSV file: whether an image may have several labels, or none.")
+    flags.string(
+        "csv_label_separator",
+        None,
+        "With --multi_label: what is between the labels of a cell. Default: | or ;, whichever there is.",
+    )
     flags.float("validation_split", 0.2, "Share of images to validate on if the data has no split.", 0.0, 1.0)
     flags.integer("limit", None, "Most images per class and split.", 1)
 
@@ -55,20 +79,31 @@ def files_of(flags):
         "validation_split": flags.validation_split,
         "csv_path_column": flags.csv_path_column,
         "csv_label_column": flags.csv_label_column,
+        "multi_label": flags.multi_label,
+        "csv_label_separator": flags.csv_label_separator,
     }
 
 
 def define_recipe(flags, recipe, without=()):
     """Define --recipe, and a flag for each field of a recipe but those `without`."""
+    flags.about("Network")
     flags.string("recipe", recipe, "Name of a record of keras_effconv.training.RECIPES; other flags change it.")
     hints, documented = typing.get_type_hints(Recipe), arguments_of(Recipe)
-    for field in dataclasses.fields(Recipe):
-        if field.name in ("source", *without):
-            continue
+    fields = {field.name: field for field in dataclasses.fields(Recipe)}
+    for topic, name in ((topic, name) for topic, names in TOPICS.items() for name in names if name not in without):
+        flags.about(topic)
+        field = fields[name]
         types = [hint for hint in (hints[field.name], *typing.get_args(hints[field.name])) if hint in DEFINE]
         several = typing.get_origin(hints[field.name]) is tuple
         define = Flags.list if several else DEFINE[types[0]] if types else Flags.string
-        define(flags, field.name, None, documented[field.name].replace("`", ""))
+        define(flags, field.name, None, _help(documented[field.name]))
+
+
+def _help(text):
+    """Return the documentation of a field as the help of its flag, which begins with no type."""
+    text = re.sub(r"^(?:str or kind|(?:int|float|bool|str|dict|tuple of [a-z ]+?)[,;:]) *", "", text.replace("`", ""))
+    text = text.removeprefix("; ")
+    return text[:1].upper() + text[1:]
 
 
 def recipe_from(flags):

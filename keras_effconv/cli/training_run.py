@@ -13,11 +13,14 @@ def define(flags, recipe, dataset, output):
     """Define the flags of a command that trains one network."""
     define_data(flags, dataset)
     define_recipe(flags, recipe)
+    flags.about("Run")
     flags.string("output", output, "Folder to write to.")
     flags.boolean("resume", False, "Resume from the checkpoint in --output.")
     flags.enum("distribute", "auto", ["auto", "none", "mirrored", "multi-host"], "Devices, see docs/distributed.md.")
     flags.float("checkpoint_minutes", 10.0, "Between checkpoints within an epoch.", 0.0)
     flags.list("track", [], "Experiment trackers that follow the run, with commas: wandb, mlflow.")
+    flags.list("export", [], "Formats to export the model to as well, with commas, such as openvino:int8,onnx:float16.")
+    flags.about("Several runs")
     flags.integer("hpo", None, "Search for a better recipe first, with so many trials.", 1)
     flags.float("hpo_minutes", None, "Of --hpo: after which no other trial begins.", 0.0)
     flags.integer(
@@ -31,7 +34,7 @@ def define(flags, recipe, dataset, output):
 
 def run(flags, words):
     """Train, and print the report; ctrl-C leaves a checkpoint to resume from."""
-    flags_only(words)
+    flags_only(words, "data_dir")
     return resumable(lambda: _run(flags), lambda: _left(Path(flags.output).expanduser()))
 
 
@@ -45,15 +48,20 @@ def _left(output):
 
 def _run(flags):
     """Check the flags, before data is read and anything is written; then train."""
+    from keras_effconv.cli.exports import targets, write_exports
     from keras_effconv.training import network, train
     from keras_effconv.training.devices import find_devices
     from keras_effconv.training.reporting import screen
     from keras_effconv.training.reporting.run_record import check_same, described
+    from keras_effconv.training.task import MultiLabel
     from keras_effconv.training.tracking import check_trackers, tracked
 
     recipe, output = recipe_from(flags), Path(flags.output).expanduser()
     network.check(recipe)
+    if flags.multi_label:
+        MultiLabel().check(recipe)
     check_trackers(flags.track)
+    every = targets(flags.export)
     devices = find_devices(flags.distribute)
     _check_several_runs(flags, recipe, devices)
     if flags.resume and not flags.hpo:  # the recipe is known when the search has ended
@@ -71,6 +79,8 @@ def _run(flags):
             finish(screen.final_numbers(result))
     if devices.writer:
         print(*screen.closing(result, recipe, dataset), sep="\n")
+        if every:
+            write_exports(result, every, dataset, output)
 
 
 def _cross_validate(flags, recipe, dataset, output, options):
@@ -97,8 +107,13 @@ def _check_several_runs(flags, recipe, devices):
     """Raise a `ValueError` for what goes with one run only."""
     if flags.hpo_minutes is not None and not flags.hpo:
         raise ValueError("`hpo_minutes` must be with --hpo. Received: without")
+    if flags.multi_label and (flags.hpo or flags.folds):
+        name = "hpo" if flags.hpo else "folds"
+        raise ValueError(f"`{name}` must be without --multi_label: it counts right images. Received: both")
     if recipe.minutes and (flags.hpo or flags.folds):
         raise ValueError("`minutes` must be without --hpo and --folds, which are several runs. Received: both")
+    if flags.export and flags.folds:
+        raise ValueError("`export` must be without --folds, which leaves no model. Received: both")
     if flags.hpo and (flags.folds or flags.stream or devices.shard[1] > 1):
         raise ValueError("`hpo` must be without --folds, --stream and several hosts. Received: both")
     if flags.folds and (flags.track or flags.stream or devices.shard[1] > 1):

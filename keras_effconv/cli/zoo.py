@@ -15,10 +15,12 @@ from keras_effconv.cli.flags import act, json_object
 
 def define(flags):
     """Define the flags."""
+    flags.about("Which sets")
     flags.string("model", "", "list, fetch, verify: regular expression; convert: name of the network.")
     flags.string("tag", "", "Regular expression of tags.")
     flags.string("kind", None, '"Conv", or "OctConv" for sets that were trained in two bands.')
     flags.boolean("include_top", None, "Only sets with, or without, the classifier; convert: default with.")
+    flags.about("zoo convert")
     flags.string("conv", "Conv()", "convert: kind of convolution of the new file's network.")
     flags.string("options", "{}", "convert: JSON of the constructor's other arguments.")
     flags.string("entry", None, "convert: entry of a checkpoint that holds several sets of weights.")
@@ -26,7 +28,9 @@ def define(flags):
     flags.integer("classes", 0, "convert: classes of the network; 0: its usual number.", 0)
     flags.string("reference", None, "convert: .npz of `images` (n, h, w, c), as the network reads them, and `outputs`.")
     flags.float("tolerance", 1e-4, "convert: largest difference from the reference, over its largest output.", 0.0)
+    flags.about("zoo fetch")
     flags.boolean("yes", False, "fetch: also more than one set.")
+    flags.about("zoo push")
     flags.boolean("private", False, "push: make a new repository private.")
     flags.string("license", None, "push: as the hub spells it, such as mit. Default: that of the run's first weights.")
     flags.boolean("dry_run", False, "push: print what would be uploaded, and send nothing.")
@@ -51,7 +55,9 @@ def records_of(flags):
 
 def show(flags):
     """Print the table."""
-    print(records_of(flags))
+    from keras_effconv.utils.text_table import terminal_width
+
+    print(records_of(flags).table(terminal_width()))
 
 
 def fetch(flags):

@@ -12,7 +12,8 @@ class Split:
 
     Args:
         images: uint8 (n, size, size, 3), RGB; an array or an `np.memmap`.
-        labels: int32 (n,), indices into the class names.
+        labels: int32 (n,), indices into the class names; or, if an image may have several labels, int32 (n, classes),
+            1 for each class that it is of, else 0.
         names: n strings that name the images in reports, such as file paths.
 
     Raises:
@@ -35,9 +36,15 @@ class Split:
             raise ValueError(
                 f"`images` must be uint8 (n, size, size, 3). Received: images of {self.images.dtype} {shape}"
             )
-        if self.labels.dtype != np.int32 or self.labels.shape != shape[:1]:
+        labels = self.labels
+        if labels.dtype != np.int32 or labels.shape[:1] != shape[:1] or labels.ndim > 2:
             raise ValueError(
-                f"`labels` must be int32 ({shape[0]},). Received: labels of {self.labels.dtype} {self.labels.shape}"
+                f"`labels` must be int32 ({shape[0]},) or ({shape[0]}, classes). "
+                f"Received: labels of {labels.dtype} {labels.shape}"
+            )
+        if labels.ndim == 2 and labels.size and not np.isin(labels, (0, 1)).all():
+            raise ValueError(
+                f"`labels` (n, classes) must be 0 or 1. Received: values from {labels.min()} to {labels.max()}"
             )
         if len(self.names) != len(self.labels):
             raise ValueError(f"`names` must be {len(self.labels)}, one an image. Received: {len(self.names)} names")
@@ -77,3 +84,8 @@ class Dataset:
     unreadable: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     test: Split | None = None
     white: int | None = None
+
+    @property
+    def multi_label(self) -> bool:
+        """Return whether an image may have several labels, or none: labels are (n, classes) then."""
+        return np.ndim(getattr(getattr(self.train, "source", self.train), "labels", None)) == 2

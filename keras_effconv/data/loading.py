@@ -27,6 +27,8 @@ def load(
     memory_limit: int = MEMORY_LIMIT,
     csv_path_column: str | int | None = None,
     csv_label_column: str | int | None = None,
+    multi_label: bool = False,
+    csv_label_separator: str | None = None,
 ) -> Dataset:
     """Load a folder of images or of archives, a CSV file, the digits, or a data set by name.
 
@@ -49,6 +51,9 @@ def load(
         memory_limit: int, bytes of pixels held in memory; not for the digits. Default 4 GiB.
         csv_path_column: str, of a CSV file: the name of the column of paths, or its number from 1. Default: found.
         csv_label_column: str, likewise of the labels. Default: found.
+        multi_label: bool, of a CSV file: whether an image may have several labels, or none. Default `False`.
+        csv_label_separator: str, with `multi_label`: what is between the labels of a cell. Default: a bar or a
+            semicolon, whichever there is.
 
     Returns:
         `Dataset`.
@@ -65,12 +70,15 @@ def load(
     storage = {"cache_dir": cache_dir, "memory_limit": memory_limit}
     if data_dir is not None:
         data_dir = _local(data_dir)
+        check_labels(data_dir, multi_label, csv_label_separator)
         if archives_in(data_dir):
             return from_archives(data_dir, resize, seed, limit, strict, **storage)
         if is_csv(data_dir):
             storage |= {"path_column": csv_path_column, "label_column": csv_label_column}
+            storage |= {"multi_label": multi_label, "label_separator": csv_label_separator}
         from_files = from_csv if is_csv(data_dir) else from_directory
         return from_files(data_dir, resize, validation_split, seed, strict, limit, **storage)
+    check_labels(data_dir, multi_label, csv_label_separator)
     if dataset == "digits":
         return digits(resize, validation_split, seed, limit)
     return from_tfds(dataset, resize, seed, limit, validation_split=validation_split, **storage)
@@ -85,6 +93,8 @@ def scan(
     strict: bool = False,
     csv_path_column: str | int | None = None,
     csv_label_column: str | int | None = None,
+    multi_label: bool = False,
+    csv_label_separator: str | None = None,
 ) -> Dataset:
     """List the images of a folder, a CSV file or a TFDS data set, and decode none: for `Stream`.
 
@@ -100,6 +110,9 @@ def scan(
             `False`.
         csv_path_column: str, of a CSV file: the name of the column of paths, or its number from 1. Default: found.
         csv_label_column: str, likewise of the labels. Default: found.
+        multi_label: bool, of a CSV file: whether an image may have several labels, or none. Default `False`.
+        csv_label_separator: str, with `multi_label`: what is between the labels of a cell. Default: a bar or a
+            semicolon, whichever there is.
 
     Returns:
         `Dataset` whose `train`, `validation` and perhaps `test` are `Files` or `TfdsSplit`.
@@ -119,22 +132,44 @@ def scan(
                 "Without `data_dir`, `dataset` must be the name of a TensorFlow data set. "
                 f"Received: dataset={dataset!r}"
             )
+        check_labels(data_dir, multi_label, csv_label_separator)
         return scan_tfds(dataset, validation_split)
-    return scan_files(list_files(data_dir, validation_split, seed, limit, csv_path_column, csv_label_column), strict)
+    columns = csv_path_column, csv_label_column, multi_label, csv_label_separator
+    return scan_files(list_files(data_dir, validation_split, seed, limit, *columns), strict)
 
 
-def list_files(data_dir, validation_split=0.2, seed=0, limit=None, csv_path_column=None, csv_label_column=None):
+def list_files(
+    data_dir,
+    validation_split=0.2,
+    seed=0,
+    limit=None,
+    csv_path_column=None,
+    csv_label_column=None,
+    multi_label=False,
+    csv_label_separator=None,
+):
     """Return the `FileList` of a folder or a CSV file, also at an address; arguments and errors are those of `scan`."""
     check_choices(validation_split, limit)
     data_dir = _local(data_dir)
+    check_labels(data_dir, multi_label, csv_label_separator)
     if archives_in(data_dir):
         raise ValueError(
             "`data_dir` must have image files, or be a CSV file. "
             f"Received: data_dir={str(data_dir)!r} with archives, which data.load reads"
         )
     if is_csv(data_dir):
-        return list_csv(data_dir, validation_split, seed, limit, csv_path_column, csv_label_column)
+        columns = csv_path_column, csv_label_column, multi_label, csv_label_separator
+        return list_csv(data_dir, validation_split, seed, limit, *columns)
     return list_directory(data_dir, validation_split, seed, limit)
+
+
+def check_labels(data_dir, multi_label, csv_label_separator):
+    """Raise a ValueError if several labels are asked of what has one label an image."""
+    if csv_label_separator is not None and not multi_label:
+        raise ValueError(f"`csv_label_separator` must be with `multi_label`. Received: {csv_label_separator!r} without")
+    if multi_label and not is_csv(data_dir):
+        source = f"data_dir={str(data_dir)!r}" if data_dir is not None else "a data set by name"
+        raise ValueError(f"`multi_label` must be with a CSV file as `data_dir`. Received: multi_label=True, {source}")
 
 
 def _local(data_dir):

@@ -8,7 +8,8 @@ from keras_effconv.training.recalibrate import recalibrate
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.recipes import RECIPES
 from keras_effconv.training.reporting.evaluation import Evaluation, evaluate
-from keras_effconv.training.run import Result, train
+from keras_effconv.training.result import Result
+from keras_effconv.training.run import train
 
 __all__ = [
     "RECIPES",

@@ -1,10 +1,11 @@
-"""What watches a run: early stopping, and its speed."""
+"""What watches a run: early stopping, its speed, and how far an epoch is."""
 
 import time
 
 import keras
 
 from keras_effconv.training.checkpoint import best_epoch
+from keras_effconv.utils.progress import progress
 
 
 class Patience(keras.callbacks.Callback):
@@ -20,6 +21,19 @@ class Patience(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.epochs and epoch + 1 - best_epoch(self.keeper.curves, self.keeper.head) >= self.epochs:
             self.model.stop_training = True
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """Shows how far an epoch is, as all other long work; Keras writes a line when it has ended."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.bar = progress(None, f"epoch {epoch + 1}", self.params.get("steps"), unit="batch")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.close()
 
 
 class Speed(keras.callbacks.Callback):

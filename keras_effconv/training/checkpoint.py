@@ -11,10 +11,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_effconv.training.headline import headline
 from keras_effconv.utils.files import remove_unfinished, replacing
 from keras_effconv.utils.npz import DAMAGE, open_npz
 
 STATE, BEST, START = "checkpoint.npz", "best.npz", "start.npz"
+DECIDED = ("run", "epochs", "parts")  # what a run has decided when it began, and keeps when it resumes
 
 
 class Progress(NamedTuple):
@@ -29,6 +31,7 @@ class Progress(NamedTuple):
         arrays: list of arrays, the variables of trainer and optimizer in their order; `None` for a run that begins.
         run: str, which run it is (`run_record.identity`); empty: not known.
         epochs: int, of the whole run, if the time decided; `None`: those of the recipe.
+        parts: int, steps that a batch of the recipe is computed in, for want of memory.
     """
 
     epoch: int = 0
@@ -39,6 +42,7 @@ class Progress(NamedTuple):
     arrays: list | None = None
     run: str = ""
     epochs: int | None = None
+    parts: int = 1
 
 
 def save(folder, variables, progress):
@@ -143,15 +147,18 @@ def assign(variables, arrays):
 
 
 def best_epoch(curves, head):
-    """Return the epoch with the highest validation accuracy, the latest of equals; 0 is the head alone.
+    """Return the epoch with the best headline on the validation images, the latest of equals; 0 is the head alone.
+
+    The headline is the accuracy, or the mean average precision of several labels.
 
     >>> best_epoch({"val_accuracy": [0.7, 0.9, 0.9]}, {"val_accuracy": [0.1, 0.8]})
     3
     >>> best_epoch({"val_accuracy": [0.1]}, {})
     1
     """
-    first = head["val_accuracy"][-1] if head else -1.0
-    scores = [first, *curves.get("val_accuracy", ())]
+    name = f"val_{headline(curves, head)}"
+    first = head[name][-1] if head else -1.0
+    scores = [first, *curves.get(name, ())]
     return max(range(len(scores)), key=lambda epoch: (scores[epoch], epoch))
 
 
@@ -180,7 +187,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.average, self.seconds, self.images, self.batch_size = average, seconds, images, batch_size
         self.curves, self.head = dict(progress.curves), dict(progress.head)
         self.epoch, self.before, self.partial = progress.epoch, progress.step, dict(progress.partial)
-        self.run, self.epochs = progress.run, progress.epochs
+        self.decided = {name: getattr(progress, name) for name in DECIDED}
         self.has_best = selects and progress.arrays is not None  # a file of another run may lie there
         self.saved = time.monotonic()
         for name in (STATE, BEST, START) if folder else ():
@@ -193,7 +200,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def keep_best(self):
         """Keep the network's weights if the latest epoch is the best so far, and the best one is asked for."""
-        if self.selects and best_epoch(self.curves, self.head) == len(self.curves.get("val_accuracy", ())):
+        if self.selects and best_epoch(self.curves, self.head) == len(self.curves.get("val_loss", ())):
             self.has_best = True
             if self.folder:
                 write_arrays(self.folder / BEST, self.network.weights)
@@ -205,7 +212,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.saved = time.monotonic()
 
     def _progress(self, step, partial):
-        return Progress(self.epoch, step, partial, self.curves, self.head, run=self.run, epochs=self.epochs)
+        return Progress(self.epoch, step, partial, self.curves, self.head, **self.decided)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch

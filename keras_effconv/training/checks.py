@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_effconv.training import network
 from keras_effconv.training.phases import phases
+from keras_effconv.training.task import task_of
 from keras_effconv.training.teacher import load_teacher
 from keras_effconv.training.trainer import at_size
 from keras_effconv.utils.extras import require
@@ -31,32 +32,36 @@ def check_run(recipe, dataset, devices):
     for name in ("minutes", "find_lr"):  # each device would measure something else
         if getattr(recipe, name) and devices.replicas > 1:
             raise ValueError(f"`{name}` must not be set on several devices. Received: {name}={getattr(recipe, name)}")
-    for module in ("tqdm", *(("sklearn.linear_model",) if recipe.head_c else ())):
+    for module in ("tqdm", "psutil", *(("sklearn.linear_model",) if recipe.head_c or dataset.multi_label else ())):
         require(module)
-    size = network.preprocessing(recipe).size
-    check_names(dataset.class_names)
+    size, task = network.preprocessing(recipe).size, task_of(dataset)
+    task.check(recipe)
+    check_names(dataset.class_names, task.least)
     for name in ("train", "validation", "test"):
-        _check_split(name, getattr(dataset, name), len(dataset.class_names), size)
-    _check_classes(recipe, dataset)
+        _check_split(name, getattr(dataset, name), dataset.class_names, size, task)
+    if recipe.evens_classes and known_labels(dataset.train) is None:
+        dataset.train.labels  # noqa: B018 - its error says what is missing
     if dataset.test is not None and _hidden(dataset.test):
         print("the labels of the test images are hidden: they are not evaluated")
         dataset = dataclasses.replace(dataset, test=None)
-    teacher = recipe.teacher and load_teacher(recipe.teacher, recipe.sizes or (size,), dataset.class_names)
+    sizes = recipe.sizes or (size,)
+    teacher = recipe.teacher and load_teacher(recipe.teacher, sizes, dataset.class_names, task)
     return dataset, teacher or None
 
 
-def check_names(class_names):
+def check_names(class_names, least=2):
     """Raise a `ValueError` for names of classes that `labels.txt` cannot hold."""
     for name in class_names:
         if not isinstance(name, str) or len(name.splitlines()) > 1 or name != name.strip("\r\n"):
             raise ValueError(f"The name of a class must be one line of text. Received: {name!r}")
         if name.encode("utf-8", "replace").decode() != name:
             raise ValueError(f"The name of a class must be text that UTF-8 can hold. Received: {name!r}")
-    if len(set(class_names)) != len(class_names) or len(class_names) < 2:
-        raise ValueError(f"A data set must have 2 classes or more, each once. Received: {list(class_names)[:10]}")
+    if len(set(class_names)) != len(class_names) or len(class_names) < least:
+        wanted = f"{least} class{'es' * (least > 1)}"
+        raise ValueError(f"A data set must have {wanted} or more, each once. Received: {list(class_names)[:10]}")
 
 
-def _check_split(name, split, classes, size):
+def _check_split(name, split, class_names, size, task):
     if split is None:
         return
     if not len(split):
@@ -68,21 +73,8 @@ def _check_split(name, split, classes, size):
             f"Received: {pixels} pixels"
         )
     labels = known_labels(split)
-    if labels is not None and name != "test" and labels.min() < 0:
-        raise ValueError(f"`dataset.{name}` must have a label for each image. Received: a label of {labels.min()}")
-    if labels is not None and labels.max() >= classes:
-        raise ValueError(f"`dataset.{name}` must have labels of {classes} classes. Received: a label of {labels.max()}")
-
-
-def _check_classes(recipe, dataset):
-    labels = known_labels(dataset.train)
-    if labels is None and recipe.evens_classes:
-        dataset.train.labels  # noqa: B018 - its error says what is missing
-    if labels is not None and len(np.unique(labels)) < 2:
-        raise ValueError(
-            "`dataset.train` must have images of 2 classes or more. Received: of "
-            f"{dataset.class_names[labels[0]]!r} alone"
-        )
+    if labels is not None:
+        task.check_labels(name, labels, class_names)
 
 
 def known_labels(split):

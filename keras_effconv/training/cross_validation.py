@@ -94,16 +94,18 @@ def _run(recipe, dataset, folder, number, run, resume, train):
     forget()
     result = train(recipe, dataset, folder / f"fold-{number}", resume, outputs=False)
     images = len(dataset.validation)
-    head = None if result.head_accuracy is None else round(result.head_accuracy * images)
-    if result.accuracy is None:
+    head = None if result.head_score is None else round(result.head_score * images)
+    if result.score is None:
         raise ValueError("`recipe` must train something. Received: epochs=0 and head_c=0")
-    return Fold(images, round(result.accuracy * images), head, run)
+    return Fold(images, round(result.score * images), head, run)
 
 
 def _datasets(dataset, folds, seed) -> Iterator[Dataset]:
     """Yield a `Dataset` for each fold, which validates."""
     if not isinstance(dataset.train, Split):
         raise ValueError("`dataset` must have its images in memory to be divided into folds. Received: a stream")
+    if dataset.multi_label:
+        raise ValueError("`dataset` must have one label an image to be divided into folds. Received: several")
     whole = _joined(dataset.train, dataset.validation)
     least = int(np.bincount(whole.labels, minlength=1)[np.unique(whole.labels)].min())
     if not 2 <= folds <= least:

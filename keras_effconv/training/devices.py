@@ -43,6 +43,11 @@ class Devices:
         """Return whether variables must be created again for the devices."""
         return self.strategy is not None or self.distribution is not None
 
+    @property
+    def on_main_memory(self):
+        """Return whether the run is computed by one device in main memory, of which it is known how much is free."""
+        return self.replicas == 1 and ON_CPU.get(keras.backend.backend(), lambda: False)()
+
     @contextlib.contextmanager
     def scope(self):
         """Enter a scope in which new variables live on all devices."""
@@ -155,4 +160,17 @@ def _jax(every):
     return Devices(distribution=_data_parallel()) if several else Devices()
 
 
+def _tensorflow_on_cpu():
+    import tensorflow as tf
+
+    return not tf.config.list_logical_devices("GPU")
+
+
+def _jax_on_cpu():
+    import jax
+
+    return jax.default_backend() == "cpu"
+
+
+ON_CPU = {"tensorflow": _tensorflow_on_cpu, "jax": _jax_on_cpu}
 BACKENDS = {"tensorflow": _tensorflow, "jax": _jax}

@@ -17,7 +17,8 @@ from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.recipes import RECIPES
 from keras_effconv.training.reporting import screen
 from keras_effconv.training.reporting.run_record import check_same, described
-from keras_effconv.training.run import Result, train
+from keras_effconv.training.result import Result
+from keras_effconv.training.run import train
 from keras_effconv.utils.suggestions import did_you_mean
 
 DIGITS, DIGITS_SIZE = "digits", 64  # they have 8 x 8 pixels: a network's own size would only cost time
@@ -32,6 +33,8 @@ def finetune(
     validation_split: float = 0.2,
     limit: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    multi_label: bool = False,
+    csv_label_separator: str | None = None,
     recipe: Recipe = RECIPES["finetune"],
     **fields: Any,
 ) -> Result:
@@ -50,6 +53,9 @@ def finetune(
         validation_split: float, share of images to validate on if the data has no split. Default 0.2.
         limit: int, most images per class and split. Default: all.
         callbacks: Keras callbacks of the network's epochs.
+        multi_label: bool, of a CSV file: whether an image may have several labels, or none. Default `False`.
+        csv_label_separator: str, with `multi_label`: what is between the labels of a cell. Default: a bar or a
+            semicolon, whichever there is.
         recipe: `Recipe` that the other arguments change. Default: `RECIPES["finetune"]`.
         **fields: fields of `Recipe`, such as `epochs=5`, `image_size=160` or `lr=1e-4`.
 
@@ -80,6 +86,7 @@ def finetune(
         check_same(output, described(recipe))
     if source:
         options = {"validation_split": validation_split, "limit": limit, "seed": recipe.seed}
+        options |= {"multi_label": multi_label, "csv_label_separator": csv_label_separator}
         preprocessing, cache = network.preprocessing(recipe), output / "cache"
         images = data.load(**source, resize=preprocessing, cache_dir=cache, **options)
     print(screen.opening(recipe, images))

@@ -34,9 +34,7 @@ class NormalizedConv(layers.Layer):
 
 
 def _dense(conv, x, scale):
-    return ops.conv(
-        x, conv.kernel * scale, strides=conv.strides, padding=conv.padding, dilation_rate=conv.dilation_rate
-    )
+    return conv.convolution_op(x, conv.kernel * scale)
 
 
 def _depthwise(conv, x, scale):

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from keras_effconv.data.batches import Epochs
-from keras_effconv.training.accuracy import within
 from keras_effconv.training.large_head import fit_large
 from keras_effconv.training.network import HEAD
 from keras_effconv.training.optimization.losses import balanced
@@ -16,6 +15,7 @@ from keras_effconv.utils.extras import require
 from keras_effconv.utils.progress import progress
 
 ITERATIONS = 500  # of L-BFGS, at most; some dozens are usual
+SMALL = 1e8  # features of all images times classes; on busy cores, threads would take thirty times longer
 LARGE = 1e9  # features of all images times classes, from which on scikit-learn would take long
 SHARPNESS_ROWS = 100_000  # images that the sharpness of a head is found by
 MEMORY_LIMIT = 1 << 30  # bytes of features; more go to a temporary file that is mapped
@@ -30,7 +30,7 @@ def features(backbone: keras.Model, batches: Epochs, mirror: bool = False) -> tu
         mirror: bool.
 
     Returns:
-        Pair of arrays, (n, c) float32 and (n,) int32; twice as many rows with `mirror`.
+        Pair of arrays, float32 (n, c) and the labels, int32 (n,) or (n, classes); twice as many rows with `mirror`.
     """
     pooled, labels, done = None, [], 0
     for i in progress(range(len(batches)), "features", unit="batch", leave=True):
@@ -74,7 +74,7 @@ def _room(rows, columns):
     return np.memmap(tempfile.TemporaryFile(), "float32", "w+", shape=(rows, columns))
 
 
-def fit_head(model, recipe, train, validation):
+def fit_head(model, recipe, train, validation, task):
     """Fit the head of a model to cached features: logistic regression, the usual linear probe.
 
     It is a convex problem, which scikit-learn solves to its end (of many features `fit_large`, within bounds of time
@@ -88,25 +88,35 @@ def fit_head(model, recipe, train, validation):
         recipe: `Recipe`.
         train: pair of features (n, c) and labels (n,).
         validation: pair likewise.
+        task: `SingleLabel` or `MultiLabel`.
 
     Returns:
-        dict of curves by name, a value each: loss and accuracy on the features of both splits.
+        dict of curves by name, a value each: loss and headline on the features of both splits.
     """
-    layer, classes = model.get_layer(HEAD), model.get_layer(HEAD).units
-    large = train[0].size * classes > LARGE
-    kernel, bias = (_fit_large if large else _fit)(*train, classes, recipe)
+    layer = model.get_layer(HEAD)
+    kernel, bias = task.fit(*train, layer.units, recipe)
     some = slice(None, None, -(-len(train[1]) // SHARPNESS_ROWS))
-    sharpness = _sharpness(train[0][some] @ kernel + bias, train[1][some], recipe.label_smoothing)
+    logits, labels = train[0][some] @ kernel + bias, train[1][some]
+
+    def loss(factor):
+        return task.loss_of_logits(factor * logits, labels, recipe.label_smoothing)
+
+    sharpness = min(np.geomspace(0.05, 1, 40), key=loss)
     layer.set_weights([sharpness * kernel, sharpness * bias])
-    curves = {**_scores(layer, *train), **_scores(layer, *validation, "val_")}
+    curves = {**_scores(layer, task, *train), **_scores(layer, task, *validation, "val_")}
     print(", ".join(f"{name} {values[0]:.3f}" for name, values in curves.items()))
     return curves
+
+
+def fit_softmax(features, labels, classes, recipe):
+    """Return kernel (c, classes) and bias (classes,) of a softmax that fits to features (n, c) and labels (n,)."""
+    return (_fit_large if features.size * classes > LARGE else _fit)(features, labels, classes, recipe)
 
 
 def _fit(features, labels, classes, recipe):
     """Return kernel and bias by scikit-learn."""
     scaled, mean, scale = standardized(features)
-    with unfinished_fits():
+    with fits(features.size * classes):
         fitted = regression(recipe).fit(scaled, labels)
     kernel, bias = _softmax_weights(fitted, classes)
     kernel /= scale
@@ -114,9 +124,21 @@ def _fit(features, labels, classes, recipe):
 
 
 @contextlib.contextmanager
-def unfinished_fits():
-    """Return a context in which scikit-learn does not warn of a fit that is not quite at its end."""
-    with warnings.catch_warnings():
+def fits(work):
+    """Return a context in which scikit-learn fits: no warning of a fit that is not quite at its end, few threads.
+
+    Args:
+        work: int, features of all images times classes. Below `SMALL`, one thread computes.
+
+    Example:
+
+    >>> from threadpoolctl import threadpool_info
+    >>> with fits(1000):
+    ...     max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+    1
+    """
+    threads = require("threadpoolctl").threadpool_limits(1 if work < SMALL else None)
+    with warnings.catch_warnings(), threads:
         warnings.simplefilter("ignore", require("sklearn.exceptions").ConvergenceWarning)
         yield
 
@@ -152,23 +174,8 @@ def _softmax_weights(regression, classes):
     return kernel, bias
 
 
-def _sharpness(logits, labels, smoothing):
-    """Return the factor of the logits (n, classes), 0.05 to 1, of the least cross-entropy with smoothed labels."""
-    targets = np.eye(logits.shape[1])[labels] * (1 - smoothing) + smoothing / logits.shape[1]
-
-    def loss(factor):
-        scaled = factor * logits
-        scaled = scaled - scaled.max(1, keepdims=True)
-        return np.mean(np.log(np.exp(scaled).sum(1)) - (targets * scaled).sum(1))
-
-    return min(np.geomspace(0.05, 1, 40), key=loss)
-
-
-def _scores(layer, features, labels, prefix=""):
-    losses, right = [], []
-    for rows in np.array_split(np.arange(len(labels)), len(labels) // 4096 + 1):
-        probabilities = keras.ops.convert_to_numpy(layer(features[rows[0] : rows[-1] + 1]))
-        losses.append(-np.log(np.maximum(probabilities[np.arange(len(rows)), labels[rows]], 1e-7)))
-        right.append(keras.ops.convert_to_numpy(within(labels[rows], probabilities)))
-    loss, accuracy = (float(np.concatenate(each).mean(dtype="float64")) for each in (losses, right))
-    return {f"{prefix}loss": [loss], f"{prefix}accuracy": [accuracy]}
+def _scores(layer, task, features, labels, prefix=""):
+    rows = np.array_split(np.arange(len(labels)), len(labels) // 4096 + 1)
+    parts = [slice(each[0], each[-1] + 1) for each in rows]
+    loss, score = task.scores((labels[part], keras.ops.convert_to_numpy(layer(features[part]))) for part in parts)
+    return {f"{prefix}loss": [loss], f"{prefix}{task.metric}": [score]}

@@ -86,8 +86,8 @@ def tune(
         shutil.rmtree(place / "trial", ignore_errors=True)
         result = train(tried, inner, place / "trial", outputs=False)
         loss = (result.curves.get("val_loss") or [0.0])[-1]
-        trial.set_user_attr("accuracy", result.accuracy)
-        return result.accuracy - 1e-4 * min(loss, 9.0)  # less than an image of a thousand
+        trial.set_user_attr("accuracy", result.score)
+        return result.score - 1e-4 * min(loss, 9.0)  # less than an image of a thousand
 
     while len(_finished(study)) < trials and not (_finished(study) and _is_over(begun, seconds)):
         study.optimize(judged, 1)
@@ -100,6 +100,8 @@ def _divided(dataset, seed):
     """Return a `Dataset` whose validation images are some of the training images."""
     if not isinstance(dataset.train, Split):
         raise ValueError("`dataset` must have its images in memory to be tuned on. Received: a stream")
+    if dataset.multi_label:
+        raise ValueError("`dataset` must have one label an image for a search. Received: several")
     learned, judge = stratified(dataset.train.labels.tolist(), JUDGES, seed)
     if len({int(dataset.train.labels[i]) for i in judge}) < 2:
         raise ValueError("`dataset.train` must have two images or more of two classes. Received: fewer")

@@ -54,12 +54,34 @@ def moments(features):
     return mean.astype("float32"), np.float32(np.sqrt(squares.mean() / len(features)) or 1.0)
 
 
+def fit_large_several(features, labels, c, weights=None, iterations=500, seconds=SECONDS):
+    """Fit a sigmoid for each class likewise: `LogisticRegression(C=c)` of each class against the rest.
+
+    Args:
+        features: float32 (n, c), as they are.
+        labels: integers (n, classes) of 0 and 1.
+        c: float, as in `fit_large`.
+        weights: (n, classes), of the images in each class; their mean over the images is 1. Default: 1 each.
+        iterations: int, at most. Default 500.
+        seconds: float, as in `fit_large`. Default 600.
+
+    Returns:
+        Arrays of float32, for the features as they are: kernel (c, classes) and bias (classes,).
+    """
+    weights = np.ones(labels.shape, "float32") if weights is None else np.asarray(weights, "float32")
+    mean, scale = moments(features)
+    problem = _SeveralProblem(features, labels, weights, labels.shape[1], c, mean, scale)
+    kernel, bias = problem.unpacked(_minimized(problem, iterations, seconds))
+    return kernel / scale, bias - mean @ kernel / scale
+
+
 class _Problem:
     """The loss and its gradient, over kernel and bias as one vector."""
 
     def __init__(self, features, labels, weights, classes, c, mean, scale):
-        self.features, self.labels, self.weights = features, labels, weights / weights.sum(dtype="float64")
-        self.classes, self.penalty, self.mean, self.scale = classes, 1 / (c * weights.sum(dtype="float64")), mean, scale
+        total = weights.sum(0, dtype="float64").mean()  # of a class, where each has its own
+        self.features, self.labels, self.weights = features, labels, weights / total
+        self.classes, self.penalty, self.mean, self.scale = classes, 1 / (c * total), mean, scale
         self.size = (features.shape[1] + 1) * classes
 
     def unpacked(self, flat):
@@ -92,6 +114,15 @@ class _Problem:
         probabilities *= (weights / total)[:, None]
         probabilities[each, labels] -= weights
         return loss, probabilities
+
+
+class _SeveralProblem(_Problem):
+    """The same of sigmoids, whose labels and weights are (n, classes)."""
+
+    def _block(self, logits, rows):
+        labels, weights = self.labels[rows], self.weights[rows].astype("float32")
+        loss = float((weights * (np.logaddexp(0, logits) - labels * logits)).sum(dtype="float64"))
+        return loss, weights * (0.5 * (1 + np.tanh(0.5 * logits)) - labels)
 
 
 def _minimized(problem, iterations, seconds):

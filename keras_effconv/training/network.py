@@ -67,10 +67,10 @@ def backbone(recipe, white=None):
     return network
 
 
-def classifier(features, classes, dropout, name):
-    """Put a head on a backbone: dropout and a softmax layer."""
+def classifier(features, classes, dropout, name, activation="softmax"):
+    """Put a head on a backbone: dropout and a dense layer, with a softmax or another activation."""
     x = layers.Dropout(dropout, name="top_dropout")(features.output)
-    x = layers.Dense(classes, activation="softmax", dtype="float32", name=HEAD)(x)
+    x = layers.Dense(classes, activation=activation, dtype="float32", name=HEAD)(x)
     return keras.Model(features.input, x, name=name)
 
 

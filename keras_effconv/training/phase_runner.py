@@ -1,24 +1,22 @@
 """The epochs of a run, phase by phase: each phase has a trainer of its own over the same layers."""
 
 import contextlib
-import sys
 
 import keras
 
 from keras_effconv.training import checkpoint
-from keras_effconv.training.accuracy import metrics
 from keras_effconv.training.augmentation.mixing import Mixing
 from keras_effconv.training.augmentation.pipeline import augmentation
+from keras_effconv.training.callbacks import EpochProgress
 from keras_effconv.training.folding import folded
 from keras_effconv.training.input_pipeline import Streamed, feed, for_fit
 from keras_effconv.training.network import blocks, unfreeze
 from keras_effconv.training.optimization.averaging import MovingAverage
-from keras_effconv.training.optimization.losses import balanced
 from keras_effconv.training.optimization.optimizers import l2, make_optimizer
 from keras_effconv.training.optimization.schedules import learning_rate
 from keras_effconv.training.phases import phases
+from keras_effconv.training.task import task_of
 from keras_effconv.training.trainer import Trainer, at_size
-from keras_effconv.utils.progress import is_watched
 
 
 class PhaseRunner:
@@ -39,7 +37,7 @@ class PhaseRunner:
             self.network = devices.place(network)
             self.average = MovingAverage(self.network, recipe.ema) if recipe.ema else None
         self.teacher = teacher
-        self.steps = len(feed(dataset.train, recipe))
+        self.steps, self.task = len(feed(dataset.train, recipe)), task_of(dataset)
         self.trainer = None
         self.trained = []  # paths of what it trains: layers are shared, and thaw
 
@@ -92,7 +90,7 @@ class PhaseRunner:
         with self.devices.scope():
             unfrozen = len(unfreeze(self.network, phase.blocks, recipe.freeze_norm, recipe.freeze_depthwise))
             seed, streamed = recipe.seed + 1000 * number, isinstance(self.dataset.train, Streamed)
-            labels = len(self.dataset.class_names)
+            classes = len(self.dataset.class_names)
             self.trainer = Trainer(
                 self.network,
                 recipe,
@@ -102,12 +100,13 @@ class PhaseRunner:
                 self.average,
                 self.teacher,
                 l2(recipe, self.network),
-                balanced(self.dataset.train.labels, labels).tolist() if recipe.class_weights else None,
+                self.task.class_weights(self.dataset.train.labels, classes) if recipe.class_weights else None,
                 shared=self.devices.strategy is not None,
+                task=self.task,
             )
             schedule = schedule or learning_rate(recipe, self.peak, self.steps)
             optimizer = make_optimizer(recipe, schedule, self.network)
-            self.trainer.compile(optimizer, weighted_metrics=metrics(labels))
+            self.trainer.compile(optimizer, weighted_metrics=self.task.metrics(classes))
             self.trainer.build((None, *self.network.input_shape[1:]))
             self.trainer.optimizer.build(self.trainer.trainable_variables)
         paths = [v.path for v in self.trainer.trainable_variables]
@@ -120,6 +119,7 @@ class PhaseRunner:
         """Train for the epochs of a phase that are left; an interrupted one first, from the batch it had come to."""
         batches = feed(self.dataset.train, self.recipe, shuffle=True, devices=self.devices)
         validation = feed(self.dataset.validation, self.recipe, devices=self.devices)
+        bars = [EpochProgress()] if self.devices.writer else []
         first = max(progress.epoch, phase.first)
         for last in [first + 1, phase.last] if progress.step else [phase.last]:
             if first >= last or self.trainer.stop_training:
@@ -131,15 +131,10 @@ class PhaseRunner:
                 epochs=last,
                 initial_epoch=first,
                 shuffle=False,
-                verbose=_verbose(self.devices),
-                callbacks=[batches.follow_epochs(), *callbacks],
+                verbose=2 if self.devices.writer else 0,  # a line an epoch
+                callbacks=[*bars, batches.follow_epochs(), *callbacks],
             )
             first = last
-
-
-def _verbose(devices):
-    """Return Keras' number for bars where somebody watches, and else for a line an epoch; on one device alone."""
-    return (1 if is_watched(sys.stdout) else 2) if devices.writer else 0
 
 
 def _hand_over(old, new, same):

@@ -51,7 +51,8 @@ class Recipe:
         epochs: int, epochs of the network; 0 for the head alone.
         minutes: float, of the whole run: it makes as many epochs as fit, at most `epochs`. A run that resumes has them
             again. 0, the default: no limit.
-        batch_size: int, images per step, over all devices.
+        batch_size: int, images per step, over all devices. If main memory is too small for a step on a CPU, several
+            smaller steps make an update, and the run says so.
         accumulate: int, steps whose gradients make one update. Default 1.
         optimizer: `"adamw"`, `"sgd"`, `"nesterov"` (both with momentum) or `"rmsprop"` (as TensorFlow 1 has it).
         momentum: float, of SGD and RMSprop.
@@ -98,7 +99,7 @@ class Recipe:
             therefore a little optimistic. The head alone counts as an epoch then.
         blend: float, share of the trained weights in the model; the rest is the pretrained network with the head that
             was fitted to it (arXiv:2109.01903). 1 leaves the trained ones, as does `keep="best"`, or no such network.
-            `None`, the default, is 0.75; less, down to 0.5, where `lr` is less.
+            `None`, the default, is 0.75; less, down to 0.25, where `lr` is less.
         patience: int, epochs without a better validation accuracy until training ends, and the best epoch is kept;
             0: never.
         teacher: path of a `.keras` classifier to learn from (arXiv:1503.02531); `None` for labels alone.

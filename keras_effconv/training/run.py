@@ -3,13 +3,12 @@
 import dataclasses
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 
-from keras_effconv import zoo
 from keras_effconv.data import Dataset
 from keras_effconv.policies import default_policy
 from keras_effconv.training import checkpoint
@@ -21,70 +20,24 @@ from keras_effconv.training.checks import check_phases, check_run
 from keras_effconv.training.devices import Devices
 from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features, fit_head
+from keras_effconv.training.headline import FOLDS
 from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
-from keras_effconv.training.optimization.rates import FOLDS_ACCURACY, asks, highest_rate, trained_share
+from keras_effconv.training.optimization.rates import asks, highest_rate, trained_share
 from keras_effconv.training.phase_runner import PhaseRunner
 from keras_effconv.training.rate_finder import found_rate
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.reporting import mislabelled
 from keras_effconv.training.reporting.environment import check_folder
-from keras_effconv.training.reporting.evaluation import Evaluation, evaluate
+from keras_effconv.training.reporting.evaluation import evaluate
 from keras_effconv.training.reporting.outputs import check_outputs, logging, write_outputs
 from keras_effconv.training.reporting.run_record import check_same, described, identity, standing, write_record
+from keras_effconv.training.result import Result
+from keras_effconv.training.step_memory import divided, parts_needed
+from keras_effconv.training.task import task_of
 from keras_effconv.training.warm_start import warm_start
 
 NAME = "network"
-
-
-class Result(NamedTuple):
-    """What a run ends with.
-
-    Attributes:
-        model: the classifier: images (n, size, size, 3), RGB, 0..255 -> probabilities, preprocessing inside.
-        load_report: the `LoadReport` of its weights, or `None`.
-        head_accuracy: float, on the validation images, of the head on the frozen network; `None` without that.
-        head_curves: dict of curves by name, an entry each: what fitting the head ended with.
-        curves: dict likewise of the epochs of the network.
-        kept: int, the epoch whose weights the model has; 0: the head.
-        accuracy: float, of the model on the validation images; `None` if nothing was trained.
-        epochs: int, that the run was to make: those of the recipe, or fewer if its time decided.
-        images_per_second: float, of training the network; 0 without epochs.
-        folder: Path of what the run wrote.
-        evaluation: `Evaluation` on the validation images; `None` without outputs.
-        test: `Evaluation` on the test images, once, of the weights that the model has; `None` without outputs, or if
-            the data has no such images.
-        seconds: float, from the beginning of the run to its last file; 0 without outputs.
-        trained_share: float, of the trained weights in the model; the rest is the network that training began with.
-        search: `mislabelled.Search` of the training images, by heads that have not seen them; `None` without outputs,
-            or if no head was fitted to features.
-    """
-
-    model: keras.Model
-    load_report: zoo.LoadReport | None
-    head_accuracy: float | None
-    head_curves: Mapping[str, list[float]]
-    curves: Mapping[str, list[float]]
-    kept: int
-    accuracy: float | None
-    epochs: int
-    images_per_second: float
-    folder: Path
-    evaluation: Evaluation | None = None
-    test: Evaluation | None = None
-    seconds: float = 0.0
-    trained_share: float = 1.0
-    search: mislabelled.Search | None = None
-
-    @property
-    def best(self) -> int:
-        """Return the epoch that is most accurate on the validation images; 0: the head."""
-        return best_epoch(self.curves, self.head_curves)
-
-    @property
-    def last_accuracy(self) -> float | None:
-        """Return the accuracy on the validation images after the last epoch; that of the head without epochs."""
-        return (self.curves.get("val_accuracy") or [self.head_accuracy])[-1]
 
 
 def train(
@@ -174,6 +127,7 @@ def _trained(run, callbacks, checkpoint_seconds):
     progress = restore(folder) if run.resume else checkpoint.Progress()
     with default_policy(training_policy(recipe.dtype)):
         network, progress, report = _prepared(run, progress._replace(run=run.identity))
+        recipe = divided(recipe, progress.parts)
         start = starting_weights(run, network, resumed=progress.arrays is not None)
         peak = highest_rate(recipe, report, progress.head)
         runner = PhaseRunner(recipe, dataset, network, peak, devices, run.teacher)
@@ -193,14 +147,15 @@ def _trained(run, callbacks, checkpoint_seconds):
     if keeper.has_best:
         restore_best(folder, model)
     curves, head = keeper.curves, keeper.head
-    seen = [head["val_accuracy"][-1] if head else None, *curves.get("val_accuracy", ())]
+    metric = f"val_{task_of(dataset).metric}"
+    seen = [head[metric][-1] if head else None, *curves.get(metric, ())]
     kept = best_epoch(curves, head) if recipe.selects else len(seen) - 1
-    accuracy, share = seen[kept], 1.0 if start is None else trained_share(recipe, head)
+    score, share = seen[kept], 1.0 if start is None else trained_share(recipe, head)
     if start is not None:
         blend(model, start, share)
-        accuracy = evaluate(model, dataset.validation, dataset.class_names, recipe.batch_size).accuracy
+        score = evaluate(model, dataset.validation, dataset.class_names, recipe.batch_size).score
     model = finished(model, recipe.dtype)
-    made = kept, accuracy, recipe.epochs, speed.images_per_second, folder
+    made = kept, score, recipe.epochs, speed.images_per_second, folder
     return Result(model, report, seen[0], head, curves, *made, trained_share=share)
 
 
@@ -209,18 +164,21 @@ def _in_time(run, runner, progress):
     budget = Budget(60 * run.recipe.minutes, run.begun)
     if progress.arrays is None:
         progress = progress._replace(epochs=fitting_epochs(runner, budget))
-    runner.recipe = dataclasses.replace(run.recipe, epochs=progress.epochs)
+    runner.recipe = dataclasses.replace(runner.recipe, epochs=progress.epochs)
     return progress, Deadline(budget)
 
 
 def _prepared(run, progress):
     """Return the classifier with its weights and, if the run begins, a head fitted to frozen features."""
-    recipe, dataset = run.recipe, run.dataset
+    recipe, dataset, task = run.recipe, run.dataset, task_of(run.dataset)
     base = backbone(recipe, dataset.white)
-    model = classifier(base, len(dataset.class_names), recipe.dropout, NAME)
+    model = classifier(base, len(dataset.class_names), recipe.dropout, NAME, task.activation)
     needed = check_phases(recipe, model)
     if run.devices.writer:
         check_folder(run.folder, needed)
+    if progress.arrays is None and run.devices.on_main_memory:
+        progress = progress._replace(parts=parts_needed(recipe, model))
+    recipe = divided(recipe, progress.parts)
     if progress.arrays is not None:
         last = recipe.epochs if progress.epochs is None else progress.epochs
         place = f"at epoch {progress.epoch + 1} of {last}, batch {progress.step}"
@@ -237,11 +195,11 @@ def _prepared(run, progress):
     batches = feed(dataset.train, recipe)
     train = features(base, batches, mirror)
     validation = features(base, feed(dataset.validation, recipe))
-    head = fit_head(model, recipe, train, validation)
+    head = fit_head(model, recipe, train, validation, task)
     if run.reports or asks(recipe):
-        search = mislabelled.search(*train, dataset, recipe, mirror, batches.batch_size)
-        if search.right is not None:
-            head[FOLDS_ACCURACY] = [search.right / search.images]
+        search = task.search(*train, dataset, recipe, mirror, batches.batch_size)
+        if search.score is not None:
+            head[f"{FOLDS}{task.metric}"] = [search.score]
         if run.reports:
             mislabelled.write(run.folder, search, run.identity)
     return model, progress._replace(head=head), base.load_report

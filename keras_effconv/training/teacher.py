@@ -6,7 +6,9 @@ import numpy as np
 from keras import ops
 
 from keras_effconv import zoo
+from keras_effconv.network_info import says_several
 from keras_effconv.training.class_names import in_short, match, others
+from keras_effconv.training.task import SingleLabel
 
 LABELS = "labels.txt"
 
@@ -28,7 +30,7 @@ class Teacher:
         return probabilities if self.order is None else ops.take(probabilities, self.order, axis=-1)
 
 
-def load_teacher(path, sizes, class_names=None):
+def load_teacher(path, sizes, class_names=None, task=None):
     """Load a teacher, and check that it can teach.
 
     The classes are matched by name with a `labels.txt` next to the file; without one they must be as many, and are
@@ -39,6 +41,8 @@ def load_teacher(path, sizes, class_names=None):
         sizes: ints, pixels of the images that it will see.
         class_names: sequence of str, of the student. Default: not known yet, and not compared.
 
+        task: `SingleLabel` or `MultiLabel`, what the student learns. Default: `SingleLabel()`.
+
     Returns:
         `Teacher`.
 
@@ -48,7 +52,7 @@ def load_teacher(path, sizes, class_names=None):
     path = Path(path).expanduser()
     model = zoo.load_classifier(path, "teacher")
     _check_images(model, path, sizes)
-    _check_probabilities(model, path, sizes[0])
+    _check_probabilities(model, path, sizes[0], task or SingleLabel())
     return Teacher(model, None if class_names is None else _order(model, path, tuple(class_names)))
 
 
@@ -62,7 +66,7 @@ def _check_images(model, path, sizes):
         )
 
 
-def _check_probabilities(model, path, size):
+def _check_probabilities(model, path, size, task):
     image = np.full((1, size, size, 3), 127.0, "float32")
     try:
         row = np.asarray(ops.convert_to_numpy(model(image, training=False)), "float32")[0]
@@ -70,10 +74,11 @@ def _check_probabilities(model, path, size):
         cause = " ".join(str(error).split())[:200]
         text = f"`teacher` must take images of {size} pixels. Received: teacher='{path}': {cause}"
         raise ValueError(text) from None
-    if not (row >= 0).all() or abs(row.sum() - 1) > 0.01:
+    if not task.are_probabilities(row[None]) or says_several(model) != (task.activation == "sigmoid"):
+        sums = "each between 0 and 1, by a sigmoid" if task.activation == "sigmoid" else "positive and add up to 1"
         raise ValueError(
-            f"`teacher` must return probabilities, which are positive and add up to 1. Received: teacher='{path}', "
-            f"whose outputs for a grey image are {row.min():.3g} to {row.max():.3g} with a sum of {row.sum():.3g}"
+            f"`teacher` must return probabilities, which are {sums}. Received: teacher='{path}', whose outputs for a "
+            f"grey image are {row.min():.3g} to {row.max():.3g} with a sum of {row.sum():.3g}"
         )
 
 

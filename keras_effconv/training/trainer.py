@@ -5,9 +5,11 @@ import threading
 import keras
 from keras import ops
 
+from keras_effconv.layers.narrow_conv import with_right_gradients
 from keras_effconv.preprocessing import ImagePreprocessing
 from keras_effconv.training.devices import relative_share
-from keras_effconv.training.optimization.losses import crossentropy, distilled
+from keras_effconv.training.optimization.losses import distilled
+from keras_effconv.training.task import SingleLabel
 
 
 class MeanLoss(keras.losses.Loss):
@@ -21,7 +23,7 @@ class MeanLoss(keras.losses.Loss):
 
 
 class Trainer(keras.Model):
-    """A network in training: images (n, h, w, 3), 0..255, and integer labels (n,) in, probabilities out.
+    """A network in training: images (n, h, w, 3), 0..255, and integer labels in, probabilities out.
 
     In training, images are augmented and mixed, and the loss is taken against labels mixed likewise; in evaluation
     the network alone acts. All that is drawn comes from seed generators among the model's variables, so whoever
@@ -36,8 +38,9 @@ class Trainer(keras.Model):
         average: `MovingAverage` of the network, or `None`.
         teacher: `Teacher`, or `None`.
         penalty: callable -> scalar that is added to the loss, or `None`.
-        class_weights: sequence of floats, a weight for each class, or `None`.
+        class_weights: what `task.class_weights` returns, or `None`.
         shared: bool, whether devices of TensorFlow share each batch, padding included. Default `False`.
+        task: `SingleLabel` or `MultiLabel`. Default: `SingleLabel()`.
     """
 
     def __init__(
@@ -52,13 +55,14 @@ class Trainer(keras.Model):
         penalty=None,
         class_weights=None,
         shared=False,
+        task=None,
     ):
         # Its policy is what scales the loss in float16. Images keep their type: half precision would round them first.
         super().__init__(name="trainer", autocast=False)
-        self.network, self.augment, self.mixing, self.average = network, augment, mixing, average
+        self.network, self.augment, self.mixing, self.average = with_right_gradients(network), augment, mixing, average
         self.small = small or network
         self.recipe, self.penalty, self.class_weights = recipe, penalty, class_weights
-        self.teach = teacher
+        self.teach, self.task = teacher, task or SingleLabel()
         self.mean = MeanLoss()
         # Keras weighs a batch's loss by its rows, padding included. Of two metrics of one name the last one counts.
         self.mean_loss = keras.metrics.Mean(name="loss") if shared else None
@@ -78,16 +82,17 @@ class Trainer(keras.Model):
         return probabilities
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        targets = ops.one_hot(ops.cast(y, "int32"), y_pred.shape[-1])
-        smoothing = self.recipe.label_smoothing if training else 0.0
+        recipe, task = self.recipe, self.task
+        targets = task.targets(y, y_pred.shape[-1])
         if training:
             targets = self.mixing.targets(targets)
-        losses = crossentropy(targets, y_pred, smoothing, self.recipe.focal if training else 0.0)
+        losses = task.losses(targets, y_pred, *((recipe.label_smoothing, recipe.focal) if training else ()))
         if training and self.teach:
-            soft = self.teach(self._step.images), self.recipe.temperature, self.recipe.teacher_weight
-            losses = distilled(losses, y_pred, *soft)
+            soft = self.teach(self._step.images), recipe.temperature, recipe.teacher_weight
+            losses = distilled(losses, y_pred, *soft, task.divergence)
         if training and self.class_weights is not None:
-            losses = losses * ops.matmul(targets, ops.convert_to_tensor(self.class_weights, losses.dtype))
+            losses = losses * task.weights(targets, self.class_weights)
+        losses = task.of_images(losses)
         if training and self.penalty is not None:
             losses = losses + self.penalty()
         self._step.losses = losses

@@ -5,7 +5,6 @@ python scripts/benchmarks/frozen_normalization.py --models=EfficientNetLite0,Res
 
 import os
 import statistics
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -24,13 +23,15 @@ def define(flags):
 def run(flags, words):
     """Print the images per second of both, and the median of the ratios of their times."""
     flags_only(words)
+    from clock import seconds
+
     from keras_effconv.training.folding import folded
     from keras_effconv.utils.text_table import markdown
 
     rows = []
     for name in flags.models:
         steps = [_step(name, flags, change) for change in (lambda network: network, folded)]
-        times = [[_seconds(step) for step in steps] for _ in range(flags.steps)]
+        times = [[seconds(step) for step in steps] for _ in range(flags.steps)]
         plain, fold = (statistics.median(each) for each in zip(*times))
         ratio = statistics.median(b / a for a, b in times)
         rows.append((name, f"{flags.batch_size / plain:.1f}", f"{flags.batch_size / fold:.1f}", f"{ratio:.2f}"))
@@ -60,12 +61,6 @@ def _step(name, flags, change):
     for _ in range(2):
         step()
     return step
-
-
-def _seconds(work):
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def run(flags, words):
     for half, rate in enumerate((1e-3, 1e-5)):
         for layer in base.layers:
             layer.trainable = half == 1 and not isinstance(layer, keras.layers.BatchNormalization)
-        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
         epochs = _fit(model, dataset.train, flags.batch_size, begun + (half + 1) * halves)
         known = dataset.validation if dataset.test is None else dataset.test
         accuracy = model.evaluate(known.images, known.labels, flags.batch_size, verbose=0)[1]

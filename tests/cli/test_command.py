@@ -1,5 +1,6 @@
 """How commands start and end: by a small one, and the list of all."""
 
+import dataclasses
 import io
 import json
 import os
@@ -13,8 +14,12 @@ from commands import command
 from paths import ROOT
 
 import keras_effconv_command
+from keras_effconv import zoo
 from keras_effconv.cli import command as cli
-from keras_effconv.cli.flags import act, flags_only
+from keras_effconv.cli.flags import Flags, act, flags_only
+from keras_effconv.cli.training_flags import TOPICS
+from keras_effconv.training.recipe import Recipe
+from keras_effconv.utils.text_table import terminal_width
 from keras_effconv_command import COMMANDS
 
 DOC = "Do little.\n\n    small --each=a\n"
@@ -59,7 +64,7 @@ def test_an_action_takes_the_words():
 
 
 MISTAKES = {
-    "unknown flag": (("--eahc=a",), "Unknown command line flag 'eahc'. Did you mean: each"),
+    "unknown flag": (("--eahc=a",), "small: unknown flag --eahc; did you mean --each?"),
     "value": (("--fails=Other",), "value should be one of"),
     "ValueError": (("--fails=ValueError",), "small: what is wrong"),
     "OSError": (("--fails=OSError",), "small: what is wrong"),
@@ -82,6 +87,11 @@ def test_a_mistake_is_one_line_and_status_2(name):
     assert stderr.startswith("small: ") and message in stderr and stderr.count("\n") == 1, stderr
 
 
+def test_a_word_without_its_flag_is_hinted_at():
+    with pytest.raises(ValueError, match=r"Received: photos; did you mean --data_dir=photos\?$"):
+        flags_only(["photos"], "data_dir")
+
+
 def test_a_fault_of_a_command_is_raised():
     with pytest.raises(KeyError):
         small("--fails=KeyError")
@@ -95,7 +105,66 @@ def test_an_interrupted_command_has_the_status_of_a_shell():
 def test_help_ends_well(flag):
     status, stdout, _ = small("--fails=Other", flag)
     assert status == 0 and stdout.startswith("small: Do little.") and "small --each=a" in stdout
-    assert "--each: What to print." in stdout and "--[no]flags_only: " in stdout
+    assert "\nFlags:\n  --each                  What to print.\n" in stdout and "\n  --[no]flags_only " in stdout
+
+
+def test_flags_are_shown_by_topic():
+    flags = Flags()
+    flags.about("One")
+    flags.string("first", None, "Help.")
+    flags.about("Two")
+    flags.integer("a_name_that_is_longer_than_its_column", 3, "More help.")
+    flags.about("One")
+    flags.string("third", None, "Its help.")
+    one, two = flags.described().split("\n\n")
+    assert one.splitlines()[0] == "One:" and [line.split()[0] for line in one.splitlines()[1:]] == [
+        "--first",
+        "--third",
+    ]
+    assert two.splitlines()[1:] == ["  --a_name_that_is_longer_than_its_column", " " * 26 + "More help. (default: 3)"]
+
+
+def test_every_field_of_a_recipe_has_a_topic():
+    names = [name for names in TOPICS.values() for name in names]
+    assert sorted(names) == sorted(field.name for field in dataclasses.fields(Recipe) if field.name != "source")
+
+
+class Terminal(io.StringIO):
+    """What a terminal of 70 characters looks like to a program."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "variables", "coloured"),
+    [
+        (Terminal, {}, True),
+        (Terminal, {"NO_COLOR": "1"}, False),
+        (Terminal, {"TERM": "dumb"}, False),
+        (io.StringIO, {}, False),
+    ],
+)
+def test_help_has_colours_in_a_terminal_alone(stream, variables, coloured, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in {"COLUMNS": "70", "TERM": "xterm", **variables}.items():
+        monkeypatch.setenv(name, value)
+    flags = Flags()
+    flags.string("each", None, "word " * 40)
+    with redirect_stdout(stream()):
+        text, listed = flags.described(), keras_effconv_command.listing()
+    assert ("\033[1mFlags:\033[0m" in text) == ("\033[1mTrain:" in listed) == coloured
+    assert max(map(len, text.splitlines())) <= (70 if stream is Terminal else 110)
+    assert ("\033" in text) == coloured
+
+
+def test_a_table_fits_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    with redirect_stdout(Terminal()):
+        table = zoo.list("ResNet50$").table(terminal_width())
+    assert max(map(len, table.splitlines())) <= 90 and "\N{HORIZONTAL ELLIPSIS}" in table
+    with redirect_stdout(io.StringIO()):
+        assert zoo.list("ResNet50$").table(terminal_width()) == str(zoo.list("ResNet50$"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -168,3 +237,17 @@ def test_the_package_is_a_command_too(tmp_path):
     done = subprocess.run([sys.executable, "-m", "keras_effconv", "zoo", "lst"], **options)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("keras-effconv zoo: `ACTION` must be one of list,")
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("0", "0")])
+def test_commands_compute_convolutions_by_onednn_unless_told_otherwise(monkeypatch, given, expected):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given or "")
+    if given is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    seen = []
+    monkeypatch.setattr(cli, "start", lambda *words: seen.append(os.environ["TF_ENABLE_ONEDNN_OPTS"]) or 0)
+    monkeypatch.setattr(cli, "log_to_stderr", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["keras-effconv", "zoo"])
+    with pytest.raises(SystemExit) as ended:
+        keras_effconv_command.main()
+    assert (ended.value.code, seen) == (0, [expected])

@@ -90,6 +90,29 @@ def finished(folder, tmp_path_factory):
     return output, converted(folder, "ours", output, f"--data_dir={folder / 'photos'}")
 
 
+@pytest.mark.long
+def test_thresholds_of_several_labels_go_along(folder, tmp_path):
+    model = small_classifier()
+    several = keras.models.clone_model(model, clone_function=with_sigmoid)
+    several.set_weights(model.get_weights())
+    (tmp_path / "several").mkdir()
+    several.save(tmp_path / "several" / "model.keras")
+    (tmp_path / "several" / "labels.txt").write_text("".join(f"{each}\n" for each in NAMES))
+    limits = {name: 0.2 + 0.1 * number for number, name in enumerate(NAMES)}
+    (tmp_path / "several" / "thresholds.json").write_text(json.dumps(limits))
+    converted(tmp_path, "several", tmp_path / "out", f"--data_dir={folder / 'flat'}")
+    assert json.loads((tmp_path / "out" / "thresholds.json").read_text()) == pytest.approx(limits)
+    if ON_TENSORFLOW:
+        record = json.loads((tmp_path / "out" / "serving" / "1" / "export.json").read_text())
+        assert record["thresholds"] == pytest.approx(list(limits.values()))
+
+
+def with_sigmoid(layer):
+    """A copy of a layer; of the last one, with a sigmoid."""
+    config = layer.get_config()
+    return type(layer).from_config({**config, **({"activation": "sigmoid"} if layer.name == "predictions" else {})})
+
+
 def test_the_folder_is_that_of_a_run(finished, folder):
     output, done = finished
     written = ["model.keras", "labels.txt", "README.md", "report.json", "explained.png", "confusion.png"]

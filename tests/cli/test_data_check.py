@@ -30,7 +30,7 @@ def test_nothing_is_wrong(photos, tmp_path):
     assert lines[0] == "photos: found 2 classes, 8 images; 25% of each class validate"
     assert "train            6           0        2               3        3  48x40  48x40   48x40" in lines
     assert "cat        3           1" in lines and "PNG         6           2" in lines
-    assert lines[-3:] == ["0 problems", "", "0 notes"] and sorted(tmp_path.iterdir()) == [photos]
+    assert lines[-3:] == ["no problems", "", "no notes"] and sorted(tmp_path.iterdir()) == [photos]
 
 
 def test_a_problem_is_status_1_and_is_written(photos, tmp_path):

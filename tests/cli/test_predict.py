@@ -109,7 +109,7 @@ def test_an_export_is_a_model(folder, tmp_path, monkeypatch):
     from keras_effconv import exporting
     from keras_effconv.exporting import destination
 
-    def load(folder, precision, threads):
+    def load(folder, precision, threads, streams):
         return lambda images: expected(small(1), images)
 
     record = Format("keras", lambda *_: None, load, ("numpy",), destination.versioned, settings=("version",))

@@ -142,7 +142,7 @@ def test_a_users_mistake_is_one_line_and_status_2(tmp_path, monkeypatch):
         "--augmentation=wild": "augmentation",
         "--epochs=many": "epochs",
         "--no_such_flag=1": "no_such_flag",
-        "--modle=ResNet20": "Did you mean: model",
+        "--modle=ResNet20": "did you mean --model",
         "--recipe=finetun": "; did you mean finetune?",
         "--validation_split=2": "validation_split",
     }

@@ -65,7 +65,7 @@ def test_one_hot_columns_of_true_and_false(images):
 
 @pytest.mark.parametrize("joined", ["cat/dog", "cat + dog", "dog&cat"])
 def test_other_joints_of_several_labels_are_refused(images, joined):
-    with pytest.raises(ValueError, match="several labels per image"):
+    with pytest.raises(ValueError, match=r"one label, unless `multi_label` \(--multi_label\) is set"):
         understood(images, ["path,label", *rows()[:-1], f"images/dog3.png,{joined}"])
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,7 +88,8 @@ def test_a_folder_to_calibrate_with_is_read_as_others_are(tmp_path, caplog, monk
     files = {f"{i}.png": deep(1000 + i) for i in range(3)} | {"bad 1.jpg": b"no image", "bad 2.jpg": b"no image!"}
     write(tmp_path / "photos", files | {"__MACOSX/x.png": b"junk", "plain.png": encoded(gradient(), "PNG")})
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert calibration(small(1), "~/photos", 9).shape[0] == 4
+    flags = SimpleNamespace(calibration_dir="~/photos", calibration_images=9)
+    assert calibration(small(1), None, flags)["calibration"].shape[0] == 4
     told, skipped = warnings_of(caplog)
     assert told.startswith("3 of 6 files have 16 bits") and skipped.startswith("skipped 2 images: Unknown image file")
 

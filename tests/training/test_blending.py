@@ -41,7 +41,7 @@ def test_a_model_is_between_where_it_started_and_where_it_came_to(pretrained, tm
     assert moved > 20  # kernels, scales and statistics of each layer
     assert mean.curves == trained.curves and mean.kept == 2
     scores = mean.model.predict(digits.validation.images.astype("float32"), verbose=0)
-    assert mean.accuracy == pytest.approx(np.mean(scores.argmax(1) == digits.validation.labels))
+    assert mean.score == pytest.approx(np.mean(scores.argmax(1) == digits.validation.labels))
     assert not (tmp_path / "trained" / START).exists()
 
 

@@ -31,7 +31,7 @@ def test_a_bfloat16_run_learns_in_float32_and_ends_in_bfloat16(digits, tmp_path,
     assert "training in mixed_bfloat16, so that weights and optimizer are in float32" in capsys.readouterr().out
     assert half_policy_of(result.model.layers) == "bfloat16"
     assert result.model.get_layer("predictions").dtype_policy.name == "float32"
-    assert np.isfinite(result.curves["loss"]).all() and result.head_accuracy is not None
+    assert np.isfinite(result.curves["loss"]).all() and result.head_score is not None
     assert keras.config.dtype_policy().name == "float32"
     probabilities = result.model.predict(digits.validation.images.astype("float32"), verbose=0)
     assert probabilities.dtype == "float32" and np.isfinite(probabilities).all()

@@ -26,7 +26,7 @@ class Trials:
             raise KeyboardInterrupt
         self.seen.append((recipe, dataset, outputs))
         accuracy = round(1 - 0.3 * abs(math.log10(recipe.lr / 1e-3)), 2)
-        return SimpleNamespace(accuracy=accuracy, curves={"val_loss": [9.0, recipe.mixup]})
+        return SimpleNamespace(score=accuracy, curves={"val_loss": [9.0, recipe.mixup]})
 
     @property
     def rates(self):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from small_runs import TINY, Stop, StopAt, coloured_set
 
-from keras_effconv.training import train
-from keras_effconv.training.optimization.rates import FOLDS_ACCURACY, LEAST, LR
+from keras_effconv.training import Recipe, train
+from keras_effconv.training.optimization.rates import LEAST, LR, trained_share
 
 
 def first_rates(recipe, dataset, folder, **options):
@@ -22,6 +22,13 @@ def first_rates(recipe, dataset, folder, **options):
     return seen[0], result
 
 
+def test_a_model_has_the_less_of_the_trained_weights_the_less_there_was_to_learn():
+    shares = [trained_share(Recipe(), {"folds_accuracy": [right]}) for right in (0.5, 0.95, 0.96, 0.98, 1.0)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[:2] == [0.75, 0.75] and shares[-1] == pytest.approx(0.25 + 0.5 * LEAST)
+    assert trained_share(Recipe(blend=0.9), {"folds_accuracy": [1.0]}) == 0.9
+
+
 @pytest.mark.long
 def test_the_rate_is_low_where_the_head_is_right_at_once(tmp_path):
     labels = [i % 3 for i in range(30)]
@@ -32,7 +39,7 @@ def test_the_rate_is_low_where_the_head_is_right_at_once(tmp_path):
     for dataset, rate in ((easy, LEAST * LR), (hard, LR)):
         folder = tmp_path / f"{rate}"
         seen, result = first_rates(recipe, dataset, folder)
-        assert seen == pytest.approx(rate) and (result.head_curves[FOLDS_ACCURACY] == [1.0]) == (dataset is easy)
+        assert seen == pytest.approx(rate) and (result.head_curves["folds_accuracy"] == [1.0]) == (dataset is easy)
         with pytest.raises(Stop):
             train(recipe, dataset, folder / "again", callbacks=[StopAt(0, 1)], checkpoint_seconds=0, outputs=False)
         assert first_rates(recipe, dataset, folder / "again", resume=True)[0] == seen

@@ -24,6 +24,7 @@ from keras_effconv.training.optimization.averaging import MovingAverage
 from keras_effconv.training.optimization.optimizers import l2, make_optimizer
 from keras_effconv.training.optimization.schedules import learning_rate
 from keras_effconv.training.recipe import AUGMENTATIONS, Recipe
+from keras_effconv.training.task import SingleLabel
 
 to_numpy = ops.convert_to_numpy
 
@@ -534,7 +535,8 @@ def test_the_head_is_as_sure_as_label_smoothing_allows():
     model = keras.Model(inputs, keras.layers.Dense(4, activation="softmax", name="predictions")(inputs))
     surest = {}
     for smoothing in (0.0, 0.3):
-        curves = fit_head(model, Recipe(label_smoothing=smoothing, head_c=1.0), (features, labels), (features, labels))
+        data = features, labels
+        curves = fit_head(model, Recipe(label_smoothing=smoothing, head_c=1.0), data, data, SingleLabel())
         assert curves["val_accuracy"][0] > 0.99
         probabilities = keras.ops.convert_to_numpy(model(features))
         assert probabilities[:, 3].max() < 0.2  # no image has that class

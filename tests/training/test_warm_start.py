@@ -148,4 +148,4 @@ def test_data_that_stays_on_disk(plain, tmp_path):
     dataset = streamed(data.Dataset("files", *parts, ("a", "b")), 32)
     result = train(recipe_of(plain, OCTAVE), dataset, tmp_path / "out", outputs=False)
     assert result.load_report.approximate
-    assert np.isfinite(result.head_accuracy)
+    assert np.isfinite(result.head_score)

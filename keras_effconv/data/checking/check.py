@@ -30,6 +30,8 @@ def check(
     limit: int | None = None,
     csv_path_column: str | int | None = None,
     csv_label_column: str | int | None = None,
+    multi_label: bool = False,
+    csv_label_separator: str | None = None,
 ) -> CheckReport:
     """Read every image of a folder or a CSV file, and report what is there and what would harm training.
 
@@ -44,6 +46,8 @@ def check(
         limit: int, the most images per class and split. Default: all.
         csv_path_column: str, of a CSV file: the name of the column of paths, or its number from 1. Default: found.
         csv_label_column: str, likewise of the labels. Default: found.
+        multi_label: bool, of a CSV file: whether an image may have several labels, or none. Default `False`.
+        csv_label_separator: str, with `multi_label`: what is between the labels of a cell, as in `load`.
 
     Returns:
         `CheckReport`.
@@ -59,7 +63,8 @@ def check(
         assert not report.problems
     """
     with collected() as warnings:
-        file_list = list_files(data_dir, validation_split, seed, limit, csv_path_column, csv_label_column)
+        columns = csv_path_column, csv_label_column, multi_label, csv_label_separator
+        file_list = list_files(data_dir, validation_split, seed, limit, *columns)
         check_classes(file_list.parts[TRAIN], file_list)
         white = find_white([path for _, path in file_list.parts[TRAIN]])
     pictures, causes = _looked_at(file_list, white)

@@ -4,11 +4,13 @@ import numpy as np
 
 from keras_effconv.data.checking.picture import full_decoder
 from keras_effconv.data.images.reading import UnreadableImageError, read_image
+from keras_effconv.data.sources.labelling import names_of
 from keras_effconv.data.sources.messages import counted
 from keras_effconv.data.sources.split_names import TRAIN
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.figures import new_figure, save_figure
 from keras_effconv.utils.fonts import NUMBERED, Names
+from keras_effconv.utils.spread import evenly
 
 SIDE, GAP = 104, 6  # pixels of an image and between two
 COLUMNS = 10  # images of a class
@@ -20,7 +22,7 @@ def samples_of(files, columns=COLUMNS, rows=ROWS):
     """Return `{class name: paths}`, evenly drawn.
 
     Args:
-        files: (class name, path) of each file.
+        files: (label, path) of each file.
         columns: int, most paths of a class. Default 10.
         rows: int, most classes. Default 40.
 
@@ -30,14 +32,14 @@ def samples_of(files, columns=COLUMNS, rows=ROWS):
     {'cat': ['1.jpg', '4.jpg'], 'dog': ['2.jpg']}
     """
     by_class = {}
-    for name, path in files:
-        by_class.setdefault(name, []).append(path)
+    for label, path in files:
+        for name in names_of(label):
+            by_class.setdefault(name, []).append(path)
     return {name: _even(by_class[name], columns) for name in _even(sorted(by_class), rows)}
 
 
 def _even(values, most):
-    places = np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)
-    return [values[place] for place in places]
+    return [values[place] for place in evenly(len(values), most)]
 
 
 def draw(samples, splits, path, title, white=None):

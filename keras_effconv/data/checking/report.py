@@ -54,7 +54,8 @@ class CheckReport:
         parts = [aligned(_split_rows(self.splits), right=range(1, 6), rule=True)]
         parts += [_class_table(self.splits), aligned(_kind_rows(self.splits), right=range(1, 4), rule=True)]
         for noun, findings in (("problem", self.problems), ("note", notes)):
-            parts.append("\n".join([counted(len(findings), noun), *map(_lines, findings)]))
+            first = counted(len(findings), noun) if findings else f"no {noun}s"
+            parts.append("\n".join([first, *map(_lines, findings)]))
         return "\n\n".join(parts)
 
     def as_dict(self) -> dict:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from keras_effconv.data.checking.findings import imbalance
 from keras_effconv.data.checking.picture import Picture
 from keras_effconv.data.images.traits import TRAITS
+from keras_effconv.data.sources.file_list import class_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +15,7 @@ class SplitSummary:
     """A split in numbers.
 
     Args:
+        images: int, readable images.
         classes: `{class name: readable images}`, sorted by name.
         unreadable: int, files that cannot be read.
         sizes: `{"min", "median", "max": (width, height)}` of the images by area; empty without an image.
@@ -21,16 +23,12 @@ class SplitSummary:
         traits: `{trait: images}` of the traits that any image has.
     """
 
+    images: int
     classes: dict[str, int]
     unreadable: int
     sizes: dict[str, tuple[int, int]]
     formats: dict[str, int]
     traits: dict[str, int]
-
-    @property
-    def images(self) -> int:
-        """The number of readable images."""
-        return sum(self.classes.values())
 
     @property
     def imbalance(self) -> float:
@@ -42,15 +40,16 @@ def summary_of(files: Sequence[tuple[str, str]], pictures: dict[str, Picture]) -
     """Summarize a split.
 
     Args:
-        files: (class name, path) of each file.
+        files: (label, path) of each file.
         pictures: `{path: Picture}` of those that can be read.
     """
     readable = [(name, pictures[path]) for name, path in files if path in pictures]
-    counts = collections.Counter(name for name, _ in readable)
+    counts = collections.Counter(class_of(readable))
     shapes = sorted(((p.width, p.height) for _, p in readable), key=lambda shape: (shape[0] * shape[1], shape))
     places = {"min": 0, "median": len(shapes) // 2, "max": len(shapes) - 1} if shapes else {}
     traits = collections.Counter(trait for _, picture in readable for trait in picture.traits)
     return SplitSummary(
+        images=len(readable),
         classes=dict(sorted(counts.items())),
         unreadable=len(files) - len(readable),
         sizes={name: shapes[place] for name, place in places.items()},

@@ -3,6 +3,8 @@
 import dataclasses
 import importlib
 
+from keras_effconv.utils.text_table import aligned
+
 
 @dataclasses.dataclass(frozen=True)
 class CatalogEntry:
@@ -160,10 +162,12 @@ COLUMNS = ("name", "title", "classes", "train", "test", "by hand", "terms")
 class Catalog(tuple):
     """Entries that print as a table."""
 
+    def table(self, most: int | None = None) -> str:
+        """Return the table as text, of lines of at most so many characters; by default of as many as it takes."""
+        return aligned([COLUMNS, *map(_row, self)], most=most)
+
     def __str__(self):
-        rows = [COLUMNS, *map(_row, self)]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return self.table()
 
     __repr__ = __str__
 

@@ -10,6 +10,7 @@ import os
 
 from absl import logging
 
+from keras_effconv.data.sources.labelling import names_of
 from keras_effconv.data.sources.messages import counted, printable, some
 from keras_effconv.data.sources.split_names import SPLITS, TEST, TRAIN, VALIDATION
 from keras_effconv.utils.files import open_file
@@ -42,7 +43,10 @@ def check_files(file_list, strict=False):
 
 def class_problems(file_list):
     """Yield a line for what makes classes of a `FileList` hard to learn or to measure."""
-    counts = {part: collections.Counter(name for name, _ in files) for part, files in file_list.parts.items()}
+    counts = {
+        part: collections.Counter(n for label, _ in files for n in names_of(label))
+        for part, files in file_list.parts.items()
+    }
     train, validation = counts[TRAIN], counts[VALIDATION]
     if single := sorted(name for name, count in train.items() if count == 1):
         yield f"a single training image in {counted(len(single), 'class')}: {some(single)}"

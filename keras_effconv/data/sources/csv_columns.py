@@ -37,9 +37,16 @@ class Columns:
     one_hot: dict
     names: list
 
+    @property
+    def unused(self):
+        """Return the names of the columns that are none of these."""
+        used = {self.path, self.label, self.split, *self.one_hot}
+        return [name for i, name in enumerate(self.names) if i not in used]
+
     def __str__(self):
         if self.one_hot:
-            label = f"labels in {len(self.one_hot)} columns of 0 and 1"
+            several = "columns" if len(self.one_hot) > 1 else "column"
+            label = f"labels in {len(self.one_hot)} {several} of 0 and 1"
         else:
             label = f"label {self.names[self.label]!r}"
         split = f", split {self.names[self.split]!r}" if self.split is not None else ""
@@ -61,7 +68,7 @@ def is_header(cells):
     return named(cells, "path") is not None or named(cells, "label") is not None
 
 
-def choose_columns(rows, header, is_image, path_column=None, label_column=None):
+def choose_columns(rows, header, is_image, path_column=None, label_column=None, multi_label=False):
     """Choose the columns of a table: those that are asked for, else by their names, else by their values.
 
     Args:
@@ -70,6 +77,8 @@ def choose_columns(rows, header, is_image, path_column=None, label_column=None):
         is_image: function from a cell to bool, whether it is the path of an image.
         path_column: str, a name, or a number from 1. Default: found.
         label_column: likewise.
+        multi_label: bool, whether an image may have several labels: a single column of 0 and 1 is a class then. Default
+            `False`.
 
     Returns:
         `Columns`.
@@ -91,7 +100,12 @@ def choose_columns(rows, header, is_image, path_column=None, label_column=None):
     if label is None and header:
         label = named([name if i not in (path, split) else "" for i, name in enumerate(names)], "label")
     one_hot, rest = {}, [i for i in range(len(names)) if i not in (path, split)]
-    if label is None and path is not None and len(rest) == 1:
+    single = [label] if label is not None else rest
+    if multi_label and header and path is not None and len(single) == 1 and label_column in (None, ""):
+        one_hot = _one_hot(sample, single, names, least=1)
+    if one_hot:
+        label = None
+    elif label is None and path is not None and len(rest) == 1:
         label = rest[0]
     elif label is None and path is not None and len(rest) > 1 and header:
         one_hot = _one_hot(sample, rest, names)
@@ -142,7 +156,7 @@ def _by_values(sample, count, is_image):
     return shares.index(max(shares)) if sample and max(shares) >= len(sample) / 2 else None
 
 
-def _one_hot(sample, columns, names):
-    """`{column: class name}` of those with 0 and 1, or false and true, only; at least two."""
+def _one_hot(sample, columns, names, least=2):
+    """`{column: class name}` of those with 0 and 1, or false and true, only; at least so many."""
     binary = [i for i in columns if sample and all(cells[i].lower() in YES + NO for cells in sample)]
-    return {i: names[i] for i in binary} if len(binary) > 1 else {}
+    return {i: names[i] for i in binary} if len(binary) >= least else {}

@@ -5,14 +5,17 @@ import csv
 import functools
 import os
 import pathlib
+from typing import NamedTuple
 
 from keras_effconv.data.dataset import Dataset
 from keras_effconv.data.images.storage import MEMORY_LIMIT
 from keras_effconv.data.sources.csv_columns import choose_columns, is_header
-from keras_effconv.data.sources.csv_labels import MULTI, clean_labels, from_one_hot
+from keras_effconv.data.sources.csv_labels import MULTI, labels_of_one
+from keras_effconv.data.sources.csv_several import NO_FLAG, labels_of_several
 from keras_effconv.data.sources.csv_splits import splits_of
 from keras_effconv.data.sources.file_list import FileList, class_of, decode_files, divided
 from keras_effconv.data.sources.image_paths import ImagePaths
+from keras_effconv.data.sources.labelling import OneLabel, SeveralLabels
 from keras_effconv.data.sources.messages import printable
 from keras_effconv.data.sources.remote import fetch_file
 from keras_effconv.data.sources.split import check_choices
@@ -22,6 +25,7 @@ from keras_effconv.preprocessing import Resize, as_resize
 
 EXTENSIONS = (".csv", ".tsv", ".txt")
 SAME_PATH, OTHER_LABEL = "the same path as in an earlier row", "the same path as in an earlier row, with another label"
+OTHER_SPLIT = "the same path as in an earlier row, in another split"
 GUESSED = ("cp1252", "latin-1")  # what any bytes can be
 SEVERAL = 0.1  # the share of rows with the path of an earlier row and another label that makes them several labels
 
@@ -37,6 +41,8 @@ def from_csv(
     memory_limit: int = MEMORY_LIMIT,
     path_column: str | int | None = None,
     label_column: str | int | None = None,
+    multi_label: bool = False,
+    label_separator: str | None = None,
 ) -> Dataset:
     """Load the images that a CSV file names, each decoded once.
 
@@ -48,6 +54,10 @@ def from_csv(
     among the images below that folder; one with a scheme, such as "https://", is copied first. Labels are class names,
     in sorted order; columns of 0 and 1 with one 1 per row are labels, too. `split` is train, validation or test, by any
     of their names; without validation, a part of each class validates.
+
+    With `multi_label`, an image may have several labels, or none: an empty cell. They are in one cell, with a bar or a
+    semicolon between them (or `label_separator`) or as a list in brackets; in several rows of the same path; or in
+    columns of 0 and 1, one for each class.
 
     Rows that are not like this, and unreadable files, are skipped with one warning for each cause.
 
@@ -64,14 +74,16 @@ def from_csv(
         memory_limit: int, bytes of pixels held in memory; more are mapped from a file. Default 4 GiB.
         path_column: str, the name of the column of paths, or its number from 1. Default: found.
         label_column: str, likewise of the labels. Default: found.
+        multi_label: bool, whether an image may have several labels, or none. Default `False`.
+        label_separator: str, what is between the labels of a cell. Default: a bar or a semicolon, whichever there is.
 
     Returns:
         `Dataset` with `flip=True`; image names are their paths, bad rows are named "FILE.csv:LINE" in `unreadable`.
 
     Raises:
         FileNotFoundError: nothing is at `path`.
-        ValueError: it is no such table, several labels per image, fewer than two classes, no validation image, an
-            argument out of range, or, with `strict`, bad rows or unreadable files.
+        ValueError: it is no such table, several labels per image without `multi_label`, fewer than two classes (with
+            it, none), no validation image, an argument out of range, or, with `strict`, bad rows or unreadable files.
         OSError: the disk of `cache_dir` is too small.
         ImportError: tqdm is not installed.
 
@@ -81,7 +93,10 @@ def from_csv(
     """
     resize = as_resize(resize)
     check_choices(validation_split, limit)
-    file_list = list_csv(path, validation_split, seed, limit, path_column, label_column)
+    if label_separator is not None and not multi_label:
+        raise ValueError(f"`label_separator` must be with `multi_label`. Received: {label_separator!r} without")
+    columns = path_column, label_column
+    file_list = list_csv(path, validation_split, seed, limit, *columns, multi_label, label_separator)
     return decode_files(file_list, resize, strict, cache_dir, memory_limit)
 
 
@@ -90,39 +105,63 @@ def is_csv(path):
     return path is not None and str(path).lower().endswith(EXTENSIONS) and not os.path.isdir(path)
 
 
-def list_csv(path, validation_split=0.2, seed=0, limit=None, path_column=None, label_column=None):
+def list_csv(
+    path,
+    validation_split=0.2,
+    seed=0,
+    limit=None,
+    path_column=None,
+    label_column=None,
+    multi_label=False,
+    label_separator=None,
+):
     """Return the `FileList` of a CSV file; arguments and errors are those of `from_csv`."""
-    path = pathlib.Path(path).expanduser()
+    path, labelling = pathlib.Path(path).expanduser(), SeveralLabels() if multi_label else OneLabel()
     if not path.exists():
         raise FileNotFoundError(f"`path` must be a CSV file of path and label. Received: path={str(path)!r}, no file")
     try:
-        rows, skipped, split = _read(path, path_column, label_column)
+        read = _read(path, labelling, path_column, label_column, label_separator)
     except (csv.Error, UnicodeError, ValueError) as error:
         raise ValueError(
             f"`path` must be a CSV file of path and label. Received: path={str(path)!r}: {error}"
         ) from None
-    parts = {part: [(label, file) for label, file, p in rows if p == part] for part in SPLITS}
+    parts = {part: [(label, file) for label, file, p in read.rows if p == part] for part in SPLITS}
     parts = {part: files for part, files in parts.items() if files or part == TRAIN}
     file_list = FileList(
         name=path.stem,
         parts=parts,
-        classes=sorted(set(class_of(parts[TRAIN]))),
+        classes=sorted({*class_of(parts[TRAIN]), *read.classes}),
         sources=dict.fromkeys(parts, str(path)),
-        skipped=skipped,
+        skipped=read.skipped,
+        labelling=labelling,
     )
-    return divided(file_list, validation_split, seed, limit, split)
+    return divided(file_list, validation_split, seed, limit, read.split)
 
 
-def _read(path, path_column, label_column):
-    """[(label, path of the image, split)], {"FILE:LINE": cause} of the bad rows, and whether there is a split."""
+class _Read(NamedTuple):
+    """What a file says.
+
+    Attributes:
+        rows: [(label, path of the image, split)].
+        skipped: {"FILE:LINE": cause} of the bad rows.
+        split: bool, whether the rows are of splits.
+        classes: list of str, names that columns have, also without an image.
+    """
+
+    rows: list
+    skipped: dict
+    split: bool
+    classes: list
+
+
+def _read(path, labelling, path_column, label_column, separator):
     table = read_table(path, is_header)
     paths = ImagePaths(path.parent, fetch_file)
     first = table.rows[0][1] if table.rows else []
     named = is_header(first) or not any(map(paths.looks_like_image, first))
-    body = table.rows[named:]
-    columns = choose_columns(
-        [cells for _, cells in body], first if named else None, paths.looks_like_image, path_column, label_column
-    )
+    body, several = table.rows[named:], isinstance(labelling, SeveralLabels)
+    asked = path_column, label_column, several
+    columns = choose_columns([cells for _, cells in body], first if named else None, paths.looks_like_image, *asked)
     skipped, rows = {}, []
     for line, cells in body:
         if extra := len(cells) - len(columns.names):
@@ -131,45 +170,65 @@ def _read(path, path_column, label_column):
             skipped[f"{path.name}:{line}"] = "more values than columns (a path with a comma needs quotes)"
         else:
             rows.append((f"{path.name}:{line}", cells))
-    if columns.one_hot:
-        labels = from_one_hot([cells for _, cells in rows], columns.one_hot, path.name)
-    else:
-        labels = clean_labels([cells[columns.label] for _, cells in rows], path.name)
+    read = labels_of_several if several else labels_of_one
+    labels, said = read([cells for _, cells in rows], columns, path.name, separator)
     splits = None
     if columns.split is not None:
         splits = splits_of(columns.names[columns.split], [cells[columns.split] for _, cells in rows], path.name)
         columns.split = columns.split if splits else None
     images = [cells[columns.path] for _, cells in rows]
-    found, bad = _found([name for name, _ in rows], images, labels, splits, paths)
+    found, bad = _found([name for name, _ in rows], images, labels, splits, paths, labelling)
+    _say(path, table, f"{columns}{said}", paths)
+    bad |= skipped
+    in_order = (f"{path.name}:{line}" for line, _ in body)
+    bad = {row: bad[row] for row in in_order if row in bad}
+    return _Read(found, bad, bool(splits), list(columns.one_hot.values()) if several else [])
+
+
+def _say(path, table, columns, paths):
+    """Print what was understood, on one line."""
     text = f"{printable(path)}: {columns}"
     text += "" if table.encoding.startswith("utf-8") else f", read as {table.encoding}"
     text += ", since it is no UTF-8: save it as UTF-8 if its names are not Western" * (table.encoding in GUESSED)
     print(text + (f"; {paths.by_name} images found by name below it" if paths.by_name else ""))
-    bad |= skipped
-    in_order = (f"{path.name}:{line}" for line, _ in body)
-    return found, {row: bad[row] for row in in_order if row in bad}, bool(splits)
 
 
-def _found(names, images, labels, splits, paths):
+def _found(names, images, labels, splits, paths, labelling):
     """[(label, path, split)] of the good rows, and {row: cause} of the bad ones."""
     found, bad, seen = [], {}, {}
     find = functools.cache(paths.find)
     for i, (name, image, label) in enumerate(zip(names, images, labels)):
-        if empty := [what for what, value in (("path", image), ("label", label)) if not value]:
+        if empty := [what for what, value in (("path", image), ("label", label)) if value == ""]:
             bad[name] = f"no value for {' nor '.join(empty)}"
+            continue
+        if label is None:
+            bad[name] = NO_FLAG
             continue
         if splits and splits[i] is None:
             bad[name] = f"`split` must mean one of {', '.join(SPLITS)}"
             continue
         path, cause = find(image)
+        row = label, path, splits[i] if splits else TRAIN
         if cause:
             bad[name] = cause
-        elif path in seen:
-            bad[name] = SAME_PATH if seen[path] == label else OTHER_LABEL
+        elif path not in seen:
+            seen[path] = len(found)
+            found.append(row)
         else:
-            seen[path] = label
-            found.append((label, path, splits[i] if splits else TRAIN))
+            bad |= _again(name, row, seen[path], found, labelling)
     others = collections.Counter(bad.values())[OTHER_LABEL]
     if others > SEVERAL * len(names) and others > 1:
         raise ValueError(f"{MULTI}. Received: {others} rows with the path of an earlier row, and another label")
     return found, bad
+
+
+def _again(name, row, earlier, found, labelling):
+    """Join a row with the earlier one of the same path; return {row: cause} if that is not possible."""
+    label, path, split = found[earlier]
+    joined = labelling.joined(label, row[0])
+    if joined is None:
+        return {name: SAME_PATH if label == row[0] else OTHER_LABEL}
+    if split != row[2]:
+        return {name: OTHER_SPLIT}
+    found[earlier] = joined, path, split
+    return {}

@@ -9,10 +9,24 @@ from keras_effconv.data.sources.class_names import normalized
 from keras_effconv.data.sources.csv_splits import YES
 from keras_effconv.data.sources.messages import some
 
-MULTI = "Each image must have one label (several labels per image cannot be trained on)"
+MULTI = "Each image must have one label, unless `multi_label` (--multi_label) is set"
 WHOLE = re.compile(r"-?\d+(\.0*)?")
 LIST_OF_ONE = re.compile(r"""[\[(]\s*(['"])([^'"]*)\1\s*,?\s*[\])]""")
 MISSING = ("nan", "none", "null", "na", "n/a", "<na>")
+
+
+def labels_of_one(rows, columns, source, separator=None):
+    """Return the label of each row, and what to say of them: nothing.
+
+    Args:
+        rows: list of lists of cells.
+        columns: `Columns`.
+        source: str, for messages.
+        separator: `None`, since nothing is between the labels of an image.
+    """
+    if columns.one_hot:
+        return from_one_hot(rows, columns.one_hot, source), ""
+    return clean_labels([cells[columns.label] for cells in rows], source), ""
 
 
 def clean_labels(labels, source):
@@ -38,7 +52,7 @@ def clean_labels(labels, source):
     return labels
 
 
-def check_single(names, source):
+def check_single(names, source, wanted=MULTI):
     """Raise a ValueError if names are several labels in one; warn if they may be.
 
     A bar, a semicolon or a list in brackets joins labels if a part of one is in another name too, or is one; a comma, a
@@ -47,6 +61,7 @@ def check_single(names, source):
     Args:
         names: set of str.
         source: str, for messages.
+        wanted: str, the beginning of the error. Default: that each image must have one label.
     """
     for pattern, strict in ((r"\s*[|;]\s*", False), (r"\s*[,/+&]\s*", True), (r"\s+", True)):
         parts = {name: [part for part in re.split(pattern, name.strip("[]()")) if part] for name in names}
@@ -60,7 +75,7 @@ def check_single(names, source):
         ]
         if found or any(re.fullmatch(r"\[.*['\"].*\]", name) for name in joined):
             raise ValueError(
-                f"{MULTI}. Received: {source} with labels such as {some(map(repr, sorted(found or joined)))}"
+                f"{wanted}. Received: {source} with labels such as {some(map(repr, sorted(found or joined)))}"
             )
         if strict and len(joined) > 8 and 2 * len(uses) < len(joined):
             logging.warning(

@@ -11,7 +11,7 @@ from keras_effconv.data.dataset import Dataset
 from keras_effconv.data.images.levels import find_white
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, not_a_file, read_image
 from keras_effconv.data.sources.checks import check_files
-from keras_effconv.data.sources.file_list import check_validation, class_of, labels_of, names_of_classes
+from keras_effconv.data.sources.file_list import check_validation, class_of, labels_in, names_of_classes
 from keras_effconv.data.sources.messages import printable, report
 from keras_effconv.data.sources.split_names import TEST, TRAIN, VALIDATION
 from keras_effconv.data.sources.tfds import flips, has_labels, keys_of, prepare, splits_of
@@ -28,7 +28,7 @@ class Files:
 
     Args:
         paths: n paths.
-        labels: int32 (n,).
+        labels: int32 (n,), or (n, classes) of 0 and 1 if an image may have several labels.
     """
 
     paths: tuple[str, ...]
@@ -127,12 +127,13 @@ def scan_files(file_list, strict=False):
     report(unreadable, strict)
     parts = {part: [file for file in files if file[1] not in absent] for part, files in file_list.parts.items()}
     class_names = names_of_classes(parts[TRAIN], file_list)
-    known = set(class_names)
-    parts = {part: [file for file in files if file[0] in known] for part, files in parts.items()}
+    known, labelling = set(class_names), file_list.labelling
+    parts = {part: [(labelling.within(label, known), path) for label, path in files] for part, files in parts.items()}
+    parts = {part: [file for file in files if file[0] is not None] for part, files in parts.items()}
     check_validation(parts[VALIDATION], class_of(parts[TRAIN]), file_list)
     check_files(dataclasses.replace(file_list, parts=parts), strict)
     splits = {
-        part: Files(tuple(path for _, path in files), labels_of(files, class_names))
+        part: Files(tuple(path for _, path in files), labelling.array(labels_in(files), class_names))
         for part, files in parts.items()
         if files
     }

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import numpy as np
 from absl import logging
 
 from keras_effconv.data.dataset import Dataset, Split
@@ -11,15 +10,15 @@ from keras_effconv.data.images.reading import compiled_decoder, read_into
 from keras_effconv.data.images.storage import MEMORY_LIMIT, filled
 from keras_effconv.data.sources.checks import check_files, key_of_files
 from keras_effconv.data.sources.class_names import check_names, hint_at_names, spelled_as
+from keras_effconv.data.sources.labelling import OneLabel, SeveralLabels, names_of
 from keras_effconv.data.sources.listing import LeftOut
 from keras_effconv.data.sources.messages import counted, printable, report, some
-from keras_effconv.data.sources.split import limited, stratified
 from keras_effconv.data.sources.split_names import SPLITS, TEST, TRAIN, VALIDATION
 
 
 @dataclasses.dataclass
 class FileList:
-    """The files of a data set, none of them read yet. A file is (class name, path).
+    """The files of a data set, none of them read yet. A file is (label, path), the label as `labelling` says.
 
     Args:
         name: str, of the data set.
@@ -31,6 +30,7 @@ class FileList:
         skipped: `{path or row: cause}` of what could not be listed.
         left_out: `LeftOut`, what is no image.
         unknown: names of classes that are not in training, whose files were left out.
+        labelling: `OneLabel`, a class name, or `SeveralLabels`, a tuple of class names.
     """
 
     name: str
@@ -41,6 +41,7 @@ class FileList:
     skipped: dict = dataclasses.field(default_factory=dict)
     left_out: LeftOut = dataclasses.field(default_factory=LeftOut)
     unknown: list = dataclasses.field(default_factory=list)
+    labelling: OneLabel | SeveralLabels = dataclasses.field(default_factory=OneLabel)
 
 
 def divided(file_list, validation_split, seed, limit, split=True):
@@ -57,10 +58,10 @@ def divided(file_list, validation_split, seed, limit, split=True):
     parts = _known(file_list)
     _say(file_list, parts, split, validation_split)
     if VALIDATION not in parts:
-        rows = stratified(class_of(parts[TRAIN]), validation_split, seed)
+        rows = file_list.labelling.stratified(labels_in(parts[TRAIN]), validation_split, seed)
         parts |= {part: [parts[TRAIN][i] for i in of_part] for part, of_part in zip((TRAIN, VALIDATION), rows)}
     parts = {
-        split: [parts[split][i] for i in limited(class_of(parts[split]), limit, seed)]
+        split: [parts[split][i] for i in file_list.labelling.limited(labels_in(parts[split]), limit, seed)]
         for split in SPLITS
         if split in parts
     }
@@ -78,18 +79,21 @@ def _known(file_list):
         if alike := spelled_as(train, names):
             shown = some([f"{name!r} as {known!r}" for name, known in alike.items()])
             logging.warning("%s: %s taken as of training: %s", source, counted(len(alike), "class name"), shown)
-        files = [(alike.get(name, name), path) for name, path in parts.pop(split)]
-        known = [file for file in files if file[0] in set(train)]
-        file_list.unknown += sorted(set(class_of(files)) - {*train, *file_list.unknown})
-        if not known:
+        files = [(file_list.labelling.renamed(label, alike), path) for label, path in parts.pop(split)]
+        known = [(file_list.labelling.within(label, set(train)), path) for label, path in files]
+        known = [file for file in known if file[0] is not None]
+        unknown = sorted(set(class_of(files)) - set(train))
+        file_list.unknown += [name for name in unknown if name not in file_list.unknown]
+        if not class_of(known):
             images = counted(len(files), "image")
             logging.warning("left out %s of %s, none of a class of training: %s", images, source, some(names))
             file_list.sources.pop(split)
             continue
         parts[split] = known
-        if unknown := sorted(set(class_of(files)) - set(train)):
-            images = counted(len(files) - len(known), "image")
-            logging.warning("left out %s of %s, of classes unknown in training: %s", images, source, some(unknown))
+        if unknown:
+            left = len(files) - len(known)
+            what = counted(left, "image") if left else counted(len(unknown), "class")
+            logging.warning("left out %s of %s, of classes unknown in training: %s", what, source, some(unknown))
     return parts
 
 
@@ -135,13 +139,18 @@ def decode_files(file_list, resize, strict=False, cache_dir=None, memory_limit=M
         class_names=class_names,
         unreadable=tuple(map(printable, unreadable)),
         white=resize.white,
-        **_splits(images, parts, class_names),
+        **_splits(images, parts, class_names, file_list.labelling),
     )
 
 
 def class_of(files):
-    """Return the class name of each file."""
-    return [name for name, _ in files]
+    """Return the class name of each file; if files have several labels, the names of all of them, one after another."""
+    return [name for label, _ in files for name in names_of(label)]
+
+
+def labels_in(files):
+    """Return the label of each file."""
+    return [label for label, _ in files]
 
 
 def names_of_classes(train, file_list):
@@ -157,14 +166,20 @@ def names_of_classes(train, file_list):
     return tuple(names)
 
 
+FOLDERS = "; put the images of each class into a folder of its own, such as photos/roses/1.jpg and photos/tulips/1.jpg"
+
+
 def check_classes(train, file_list):
-    """Raise a ValueError if training images are of fewer than two classes."""
+    """Raise a ValueError if training images are of fewer than two classes; of several labels, if they are of none."""
     count, listed, unit = len(set(class_of(train))), file_list.classes, file_list.unit
-    if count < 2:
+    least = file_list.labelling.least
+    if count < least:
         skipped = [f"{printable(path)}: {cause}" for path, cause in file_list.skipped.items()]
         raise ValueError(
-            f"A data set must have at least 2 {unit} with readable images. Received: {count} of {len(listed)} {unit} "
-            f"in {file_list.sources[TRAIN]!r}: {listed[:5]}" + (f"; skipped {some(skipped, 1)}" if skipped else "")
+            f"A data set must have at least {least} {unit if least > 1 else 'class'} with readable images. "
+            f"Received: {count} of {len(listed)} {unit} in {file_list.sources[TRAIN]!r}: {listed[:5]}"
+            + (f"; skipped {some(skipped, 1)}" if skipped else "")
+            + (FOLDERS if unit == "class folders" and len(listed) < least and not skipped else "")
         )
 
 
@@ -177,12 +192,6 @@ def check_validation(validation, train, file_list):
         raise ValueError(f"A data set must have a readable validation image. Received: none in {source!r}{cause}")
 
 
-def labels_of(files, class_names):
-    """Return int32 (n,), the label of each file."""
-    label = {name: i for i, name in enumerate(class_names)}
-    return np.array([label[name] for name, _ in files], np.int32)
-
-
 def _train_each_class(images, parts, file_list):
     """Move a validation image to training in each class whose training images all proved unreadable.
 
@@ -191,22 +200,24 @@ def _train_each_class(images, parts, file_list):
     train, validation = parts[TRAIN], parts[VALIDATION]
     if VALIDATION not in file_list.sources:
         for name in sorted(set(class_of(validation)) - set(class_of(train))):
-            boundary, offset = len(train), class_of(validation).index(name)
+            boundary, offset = len(train), next(i for i, (label, _) in enumerate(validation) if name in names_of(label))
             images[[boundary, boundary + offset]] = images[[boundary + offset, boundary]]
             validation[0], validation[offset] = validation[offset], validation[0]
             train.append(validation.pop(0))
     known, kept, begin = set(class_of(train)), 0, 0
     for part, files in parts.items():
-        for i, (name, _) in enumerate(files):
-            if name in known:
+        parts[part] = []
+        for i, (label, path) in enumerate(files):
+            label = file_list.labelling.within(label, known)
+            if label is not None:
                 if kept != begin + i:
                     images[kept] = images[begin + i]
                 kept += 1
+                parts[part].append((label, path))
         begin += len(files)
-        parts[part] = [file for file in files if file[0] in known]
 
 
-def _splits(images, parts, class_names):
+def _splits(images, parts, class_names, labelling):
     """`{split: Split}` of consecutive images; a split without any is left out."""
     splits, begin = {}, 0
     for part, files in parts.items():
@@ -214,5 +225,5 @@ def _splits(images, parts, class_names):
         names = tuple(printable(path) for _, path in files)
         begin += len(files)
         if files or part != TEST:
-            splits[part] = Split(rows, labels_of(files, class_names), names)
+            splits[part] = Split(rows, labelling.array(labels_in(files), class_names), names)
     return splits

@@ -40,6 +40,42 @@ def stratified(labels, validation_split=0.2, seed=0):
     return np.flatnonzero(~in_validation), np.flatnonzero(in_validation)
 
 
+def dealt(labels, shares, seed=0):
+    """Deal images of several labels to parts, so that each part has its share of each class.
+
+    The images of the class that has the fewest left are dealt first, each to the part that lacks most of that class
+    (Sechidis et al., "On the stratification of multi-label data", ECML 2011). Images of none of the classes count as a
+    class. A class with an image for each part has one there, unless its images went with those of rarer classes.
+
+    Args:
+        labels: array (n, classes), 1 where an image is of a class, else 0.
+        shares: sequence of floats that add up to 1, one a part.
+        seed: int, of the choice. Default 0.
+
+    Returns:
+        int64 (n,), the part of each image.
+
+    Example:
+
+    >>> dealt([[1, 0], [1, 0], [1, 1], [1, 1], [0, 0], [0, 0]], (0.5, 0.5)).tolist()
+    [1, 0, 1, 0, 1, 0]
+    """
+    rng, labels = np.random.default_rng(seed), np.asarray(labels, bool)
+    labels = np.column_stack([labels, ~labels.any(axis=1)])
+    part, counts, room = np.full(len(labels), -1), labels.sum(0), np.multiply(shares, len(labels))
+    lacking = np.outer(shares, counts)
+    lacking = np.where(counts >= len(room), np.maximum(lacking, 1), lacking)
+    while (part < 0).any():
+        left = labels[part < 0].sum(0)
+        rarest = np.where(left > 0, left, len(labels) + 1).argmin()
+        for row in rng.permutation(np.flatnonzero((part < 0) & labels[:, rarest])):
+            best = np.lexsort((rng.random(len(room)), -room, -lacking[:, rarest]))[0]
+            part[row] = best
+            lacking[best] -= labels[row]
+            room[best] -= 1
+    return part
+
+
 def limited(labels, limit, seed=0):
     """Draw at most `limit` of each class.
 

@@ -27,6 +27,41 @@ def crossentropy(targets, probabilities, smoothing=0.0, focal=0.0):
     )
 
 
+def binary_crossentropies(targets, probabilities, smoothing=0.0, focal=0.0):
+    """Return the binary cross-entropy of each image and class, (n, classes), or the focal loss.
+
+    Args:
+        targets: (n, classes), 0 to 1.
+        probabilities: (n, classes), 0 to 1.
+        smoothing: float; targets become `(1 - smoothing) * targets + smoothing / 2`. Default 0.
+        focal: float, gamma, as in `crossentropy`. Default 0.
+
+    Example:
+
+    >>> losses = binary_crossentropies(np.array([[1.0, 0.0]]), np.array([[0.5, 0.2]]))
+    >>> [round(float(loss), 3) for loss in losses[0]]
+    [0.693, 0.223]
+    """
+    pair = (ops.expand_dims(ops.convert_to_tensor(each), -1) for each in (targets, probabilities))
+    if not focal:
+        return keras.losses.binary_crossentropy(*pair, label_smoothing=smoothing)
+    return keras.losses.binary_focal_crossentropy(*pair, gamma=focal, label_smoothing=smoothing)
+
+
+def binary_divergences(student, teacher, temperature):
+    """Return how far each softened probability of a student is from its teacher's: `divergence` of yes and no.
+
+    Args:
+        student: probabilities (n, classes).
+        teacher: probabilities (n, classes); no gradient goes there.
+        temperature: float, above 0.
+
+    Returns:
+        (n, classes), float32.
+    """
+    return divergence(*(ops.stack([1 - p, p], axis=-1) for p in (student, teacher)), temperature)
+
+
 def divergence(student, teacher, temperature):
     """Return how far a student's softened probabilities are from its teacher's (arXiv:1503.02531, section 2).
 
@@ -45,7 +80,7 @@ def divergence(student, teacher, temperature):
     return temperature**2 * ops.sum(ops.exp(teacher) * (teacher - student), axis=-1)
 
 
-def distilled(targets_loss, student, teacher, temperature, teacher_weight=0.7):
+def distilled(targets_loss, student, teacher, temperature, teacher_weight=0.7, divergence=divergence):
     """Return a student's loss: `(1 - teacher_weight) * targets_loss + teacher_weight * divergence(...)`.
 
     Args:
@@ -54,6 +89,7 @@ def distilled(targets_loss, student, teacher, temperature, teacher_weight=0.7):
         teacher: probabilities (n, classes), on the same augmented and mixed images.
         temperature: float, above 0.
         teacher_weight: float, 0 to 1. Default 0.7.
+        divergence: callable from student, teacher and temperature. Default: `divergence`.
 
     Returns:
         Of the shape of `targets_loss`: per image, or the mean over the batch.

@@ -50,16 +50,28 @@ def class_scores(evaluation) -> list[ClassScores]:
 
 
 def _scores(name, images, answers, right):
-    return ClassScores(
-        name,
-        images,
-        answers,
-        right,
-        precision=right / answers if answers else None,
-        recall=right / images if images else None,
-        f1=2 * right / (images + answers) if images else None,
-        recall_interval=wilson(right, images) if images else None,
-    )
+    return ClassScores(name, images, answers, right, **shares_of(images, answers, right))
+
+
+def shares_of(images, answers, right):
+    """Return what counts of a class come to: dict of precision, recall, F1 and the interval of the recall.
+
+    Args:
+        images: int, of the class.
+        answers: int, that say the class.
+        right: int, of them.
+
+    Example:
+
+    >>> shares_of(4, 2, 1)["f1"], shares_of(4, 0, 0)["precision"]
+    (0.3333333333333333, None)
+    """
+    return {
+        "precision": right / answers if answers else None,
+        "recall": right / images if images else None,
+        "f1": 2 * right / (images + answers) if images else None,
+        "recall_interval": wilson(right, images) if images else None,
+    }
 
 
 class Confused(NamedTuple):

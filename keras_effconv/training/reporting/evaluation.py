@@ -1,74 +1,16 @@
 """What a trained model does on a split, in numbers."""
 
-import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
 from keras_effconv.data import Split
-from keras_effconv.training.accuracy import share_within
 from keras_effconv.training.input_pipeline import Streamed, batches_of
-from keras_effconv.training.reporting.intervals import wilson
+from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
+from keras_effconv.training.reporting.single_label import Evaluation
 from keras_effconv.utils.progress import progress
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Predictions on a split.
-
-    Attributes:
-        probabilities: array (n, classes).
-        labels: array (n,).
-        class_names: tuple of str.
-    """
-
-    probabilities: np.ndarray
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-
-    @property
-    def predicted(self):
-        """Return the best class of each image (n,); of equals the first."""
-        return np.where(np.isnan(self.probabilities), -1, self.probabilities).argmax(axis=1)
-
-    @property
-    def accuracy(self):
-        """Return the share of images whose best class is right."""
-        return self.accuracy_at(1)
-
-    @property
-    def interval(self):
-        """Return the interval of the accuracy at 95 %, by the number of images: pair of floats."""
-        return wilson(int((self.predicted == self.labels).sum()), len(self.labels))
-
-    def accuracy_at(self, k):
-        """Return the share of images whose class is among the k most probable; of equals, the first ones count.
-
-        >>> Evaluation(np.array([[0.5, 0.3, 0.2]]), np.array([1]), ("a", "b", "c")).accuracy_at(2)
-        1.0
-        """
-        return share_within(self.labels, self.probabilities, k)
-
-    @property
-    def without_images(self):
-        """Return the names of the classes that no image is of: list of str."""
-        return [self.class_names[i] for i in np.flatnonzero(self.confusion.sum(axis=1) == 0)]
-
-    @property
-    def confusion(self):
-        """Return (classes, classes) ints: rows are the true classes, columns the predicted ones."""
-        matrix = np.zeros((len(self.class_names),) * 2, int)
-        np.add.at(matrix, (self.labels, self.predicted), 1)
-        return matrix
-
-    def rows(self):
-        """Return per class: name, images, right, and the class it is taken for most often."""
-        for name, row, i in zip(self.class_names, self.confusion, range(len(self.class_names))):
-            wrong = row.copy()
-            wrong[i] = 0
-            mistaken = f"{self.class_names[wrong.argmax()]} ({wrong.max()})" if wrong.any() else ""
-            yield name, int(row.sum()), int(row[i]), mistaken
 
 
 def answering(model: keras.Model | Callable) -> Callable:
@@ -78,7 +20,7 @@ def answering(model: keras.Model | Callable) -> Callable:
 
 def evaluate(
     model: keras.Model | Callable, split: Split | Streamed, class_names: Sequence[str], batch_size: int
-) -> Evaluation:
+) -> Evaluation | MultiLabelEvaluation:
     """Predict a split.
 
     Args:
@@ -89,7 +31,7 @@ def evaluate(
         batch_size: int.
 
     Returns:
-        An `Evaluation`.
+        An `Evaluation`, or a `MultiLabelEvaluation` if the labels are (n, classes).
     """
     batches, answers, run = batches_of(split, batch_size), [], answering(model)
     for i in progress(range(len(batches)), "evaluation", unit="batch"):
@@ -97,17 +39,50 @@ def evaluate(
         # A full last batch, so that no other graph is made for it.
         full = np.resize(images, (batches.batch_size, *images.shape[1:]))
         answers.append((run(full)[: len(images)], labels))
-    return Evaluation(*map(np.concatenate, zip(*answers)), tuple(class_names))
+    return of_answers(*map(np.concatenate, zip(*answers)), class_names)
 
 
+def of_answers(probabilities, labels, class_names):
+    """Return the evaluation of probabilities (n, classes), by the shape of the labels."""
+    kind = MultiLabelEvaluation if labels.ndim == 2 else Evaluation
+    return kind(probabilities, labels, tuple(class_names))
+
+
+@functools.singledispatch
 def table(evaluation, most=25):
     """Write the classes as lines of text, `most` at most: the worst first, those without images last."""
-    rows = sorted(evaluation.rows(), key=lambda row: (not row[1], row[2] / max(row[1], 1)))[:most]
-    width = max(len("class"), *(len(row[0]) for row in rows))
-    lines = [f"{'class':<{width}}  images  right  accuracy  most often taken for"]
-    for name, images, right, mistaken in rows:
-        numbers = f"{images:6d}  {right:5d}  {right / images:7.1%}  {mistaken}" if images else "no image"
-        lines.append(f"{name:<{width}}  {numbers}".rstrip())
-    if len(evaluation.class_names) > most:
-        lines.append(f"... and {len(evaluation.class_names) - most} classes with fewer mistakes, or without an image")
+    raise TypeError(f"`evaluation` must be an evaluation. Received: {type(evaluation).__name__}")
+
+
+@table.register
+def _(evaluation: Evaluation, most=25):
+    rows = sorted(evaluation.rows(), key=lambda row: (not row[1], row[2] / max(row[1], 1)))
+    head = "images  right  accuracy  most often taken for"
+    told = {
+        name: f"{images:6d}  {right:5d}  {right / images:7.1%}  {mistaken}" if images else "no image"
+        for name, images, right, mistaken in rows
+    }
+    return _lines(head, told, most)
+
+
+@table.register
+def _(evaluation: MultiLabelEvaluation, most=25):
+    rows = sorted(evaluation.scores(), key=lambda each: (not each.images, each.average_precision))
+    head = "images  average precision  threshold  precision  recall     F1"
+
+    def numbers(each):
+        shares = f"{each.precision or 0:9.1%}  {each.recall:6.1%}  {each.f1:5.1%}"
+        return f"{each.images:6d}  {each.average_precision:17.1%}  {each.threshold:9.2f}  {shares}"
+
+    told = {each.name: numbers(each) if each.images else "no image" for each in rows}
+    return _lines(head, told, most)
+
+
+def _lines(head, told, most):
+    """Return the lines of a table from a dict of the text of each class."""
+    names = list(told)[:most]
+    width = max(map(len, ["class", *names]))
+    lines = [f"{'class':<{width}}  {head}", *(f"{name:<{width}}  {told[name]}".rstrip() for name in names)]
+    if len(told) > most:
+        lines.append(f"... and {len(told) - most} classes with fewer mistakes, or without an image")
     return lines

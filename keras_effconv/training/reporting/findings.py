@@ -1,14 +1,13 @@
 """What is found out about a finished run beyond its accuracy."""
 
-import dataclasses
 from typing import NamedTuple
 
 from keras_effconv.counting import count
 from keras_effconv.training.network import HEAD
 from keras_effconv.training.reporting import mislabelled
-from keras_effconv.training.reporting.calibration import Calibration, calibrate, scaled, trusted_temperature
-from keras_effconv.training.reporting.class_scores import class_scores
+from keras_effconv.training.reporting.calibration import Calibration, calibrate, trusted_temperature
 from keras_effconv.training.reporting.mistakes import Mistake, worst_mistakes
+from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
 
 VALIDATION, TEST = "validation images", "test images"
 
@@ -60,23 +59,38 @@ def calibrated(result):
     Returns:
         The `Result`, its model and its evaluations with the temperature, and the `Calibration`, before and after.
     """
+    choices = result.evaluation.choices()
     if result.test is None:
-        measured = calibrate(result.evaluation, VALIDATION)
+        measured = calibrate(choices, VALIDATION)
     else:
-        measured = calibrate(result.test, TEST, result.evaluation, VALIDATION)
-    temperature = trusted_temperature(result.evaluation)
+        measured = calibrate(result.test.choices(), TEST, choices, VALIDATION)
+    temperature = trusted_temperature(choices)
     if measured is None or temperature is None:
         return result, measured
     head = result.model.get_layer(HEAD)
     head.set_weights([weights / temperature for weights in head.get_weights()])
-    changed = {name: _at(temperature, getattr(result, name)) for name in ("evaluation", "test")}
+    seen = {name: getattr(result, name) for name in ("evaluation", "test")}
+    changed = {name: each.at(temperature) for name, each in seen.items() if each is not None}
     return result._replace(**changed), measured._replace(applied=temperature)
 
 
-def _at(temperature, evaluation):
-    if evaluation is None:
-        return None
-    return dataclasses.replace(evaluation, probabilities=scaled(evaluation.probabilities, temperature))
+def decided(result):
+    """Choose the thresholds of a model of several labels on the validation images; any other stays as it is.
+
+    No answer that is reported is by a threshold that was chosen on its image: the test images are answered by the
+    thresholds of all validation images, and each fifth of the validation images by those of the others.
+
+    Args:
+        result: `Result` with its evaluations.
+
+    Returns:
+        The `Result`, its evaluations with the thresholds.
+    """
+    if not isinstance(result.evaluation, MultiLabelEvaluation):
+        return result
+    own = result.evaluation.with_own_thresholds(VALIDATION)
+    test = result.test and result.test.with_thresholds(own.thresholds, f"on the {VALIDATION}")
+    return result._replace(evaluation=own, test=test)
 
 
 def mistakes_of(model, evaluation, split):
@@ -88,19 +102,14 @@ def numbers(found: Findings, result) -> dict:
     """Return what `report.json` holds of the findings: dict, fit for JSON."""
     counted = count(result.model)
     return {
-        "per_class": per_class(result.evaluation),
-        "test_per_class": None if result.test is None else per_class(result.test),
+        "per_class": result.evaluation.per_class(),
+        "test_per_class": None if result.test is None else result.test.per_class(),
         "calibration": described(found.calibration),
         "suspected_labels": None if found.search is None or found.search.skipped else len(found.search.suspects),
         "params": counted.params,
         "macs": counted.macs,
         "model_bytes": (result.folder / "model.keras").stat().st_size,
     }
-
-
-def per_class(evaluation) -> list[dict]:
-    """Return the scores of each class as dicts, fit for JSON."""
-    return [scores._asdict() for scores in class_scores(evaluation)]
 
 
 def described(calibration: Calibration | None) -> dict | None:

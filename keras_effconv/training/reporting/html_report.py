@@ -1,8 +1,13 @@
 """`report.html`: what a run, or an evaluation, came to, in one file that needs nothing else."""
 
+import functools
+
+from keras_effconv.training.headline import in_words
 from keras_effconv.training.reporting.findings import TEST, Findings
-from keras_effconv.training.reporting.page import document, galleries, sections
+from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
+from keras_effconv.training.reporting.page import document, galleries, label_sections, sections
 from keras_effconv.training.reporting.page.parts import interval, percent
+from keras_effconv.training.reporting.single_label import Evaluation
 
 PAGE = "report.html"
 SUSPECTS = 24  # photos
@@ -25,7 +30,8 @@ def write_run(result, recipe, dataset, summary: dict, found: Findings):
         document.headline(found.evaluation, found.images, selection(summary), _facts(recipe, dataset, summary)),
         sections.curves(result.head_curves, result.curves),
         *_evaluated(found.evaluation, found.calibration, found.mistakes),
-        galleries.suspects(found.search, images, SUSPECTS),
+        *_searched(found.evaluation, found.search, images),
+        galleries.network(result.model),
     )
 
 
@@ -41,19 +47,45 @@ def write_evaluation(path, title: str, evaluation, images: str, facts, calibrati
         calibration: `Calibration`, or `None`.
         mistakes: list of `Mistake`.
     """
-    told = f"The {images} report. If they also selected the model, as an epoch for example, the accuracy is optimistic."
-    told = "The test images report. They should have selected nothing." if images == TEST else told
+    what = in_words(evaluation.metric)
+    told = f"Measured on the {images}. If they also selected the model, such as its epoch, the {what} is optimistic."
+    told = "Measured on the test images. They should have selected nothing." if images == TEST else told
     told = "The model was trained on these images, or on some of them." if images == "train images" else told
     first = document.headline(evaluation, images, [told], facts)
     document.write(path, title, first, *_evaluated(evaluation, calibration, mistakes))
 
 
+@functools.singledispatch
 def _evaluated(evaluation, calibration, mistakes):
-    wrong = int((evaluation.predicted != evaluation.labels).sum())
+    """Return the sections of an evaluation."""
+    raise TypeError(f"`evaluation` must be an evaluation. Received: {type(evaluation).__name__}")
+
+
+@_evaluated.register
+def _(evaluation: Evaluation, calibration, mistakes):
     yield sections.classes(evaluation)
     yield sections.confusion(evaluation)
-    yield galleries.mistakes(mistakes, wrong)
+    yield galleries.mistakes(mistakes, int(evaluation.wrong.sum()))
     yield sections.calibration(calibration)
+
+
+@_evaluated.register
+def _(evaluation: MultiLabelEvaluation, calibration, mistakes):
+    yield label_sections.classes(evaluation)
+    yield label_sections.together(evaluation)
+    yield galleries.mistakes(mistakes, int(evaluation.wrong.sum()))
+    yield sections.calibration(calibration)
+
+
+@functools.singledispatch
+def _searched(evaluation, search, images):
+    """Return the sections of labels that are probably wrong: none of several labels, where nothing looks for them."""
+    return ()
+
+
+@_searched.register
+def _(evaluation: Evaluation, search, images):
+    return (galleries.suspects(search, images, SUSPECTS),)
 
 
 def selection(summary: dict) -> list[str]:
@@ -65,18 +97,19 @@ def selection(summary: dict) -> list[str]:
     selected = summary["selected_on_validation"]
     if summary["test_images"]:
         chosen = "The validation images selected the epoch." if selected else "No images selected anything."
-        return [chosen, "The test images report: they were looked at once, at the end, and selected nothing."]
+        return [chosen, "Measured on the test images: they were looked at once, at the end, and selected nothing."]
     if selected:
         return [
-            "The validation images selected the epoch, and they report.",
-            "The accuracy is therefore a little optimistic; that of a test split would not be.",
+            "Measured on the validation images, which also selected the epoch.",
+            f"The {in_words(summary['metric'])} is therefore a little optimistic; that of a test split would not be.",
         ]
     why = "the model is that of the last epoch" if summary["epochs"] else "no epochs were trained"
-    return [f"The validation images report. They selected nothing: {why}."]
+    return [f"Measured on the validation images, which selected nothing: {why}."]
 
 
 def _facts(recipe, dataset, summary):
     """Return what is known of a model, as pairs of texts."""
+    metric = summary["metric"]
     yield "Network", f"{recipe.model}, {recipe.conv}"
     yield "Parameters", f"{summary['params'] / 1e6:.2f} million"
     yield "Multiply-accumulates", f"{summary['macs'] / 1e9:.3f} billion an image"
@@ -87,20 +120,21 @@ def _facts(recipe, dataset, summary):
     if summary["images_per_second"]:
         yield "Speed of training", f"{summary['images_per_second']:.0f} images/s"
     if summary["test_images"]:
-        measured = f"{percent(summary['accuracy'])}, {interval(summary['accuracy_interval'])}"
-        yield "Validation accuracy", f"{measured} ({summary['validation_images']} images)"
-    for key, label in (("head_accuracy", "Head alone, validation"), ("last_accuracy", "Last epoch, validation")):
+        measured = f"{percent(summary[metric])}, {interval(summary[f'{metric}_interval'])}"
+        yield f"Validation {in_words(metric)}", f"{measured} ({summary['validation_images']} images)"
+    for key, label in ((f"head_{metric}", "Head alone, validation"), (f"last_{metric}", "Last epoch, validation")):
         if summary["epochs"] and summary[key] is not None:
             yield label, percent(summary[key])
     if summary["head_cross_validated"] is not None:
-        measured = f"{percent(summary['head_cross_validated'])}, {interval(summary['head_cross_validated_interval'])}"
+        measured, ends = percent(summary["head_cross_validated"]), summary["head_cross_validated_interval"]
+        measured += f", {interval(ends)}" if ends else ""
         yield "Head alone, five folds", f"{measured} ({summary['head_cross_validated_images']} training images)"
     if summary["unreadable"]:
         yield "Files skipped", f"{len(summary['unreadable'])}, since they could not be read"
 
 
 def _kept(summary):
-    head = summary["head_accuracy"] is not None
+    head = summary[f"head_{summary['metric']}"] is not None
     if not summary["epochs"]:
         return "none: the head alone" if head else "none: nothing was trained"
     return f"{summary['kept_epoch']} of {summary['epochs']}" if summary["kept_epoch"] else "0: the head alone"

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_effconv.training.head import originals, regression, standardized, unfinished_fits
+from keras_effconv.training.head import fits, originals, regression, standardized
 from keras_effconv.training.reporting.fingerprint import image_names
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import read_json, write_json
@@ -42,12 +42,14 @@ class Search(NamedTuple):
         skipped: str, why none was looked at; empty if they were.
         suspects: list of `Suspect`, the least confident first.
         right: int, images whose label is the class that a head says which has not seen them; `None`: not known.
+        score: float, the headline of these heads, on images that they have not seen; `None`: not known.
     """
 
     images: int
     skipped: str
     suspects: list[Suspect]
     right: int | None = None
+    score: float | None = None
 
 
 def suspicious(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
@@ -81,6 +83,19 @@ def suspicious(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int,
     return [(int(row), int(others[row].argmax()), float(thresholds[labels[row]])) for row in rows]
 
 
+def obstacle(features, labels, images, classes, mirror) -> str:
+    """Return why heads are not fitted to folds of the features of so many images; empty if they can be."""
+    if isinstance(features, np.memmap) or images * features.shape[1] * classes > LARGE:
+        return "it would take long on so many images and classes"
+    return "" if len(labels) == images * (1 + mirror) else "some training images could not be read"
+
+
+def unmirrored(features, labels, images, mirror, batch_size):
+    """Return the features and the labels of the images as they are, without those of mirror images."""
+    rows = originals(images, batch_size) if mirror else slice(None)
+    return features[rows], labels[rows]
+
+
 def search(features, labels, dataset, recipe, mirror=False, batch_size=1) -> Search:
     """Look for wrong labels among the training images, by heads that are fitted to the features of the others.
 
@@ -98,13 +113,9 @@ def search(features, labels, dataset, recipe, mirror=False, batch_size=1) -> Sea
         `Search`.
     """
     images, classes = len(dataset.train), len(dataset.class_names)
-    if isinstance(features, np.memmap) or images * features.shape[1] * classes > LARGE:
-        return Search(0, "it would take long on so many images and classes", [])
-    if len(labels) != images * (1 + mirror):
-        return Search(0, "some training images could not be read", [])
-    if mirror:
-        rows = originals(images, batch_size)
-        features, labels = features[rows], labels[rows]
+    if reason := obstacle(features, labels, images, classes, mirror):
+        return Search(0, reason, [])
+    features, labels = unmirrored(features, labels, images, mirror, batch_size)
     enough = np.bincount(labels, minlength=classes) >= FOLDS
     rows = np.flatnonzero(enough[labels])
     if enough.sum() < 2:
@@ -123,14 +134,15 @@ def search(features, labels, dataset, recipe, mirror=False, batch_size=1) -> Sea
         )
         for i, suggestion, threshold in suspicious(probabilities, known)
     ]
-    return Search(len(rows), "", suspects, int((probabilities.argmax(1) == known).sum()))
+    right = int((probabilities.argmax(1) == known).sum())
+    return Search(len(rows), "", suspects, right, right / len(rows))
 
 
 def _cross_validated(features, labels, recipe):
     """Return the probabilities (n, classes) of each image by the head of the other folds."""
     selection = require("sklearn.model_selection")
     folds = selection.StratifiedKFold(FOLDS, shuffle=True, random_state=recipe.seed)
-    with unfinished_fits():
+    with fits(features.size * len(np.unique(labels))):
         return selection.cross_val_predict(
             regression(recipe), standardized(features)[0], labels, cv=folds, method="predict_proba"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from keras_effconv.training import rate_finder
-from keras_effconv.training.reporting import findings, html_report, mislabelled, plots
+from keras_effconv.training.reporting import findings, html_report, mislabelled, plots, thresholds
 from keras_effconv.training.reporting.environment import check_folder, environment
 from keras_effconv.training.reporting.evaluation import evaluate
 from keras_effconv.training.reporting.model_card import card
@@ -18,6 +18,7 @@ from keras_effconv.utils.files import replacing, write_json, write_lines
 from keras_effconv.utils.paths import quoted
 
 CARD, REPORT, LOGS, SERVING = "README.md", "report.json", "logs/", "serving/1"
+PLOTS = ("confusion.png", "test_confusion.png", "precision_recall.png", "test_precision_recall.png")
 FILES = (
     "model.keras",
     "labels.txt",
@@ -28,16 +29,16 @@ FILES = (
     "metrics.csv",
     "metrics.json",
     "learning_curves.png",
-    "confusion.png",
-    "test_confusion.png",
+    *PLOTS,
     "predictions.png",
+    thresholds.FILE,
     *rate_finder.FILES,
     "environment.json",
     "run.json",
     LOGS,
     SERVING,
 )
-SOMETIMES = ("test_confusion.png", "predictions.png", mislabelled.FILE, *rate_finder.FILES, LOGS, SERVING)
+SOMETIMES = (*PLOTS, "predictions.png", thresholds.FILE, mislabelled.FILE, *rate_finder.FILES, LOGS, SERVING)
 FOLDERS = (LOGS, "serving", SERVING)
 NEEDED = 200 << 20  # bytes on the disk
 
@@ -98,6 +99,7 @@ def write_outputs(result, recipe, dataset, record, begun):
     """
     folder = result.folder
     result, calibration = findings.calibrated(_evaluated(result, recipe, dataset))
+    result = findings.decided(result)
     with replacing(folder / "model.keras") as temporary:
         result.model.save(temporary)
     write_lines(folder / "labels.txt", dataset.class_names)
@@ -106,10 +108,12 @@ def write_outputs(result, recipe, dataset, record, begun):
         _write_environment(folder)
     _write_metrics(result, folder)
     drawn = _write_plots(result, dataset, folder)
-    exported = _export(result.model, dataset, folder)
+    limits = _write_thresholds(result.evaluation, folder)
+    exported = _export(result.model, dataset, folder, limits)
     found = findings.find(result, dataset, identity(record), calibration)
     result = result._replace(search=found.search)
-    written = [*drawn, *exported, *([] if found.search is None else [mislabelled.FILE])]
+    written = [*drawn, *exported, *([] if limits is None else [thresholds.FILE])]
+    written += [] if found.search is None else [mislabelled.FILE]
     written += [LOGS] * bool(result.curves) + [*rate_finder.FILES] * recipe.find_lr
     _remove_earlier(folder, {*written})
     summary = {**summarized(result, recipe, dataset), **findings.numbers(found, result)}
@@ -150,7 +154,7 @@ def _write_metrics(result, folder):
     names = sorted({*result.head_curves, *result.curves})
     lines = [",".join(["phase", "epoch", *names])]
     for phase, curves in (("head", result.head_curves), ("network", result.curves)):
-        for epoch in range(len(curves.get("val_accuracy", ()))):
+        for epoch in range(len(curves.get("val_loss", ()))):
             values = [f"{curves[name][epoch]:.6g}" if name in curves else "" for name in names]
             lines.append(",".join([phase, str(epoch + 1), *values]))
     write_lines(folder / "metrics.csv", lines)
@@ -159,18 +163,24 @@ def _write_metrics(result, folder):
 def _write_plots(result, dataset, folder):
     """Draw, and return the names of the pictures that not every run has."""
     plots.learning_curves(result, folder / "learning_curves.png")
-    plots.confusion(result.evaluation, folder / "confusion.png")
-    drawn = []
+    drawn = [plots.of_classes(result.evaluation, folder)]
     if result.test is not None:
-        plots.confusion(result.test, folder / "test_confusion.png", "test images: ")
-        drawn.append("test_confusion.png")
+        drawn.append(plots.of_classes(result.test, folder, "test"))
     if hasattr(dataset.validation, "images"):  # a stream has none at hand
         plots.predictions(result.evaluation, dataset.validation, folder / "predictions.png")
         drawn.append("predictions.png")
     return drawn
 
 
-def _export(model, dataset, folder):
+def _write_thresholds(evaluation, folder):
+    """Write the thresholds of a model of several labels, and return them; `None` of any other."""
+    limits = getattr(evaluation, "thresholds", None)
+    if limits is not None:
+        thresholds.write(folder, evaluation.class_names, limits)
+    return limits
+
+
+def _export(model, dataset, folder, limits):
     from keras_effconv import export
 
     if keras.backend.backend() != "tensorflow":
@@ -178,5 +188,5 @@ def _export(model, dataset, folder):
         command = quoted(["keras-effconv", "export", model, output])
         print(f"no SavedModel, since TensorFlow writes it: KERAS_BACKEND=tensorflow {command}")
         return []
-    export(model, folder / "serving", labels=dataset.class_names, version=1)
+    export(model, folder / "serving", labels=dataset.class_names, version=1, thresholds=limits)
     return [SERVING]

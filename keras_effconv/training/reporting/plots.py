@@ -1,18 +1,24 @@
 """Plots of a run: its learning curves, which classes it confuses, and what it says of some images."""
 
+import functools
+
 import numpy as np
 
+from keras_effconv.training.headline import headline, in_words
+from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
+from keras_effconv.training.reporting.single_label import Evaluation
+from keras_effconv.utils.extras import require
 from keras_effconv.utils.figures import new_figure, save_figure
 from keras_effconv.utils.fonts import NUMBERED, Names
 
 
 def learning_curves(result, path):
-    """Plot accuracy and loss of fitting the head, then over the epochs of the network; PNG."""
+    """Plot headline and loss of fitting the head, then over the epochs of the network; PNG."""
     save_figure(draw_curves(result.head_curves, result.curves), path)
 
 
 def draw_curves(head, epochs, first=1):
-    """Return a figure of accuracy and loss.
+    """Return a figure of accuracy (of several labels: mean average precision) and loss.
 
     Args:
         head: dict of curves by name, of fitting the head; may be empty.
@@ -20,8 +26,9 @@ def draw_curves(head, epochs, first=1):
         first: int, the number of the first of these epochs. Default 1.
     """
     figure, both = new_figure(1, 2, (11, 4.2))
-    offset = len(head.get("accuracy", ()))
-    for axes, quantity in zip(both, ("accuracy", "loss")):
+    metric = headline(epochs, head)
+    offset = len(head.get(metric, ()))
+    for axes, quantity in zip(both, (metric, "loss")):
         for name, colour, label in (
             (quantity, "tab:blue", "training"),
             (f"val_{quantity}", "tab:orange", "validation"),
@@ -33,7 +40,7 @@ def draw_curves(head, epochs, first=1):
         if offset and epochs:
             axes.axvline(0.5, color="grey", linestyle=":")
             axes.text(0.5, axes.get_ylim()[0], " blocks unfrozen", color="grey", va="bottom")
-        axes.set(xlabel="epoch (0: the head on frozen features)" if offset else "epoch", ylabel=quantity)
+        axes.set(xlabel="epoch (0: the head on frozen features)" if offset else "epoch", ylabel=in_words(quantity))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()
@@ -100,9 +107,68 @@ def _draw_confusion(figure, axes, matrix, shown, names):
     figure.colorbar(image, label="share of the true class")
 
 
+MOST_CURVES = 10
+
+
+def precision_recall(evaluation, path, images=""):
+    """Plot precision over recall of each class, and where its threshold is; PNG. Of many, the worst.
+
+    Args:
+        evaluation: `MultiLabelEvaluation`.
+        path: of the picture.
+        images: str, which images they are, at the beginning of the title. Default: nothing.
+    """
+    curve, names = require("sklearn.metrics").precision_recall_curve, Names(evaluation.class_names)
+    known = [(i, each) for i, each in enumerate(evaluation.scores()) if each.images]
+    shown = sorted(known, key=lambda each: each[1].average_precision)[:MOST_CURVES]
+    with names.drawing():
+        figure, axes = new_figure(1, 1, (7.5, 5.5))
+        for i, each in shown:
+            precision, recall, _ = curve(evaluation.labels[:, i], np.nan_to_num(evaluation.probabilities[:, i]))
+            label = f"{names.shown[i]} ({each.average_precision:.1%})"
+            (line,) = axes.step(recall, precision, where="post", label=label)
+            axes.plot(each.recall, each.precision or 0.0, "o", color=line.get_color())
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
+        if shown:
+            axes.legend(title="average precision", fontsize=8)
+        of = f"the worst {len(shown)} of {len(known)} classes" if len(shown) < len(known) else "each class"
+        title = f"{images}precision and recall of {of}; a dot is the threshold" + (f"\n{NUMBERED}" * names.numbered)
+        axes.set_title(title[0].upper() + title[1:], fontsize=10)
+        axes.grid(alpha=0.3)
+        save_figure(figure, path)
+
+
+@functools.singledispatch
+def of_classes(evaluation, folder, prefix=""):
+    """Plot what there is to see of the classes, and return the name of the picture.
+
+    Args:
+        evaluation: `Evaluation` or `MultiLabelEvaluation`.
+        folder: Path.
+        prefix: str, of the images, such as "test". Default: none.
+    """
+    raise TypeError(f"`evaluation` must be an evaluation. Received: {type(evaluation).__name__}")
+
+
+@of_classes.register
+def _(evaluation: Evaluation, folder, prefix=""):
+    return _named(confusion, "confusion.png", evaluation, folder, prefix)
+
+
+@of_classes.register
+def _(evaluation: MultiLabelEvaluation, folder, prefix=""):
+    return _named(precision_recall, "precision_recall.png", evaluation, folder, prefix)
+
+
+def _named(draw, name, evaluation, folder, prefix):
+    name = f"{prefix}_{name}" if prefix else name
+    draw(evaluation, folder / name, f"{prefix} images: " if prefix else "")
+    return name
+
+
 def predictions(evaluation, split, path, columns=6, rows=3):
-    """Plot images with the predicted class and its probability; the mistakes first, in red; PNG."""
-    wrong, names = evaluation.predicted != evaluation.labels, Names(evaluation.class_names)
+    """Plot images with what is said of them; the mistakes first, in red; PNG."""
+    wrong, names = evaluation.wrong, Names(evaluation.class_names)
     order = sorted(range(len(split)), key=lambda i: (not wrong[i], i * 7919 % len(split)))[: columns * rows]
     with names.drawing():
         figure, axes = new_figure(rows, columns, (2.1 * columns, 2.5 * rows))
@@ -110,11 +176,12 @@ def predictions(evaluation, split, path, columns=6, rows=3):
             axis.axis("off")
         for axis, i in zip(axes.flat, order):
             axis.imshow(split.images[i])
-            best = evaluation.predicted[i]
-            title = f"{names.shown[best]} {evaluation.probabilities[i, best]:.0%}"
-            if wrong[i]:
-                title += f"\n(is {names.shown[split.labels[i]]})"
-            axis.set_title(title, fontsize=8, color="tab:red" if wrong[i] else "black", parse_math=False)
+            axis.set_title(
+                evaluation.caption(i, names.shown),
+                fontsize=8,
+                color="tab:red" if wrong[i] else "black",
+                parse_math=False,
+            )
         title = f"Validation images; {wrong.sum()} of {len(split)} are wrong, shown first"
         figure.suptitle(f"{title}\n{NUMBERED}" if names.numbered else title, fontsize=10)
         save_figure(figure, path)

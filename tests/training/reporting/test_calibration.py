@@ -10,7 +10,7 @@ from keras_effconv.training import Evaluation
 from keras_effconv.training.network import HEAD
 from keras_effconv.training.reporting import calibration, findings
 from keras_effconv.training.reporting.calibration import calibrate, find_temperature, scaled
-from keras_effconv.training.run import Result
+from keras_effconv.training.result import Result
 
 EDGES = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
 SHARES = st.lists(st.tuples(EDGES | st.floats(0, 1), st.booleans()), min_size=1, max_size=60)

@@ -18,7 +18,7 @@ from keras_effconv.training.reporting import findings, html_report, mislabelled,
 from keras_effconv.training.reporting.calibration import calibrate
 from keras_effconv.training.reporting.page import charts, parts, sections
 from keras_effconv.training.reporting.summary import summarized
-from keras_effconv.training.run import Result
+from keras_effconv.training.result import Result
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -132,13 +132,13 @@ def test_the_page_of_a_run_has_its_numbers(tmp_path):
     right = int((test.predicted == test.labels).sum())
     assert f"{test.accuracy:.1%}".replace("%", " %") in page.words
     assert f" % accuracy; 95 % interval: {100 * low:.1f} to {100 * high:.1f} %" in page.words
-    assert (
-        f"{right} of 30 test images are right. The validation images selected the epoch. The test images" in page.words
-    )
+    assert f"{right} of 30 test images are right. The validation images selected the epoch. Measured on" in page.words
     assert f"Validation accuracy {100 * validation.accuracy:.1f} %" in page.words
     assert page.tags.count("svg") == 3  # two curves and the diagram
     wrong = 30 - right
-    assert len(page.pictures) == 2 * min(wrong, mistakes.MOST) > 0  # each next to its heat map
+    *photos, stages = page.pictures
+    assert len(photos) == 2 * min(wrong, mistakes.MOST) > 0  # each next to its heat map
+    assert stages.startswith("data:image/png") and "The network" in page.words
     measured = summary["calibration"]
     assert f"{100 * measured['ece']:.1f} %" in page.words and f"{measured['temperature']:.2f}" in page.words
     assert "It is found on the validation images" in page.words
@@ -157,7 +157,8 @@ def test_suspects_are_shown_with_their_photos(tmp_path):
     suspects = [mislabelled.Suspect(i, f"photo {i}", names[0], names[1], 0.01 * i, 0.5) for i in range(15)]
     right = evaluated(labels, names, wrong=0)
     page, summary = run_page(dataset, right, tmp_path, search=mislabelled.Search(15, "", suspects))
-    assert len(page.pictures) == 15 and summary["suspected_labels"] == 15
+    *photos, _ = page.pictures
+    assert len(photos) == 15 and summary["suspected_labels"] == 15
     assert "looked at 15 training images and suspects 15 labels" in page.words
     page, summary = run_page(dataset, right, tmp_path, search=mislabelled.Search(0, "it would take long", []))
     assert "not searched: it would take long." in page.words and summary["suspected_labels"] is None

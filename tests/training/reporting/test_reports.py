@@ -100,7 +100,7 @@ def test_the_page_agrees_with_the_report(reported):
         f"{100 * report['test_accuracy']:.1f} % accuracy; 95 % interval: {100 * low:.1f} to {100 * high:.1f} %"
         in page.words
     )
-    assert "No images selected anything. The test images report" in page.words
+    assert "No images selected anything. Measured on the test images" in page.words
     assert f"{report['params'] / 1e6:.2f} million" in page.words
     assert report["model_bytes"] == (result.folder / "model.keras").stat().st_size
     assert report["calibration"]["measured_on"] == "test images"
@@ -110,7 +110,8 @@ def test_the_page_agrees_with_the_report(reported):
     assert report["suspected_labels"] == len(search["suspects"])
     assert f"looked at {len(dataset.train)} training images and suspects {len(search['suspects'])}" in page.words
     wrong = round(len(dataset.test) * (1 - report["test_accuracy"]))
-    assert len(page.pictures) == 2 * wrong + len(search["suspects"])
+    *photos, stages = page.pictures
+    assert len(photos) == 2 * wrong + len(search["suspects"]) and stages.startswith("data:image/png")
     for prefix, classes in (("", report["per_class"]), ("test_", report["test_per_class"])):
         assert [each["images"] for each in classes] == np.sum(report[f"{prefix}confusion"], axis=1).tolist()
         assert [each["recall"] is None for each in classes] == [not each["images"] for each in classes]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from keras_effconv.training.headline import in_words
 from keras_effconv.training.reporting.page.parts import element, interval, paragraph, percent, text
 from keras_effconv.training.reporting.page.style import STYLE
 from keras_effconv.utils.files import write_lines
@@ -9,24 +10,24 @@ from keras_effconv.utils.files import write_lines
 # A browser asks nobody for anything, even if a name should find its way out of the escapes.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 SOURCES = (
-    "Intervals: Wilson, 1927. Heat maps: Selvaraju et al., 2017, arXiv:1610.02391. Wrong labels: Northcutt et al., "
-    "2021, arXiv:1911.00068. Calibration: Guo et al., 2017, arXiv:1706.04599."
+    "Intervals: Wilson, 1927; of mean average precision: Efron, 1979. Heat maps: Selvaraju et al., 2017, "
+    "arXiv:1610.02391. Wrong labels: Northcutt et al., 2021, arXiv:1911.00068. Calibration: Guo et al., 2017, "
+    "arXiv:1706.04599."
 )
 
 
 def headline(evaluation, images: str, sentences: Sequence[str], facts: Sequence[tuple[str, str]]) -> str:
-    """Show the accuracy, what it is worth, and the facts of the model.
+    """Show the headline, what it is worth, and the facts of the model.
 
     Args:
-        evaluation: `Evaluation`.
+        evaluation: `Evaluation` or `MultiLabelEvaluation`.
         images: str, what the images are called, such as "test images".
         sentences: sequence of str, texts: which images selected, and which report.
         facts: sequence of pairs of str, texts: a name and a value.
     """
-    right = int((evaluation.predicted == evaluation.labels).sum())
-    count = f"{right} of {len(evaluation.labels)} {images} are right"
-    small = element("small", f" accuracy; 95 % interval: {interval(evaluation.interval)}")
-    accuracy = element("div", percent(evaluation.accuracy), small, class_="accuracy")
+    count = evaluation.sentence(images)
+    small = element("small", f" {in_words(evaluation.metric)}; 95 % interval: {interval(evaluation.interval)}")
+    accuracy = element("div", percent(evaluation.score), small, class_="accuracy")
     shown = [element("div", element("dt", text(key)), element("dd", text(value))) for key, value in facts]
     said = paragraph(f"{text(count)}.", *(text(sentence, 400) for sentence in sentences))
     return element("div", accuracy, said, class_="headline") + element("dl", *shown, class_="facts")

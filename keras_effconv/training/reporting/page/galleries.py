@@ -1,9 +1,29 @@
-"""The sections of a page that show photos: mistakes, and labels that are probably wrong."""
+"""The sections of a page that show pictures: the network, mistakes, and labels that are probably wrong."""
 
+import functools
 from collections.abc import Sequence
 
+from keras_effconv.training.reporting.mistakes import LabelMistake, Mistake
 from keras_effconv.training.reporting.page.parts import element, file_name, name, paragraph, percent, section
-from keras_effconv.training.reporting.page.pictures import overlaid, picture
+from keras_effconv.training.reporting.page.pictures import drawing, picture
+from keras_effconv.visualize import overlaid, plot_architecture
+
+
+def network(model) -> str:
+    """Show the stages of a network.
+
+    Args:
+        model: `keras.Model` whose sizes are known.
+    """
+    said = "A box is as high as the map of a stage and as wide as its channels; a pale one is a low band."
+    view = f'<img class="drawing" src="{drawing(plot_architecture(model))}" alt="the stages of the network">'
+    return section("The network", paragraph(said), element("div", view, class_="wide"))
+
+
+FARTHEST = {
+    Mistake: "wrong answers of the highest probability",
+    LabelMistake: "classes that are farthest on the wrong side of their thresholds",
+}
 
 
 def mistakes(shown, wrong: int) -> str:
@@ -18,18 +38,37 @@ def mistakes(shown, wrong: int) -> str:
         return section(title, paragraph("There is none: every image is right."))
     if shown is None:
         return section(title, paragraph(f"{wrong} images are wrong. The images are read from disk, so none is shown."))
-    note = f"{wrong} images are wrong. These are the {len(shown)} wrong answers of the highest probability."
-    heat = "Red is what speaks for the wrong answer (Grad-CAM)." if any(each.heat is not None for each in shown) else ""
+    note = f"{wrong} images are wrong. These are the {len(shown)} {FARTHEST[type(shown[0])]}."
+    heat = "Red speaks for the wrong answer (Grad-CAM)." if any(each.heat is not None for each in shown) else ""
     return section(title, paragraph(note, heat), gallery(list(map(_mistake, shown)), "17rem"))
+
+
+@functools.singledispatch
+def _told(each):
+    """Return what is said of a mistake, in HTML."""
+    raise TypeError(f"`each` must be a mistake. Received: {type(each).__name__}")
+
+
+@_told.register
+def _(each: Mistake):
+    answer = element("span", f"{name(each.answer)} {percent(each.confidence)}", class_="bad")
+    label = element("span", f"{name(each.label)} {percent(each.label_probability)}", class_="good")
+    return f"{answer}, but labelled {label}"
+
+
+@_told.register
+def _(each: LabelMistake):
+    answer = element("span", f"{name(each.answer)} {percent(each.confidence)}", class_="bad")
+    labels = element("span", ", ".join(map(name, each.labels)) or "none of the classes", class_="good")
+    verb = "said" if each.said else "not said"
+    return f"{answer} {verb}, from {percent(each.threshold)} on; labelled {labels}"
 
 
 def _mistake(each):
     views = [_photo(each.image, "the image")]
     if each.heat is not None:
         views.append(_photo(overlaid(each.image, each.heat), "what speaks for the answer"))
-    answer = element("span", f"{name(each.answer)} {percent(each.confidence)}", class_="bad")
-    label = element("span", f"{name(each.label)} {percent(each.label_probability)}", class_="good")
-    said = element("p", f"{answer}, but labelled {label}", "<br>", _soft(file_name(each.file)))
+    said = element("p", _told(each), "<br>", _soft(file_name(each.file)))
     return element("div", *views, class_="pair") + said
 
 

@@ -29,21 +29,8 @@ def picture(image: np.ndarray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def overlaid(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lay a heat map over an image in grey.
-
-    Args:
-        image: uint8 (h, w, 3), RGB.
-        heat: (h, w), 0 to 1.
-
-    Returns:
-        uint8 (h, w, 3).
-
-    Example:
-
-    >>> overlaid(np.full((2, 2, 3), 100, "uint8"), np.zeros((2, 2))).shape
-    (2, 2, 3)
-    """
-    colours = require("matplotlib").colormaps["turbo"](np.asarray(heat))[..., :3] * 255
-    grey = np.asarray(image, "float64").mean(2, keepdims=True)
-    return (0.5 * grey + 0.5 * colours).clip(0, 255).astype("uint8")
+def drawing(figure) -> str:
+    """Return a matplotlib figure as a data URI of PNG."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=120)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

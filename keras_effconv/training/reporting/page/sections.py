@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from keras_effconv.training.headline import headline, in_words
 from keras_effconv.training.reporting.class_scores import class_scores, confused_pairs
 from keras_effconv.training.reporting.page.charts import Series, line_chart, reliability_chart
 from keras_effconv.training.reporting.page.parts import element, interval, name, paragraph, percent, section, table
 
 WHO = (("training", "first"), ("validation", "second"))
-LINES = (("accuracy", "val_accuracy"), ("loss", "val_loss"))
 ALL_CLASSES = 40  # of more, the table has the worst and the best
 WORST, BEST = 20, 10
 MATRIX = 20  # classes of which a matrix can be read
@@ -16,7 +16,7 @@ SHORT = 24  # characters of a name at the matrix
 
 
 def curves(head_curves, network_curves) -> str:
-    """Show accuracy and loss, of the head first and then of each epoch.
+    """Show headline and loss, of the head first and then of each epoch.
 
     Args:
         head_curves: dict of curves by name, see `Result`.
@@ -25,32 +25,34 @@ def curves(head_curves, network_curves) -> str:
     Returns:
         str, HTML: charts; the numbers if there is one epoch only; empty without any.
     """
-    title, offset = "Learning curves", len(head_curves.get("accuracy", ()))
-    whole = {key: [*head_curves.get(key, ()), *network_curves.get(key, ())] for quantity in LINES for key in quantity}
-    epochs = len(whole["val_accuracy"])
+    metric = headline(network_curves, head_curves)
+    lines = ((metric, f"val_{metric}"), ("loss", "val_loss"))
+    title, offset = "Learning curves", len(head_curves.get(metric, ()))
+    whole = {key: [*head_curves.get(key, ()), *network_curves.get(key, ())] for quantity in lines for key in quantity}
+    epochs = len(whole["val_loss"])
     if epochs < 2:
-        rows = [(label, percent(accuracy), f"{loss:.3f}") for label, accuracy, loss in _only(whole)]
+        rows = [(label, percent(score), f"{loss:.3f}") for label, score, loss in _only(whole, lines)]
         alone = "Only the head was fitted, on frozen features." if offset else "There is one epoch only."
-        return section(title, paragraph(alone), table(("images", "accuracy", "loss"), rows)) if rows else ""
+        return section(title, paragraph(alone), table(("images", in_words(metric), "loss"), rows)) if rows else ""
     charts = [
         line_chart(
-            quantity[0].capitalize(),
+            in_words(quantity[0]).capitalize(),
             [
                 Series(label, style, list(enumerate(whole[key], 1 - offset)))
                 for key, (label, style) in zip(quantity, WHO)
             ],
             "epoch",
-            shares=quantity[0] == "accuracy",
+            shares=quantity[0] == metric,
         )
-        for quantity in LINES
+        for quantity in lines
     ]
     head = "Epoch 0 is the head alone, on frozen features." if offset else ""
     loss = "The training loss includes smoothing, mixing and weight decay."
     return section(title, paragraph(head, loss), element("div", *charts, class_="charts"))
 
 
-def _only(whole):
-    for (label, _), *keys in zip(WHO, *LINES):
+def _only(whole, lines):
+    for (label, _), *keys in zip(WHO, *lines):
         if all(whole[key] for key in keys):
             yield label, *(whole[key][0] for key in keys)
 

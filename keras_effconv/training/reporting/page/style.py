@@ -58,6 +58,7 @@ i.ring { border: 2px solid var(--second); } i.ideal { height: 0; border-radius: 
 .pair { display: flex; gap: .25rem; }
 .pair img { min-width: 0; flex: 1 1 0; }
 img { display: block; width: 100%; max-width: 12rem; aspect-ratio: 1; border-radius: .35rem; background: var(--panel); }
+img.drawing { max-width: 56rem; min-width: 34rem; aspect-ratio: auto; background: #fff; }
 .cards p { margin: .3rem 0 0; font-size: .9rem; line-height: 1.35; }
 .cards bdi { font-weight: 600; } .soft bdi { font-weight: 400; }
 .good { color: var(--good); } .bad { color: var(--bad); }

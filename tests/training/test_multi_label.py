@@ -1,0 +1,312 @@
+"""Training on several labels an image: losses, head, metric and thresholds by their definitions, and whole runs."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from digit_pairs import write_pairs
+from html_pages import Page
+from small_runs import COLOURS, SMALL, TINY, Stop, StopAt, coloured
+
+from keras_effconv import data
+from keras_effconv.network_info import says_several
+from keras_effconv.training import Recipe, cross_validate, train, tune
+from keras_effconv.training.average_precision import MeanAveragePrecision, average_precisions, mean_average_precision
+from keras_effconv.training.head import fit_softmax
+from keras_effconv.training.input_pipeline import streamed
+from keras_effconv.training.large_head import fit_large_several
+from keras_effconv.training.network import classifier, preprocessing
+from keras_effconv.training.one_vs_rest import balanced_weights, fit_one_vs_rest, sigmoid
+from keras_effconv.training.optimization import losses
+from keras_effconv.training.reporting import thresholds
+from keras_effconv.training.reporting.intervals import bootstrapped
+from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
+from keras_effconv.training.task import MultiLabel, SingleLabel, task_of
+
+NAMES = ("red", "green", "blue")
+MULTI = dataclasses.replace(TINY, head_c=0.03, epochs=1)
+
+
+def halves(count, seed=0):
+    """A `Split` whose images show the colours of their labels: one in each half, or noise alone."""
+    rng = np.random.default_rng(seed)
+    pairs = rng.integers(-1, 3, (count, 2))
+    images, labels = rng.integers(0, 40, (count, 32, 32, 3)), np.zeros((count, 3), "int32")
+    for image, label, pair in zip(images, labels, pairs):
+        for half, colour in zip((image[:, :16], image[:, 16:]), pair):
+            if colour >= 0:
+                half += COLOURS[colour]
+                label[colour] = 1
+    return data.Split(images.clip(0, 255).astype("uint8"), labels, tuple(f"image {i}" for i in range(count)))
+
+
+def several(train=40, validation=24, test=None, names=NAMES):
+    parts = [None if count is None else halves(count, seed) for seed, count in enumerate((train, validation, test))]
+    return data.Dataset("halves", parts[0], parts[1], names, test=parts[2])
+
+
+def drawn(count=60, classes=4, seed=0, ties=False):
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((count, classes)) < 0.3).astype("int32")
+    scores = rng.random((count, classes)) * 0.6 + labels * rng.random((count, classes)) * 0.4
+    return labels, (np.round(scores, 1) if ties else scores).astype("float32")
+
+
+def precision_by_definition(known, scores):
+    """The mean, over the images of a class, of the precision among the images that score at least as high."""
+    return np.mean([known[scores >= score].mean() for score in scores[known > 0]])
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_average_precision_is_its_definition(ties):
+    labels, scores = drawn(ties=ties)
+    expected = [precision_by_definition(known, score) for known, score in zip(labels.T, scores.T)]
+    np.testing.assert_allclose(average_precisions(labels, scores), expected, rtol=1e-12)
+    labels[:, 2] = 0
+    assert average_precisions(labels, scores)[2] is None
+    assert mean_average_precision(labels, scores) == pytest.approx(np.mean([expected[i] for i in (0, 1, 3)]))
+
+
+def test_the_metric_of_the_curves_is_that_of_the_report():
+    labels, scores = drawn(200, seed=3)
+    metric, half = MeanAveragePrecision(4), MeanAveragePrecision(4)
+    for rows in np.array_split(np.arange(200), 7):
+        metric.update_state(labels[rows], scores[rows])
+    assert float(metric.result()) == pytest.approx(mean_average_precision(labels, scores), abs=2e-3)
+    half.update_state(labels, scores, sample_weight=(np.arange(200) < 100).astype("float32"))
+    assert float(half.result()) == pytest.approx(mean_average_precision(labels[:100], scores[:100]), abs=2e-3)
+    hard = MeanAveragePrecision(1)  # a probability of 1e-5 is still more than one of 1e-6
+    hard.update_state([[1], [0]], [[1e-5], [1e-6]])
+    assert float(hard.result()) == 1.0
+
+
+def test_the_interval_is_around_the_value_and_narrower_with_more_images():
+    (low, high), (lower, higher) = (bootstrapped(*drawn(count)) for count in (400, 60))
+    assert low < mean_average_precision(*drawn(400)) < high and high - low < (higher - lower) / 1.5
+    assert (low + high) / 2 == pytest.approx(mean_average_precision(*drawn(400)), abs=1e-5)
+
+
+@pytest.mark.parametrize("focal", [0.0, 2.0])
+def test_losses_are_their_definitions(focal):
+    labels, scores = drawn()
+    targets = labels * 0.8 + 0.1
+    own = -(targets * (1 - scores) ** focal * np.log(scores) + (1 - targets) * scores**focal * np.log(1 - scores))
+    found = losses.binary_crossentropies(labels.astype("float32"), scores, smoothing=0.2, focal=focal)
+    if focal:  # by Keras, the weight of a smoothed target is that of the probability of the target itself
+        right = targets * scores + (1 - targets) * (1 - scores)
+        own = (1 - right) ** focal * -(targets * np.log(scores) + (1 - targets) * np.log(1 - scores))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found), own, rtol=2e-4)
+
+
+def test_a_divergence_is_that_of_yes_and_no():
+    (_, student), (_, teacher) = drawn(seed=1), drawn(seed=2)
+    soft = [1 / (1 + np.exp(-np.log(p / (1 - p)) / 2.0)) for p in (student, teacher)]
+    expected = 4 * (soft[1] * np.log(soft[1] / soft[0]) + (1 - soft[1]) * np.log((1 - soft[1]) / (1 - soft[0])))
+    found = keras.ops.convert_to_numpy(losses.binary_divergences(student, teacher, 2.0))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("even", [False, True])
+def test_the_head_is_scikit_learns_one_against_the_rest(even):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+
+    rng = np.random.default_rng(0)
+    labels = drawn(300)[0]
+    features = (rng.normal(size=(300, 6)) + labels @ rng.normal(size=(4, 6))).astype("float32") * 3 + 1
+    kernel, bias = fit_one_vs_rest(features, labels, 4, Recipe(head_c=0.1, class_weights=even))
+    scaled = (features - features.mean(0)) / np.sqrt(features.var(0).mean())
+    own = OneVsRestClassifier(LogisticRegression(C=0.1, class_weight="balanced" if even else None)).fit(scaled, labels)
+    np.testing.assert_allclose(sigmoid(features @ kernel + bias), own.predict_proba(scaled), atol=1e-3)
+    large = fit_large_several(features, labels, 0.1, balanced_weights(labels) if even else None)
+    np.testing.assert_allclose(sigmoid(features @ large[0] + large[1]), own.predict_proba(scaled), atol=5e-3)
+
+
+def test_one_class_an_image_has_the_ranking_of_single_labels():
+    """The head of several labels, on images of one class each, says the classes that the softmax head says."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 240)
+    features = (rng.normal(size=(240, 5)) + 3 * np.eye(3, 5)[labels]).astype("float32")
+    one_hot = np.eye(3, dtype="int32")[labels]
+    (kernel, bias), (kernels, biases) = (
+        fit(features, known, 3, Recipe(head_c=1.0))
+        for fit, known in ((fit_softmax, labels), (fit_one_vs_rest, one_hot))
+    )
+    softmax, sigmoids = features @ kernel + bias, features @ kernels + biases
+    assert (softmax.argmax(1) == sigmoids.argmax(1)).mean() > 0.98
+    shares = np.exp(softmax) / np.exp(softmax).sum(1, keepdims=True)
+    assert mean_average_precision(one_hot, sigmoid(sigmoids)) == pytest.approx(
+        mean_average_precision(one_hot, shares), abs=0.01
+    )
+
+
+def test_classes_that_all_or_no_images_have_get_a_prior():
+    labels = np.zeros((20, 3), "int32")
+    labels[:, 1], labels[::2, 2] = 1, 1
+    features = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
+    kernel, bias = fit_one_vs_rest(features, labels, 3, Recipe())
+    probabilities = sigmoid(features @ kernel + bias)
+    assert (probabilities[:, 0] < 0.05).all() and (probabilities[:, 1] > 0.95).all()
+
+
+def test_class_weights_give_both_sides_of_a_class_the_same_part():
+    labels, task = np.array([[1, 0], [0, 0], [0, 1], [0, 1]], "int32"), MultiLabel()
+    weights = np.asarray(task.weights(labels.astype("float32"), task.class_weights(labels, 2)))
+    np.testing.assert_allclose(weights.mean(0), 1, rtol=1e-6)
+    for column, known in zip(weights.T, labels.T):
+        assert column[known > 0].sum() == pytest.approx(column[known == 0].sum())
+
+
+def f1_at(known, scores, threshold):
+    said = scores >= threshold
+    return 2 * (said & (known > 0)).sum() / (said.sum() + known.sum())
+
+
+def test_thresholds_have_the_best_f1():
+    labels, scores = drawn(200, seed=4)
+    for known, score, threshold in zip(labels.T, scores.T, thresholds.best_thresholds(labels, scores)):
+        assert f1_at(known, score, threshold) == pytest.approx(max(f1_at(known, score, each) for each in score))
+
+
+def test_few_images_leave_a_threshold_at_a_half():
+    labels = np.zeros((50, 2), "int32")
+    labels[:4, 0], labels[:5, 1] = 1, 1
+    found = thresholds.best_thresholds(labels, np.where(labels, 0.3, 0.1))
+    assert found.tolist() == [0.5, pytest.approx(0.2)]
+
+
+def test_no_answer_is_by_a_threshold_of_its_own_fold(monkeypatch):
+    """Other labels in a fold change no answer in it, and change those of the other folds."""
+    labels, scores = drawn(100, seed=5)
+    monkeypatch.setattr(thresholds, "dealt", lambda known, shares, seed: np.arange(len(known)) % len(shares))
+    before, first = thresholds.folded_answers(labels, scores), np.arange(100) % 5 == 0
+    after = thresholds.folded_answers(np.where(first[:, None], 1 - labels, labels), scores)
+    np.testing.assert_array_equal(before[first], after[first])
+    assert (before[~first] != after[~first]).any()
+
+
+def test_thresholds_of_noise_are_not_praised():
+    """The best F1 on the images that choose it is higher than on others; the one that is reported is not."""
+    rng = np.random.default_rng(0)
+    labels, scores = (rng.random((60, 20)) < 0.3).astype("int32"), rng.random((60, 20))
+    evaluation = MultiLabelEvaluation(scores, labels, tuple(map(str, range(20)))).with_own_thresholds("images")
+    inside = [f1_at(*each) for each in zip(labels.T, scores.T, evaluation.thresholds)]
+    assert evaluation.measured()["f1"] < np.mean(inside) - 0.02
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole run with test images, and its folder."""
+    from keras_effconv.training.reporting import outputs
+
+    folder, dataset = tmp_path_factory.mktemp("several") / "run", several(test=30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outputs, "_export", lambda *arguments: [])
+        return train(dataclasses.replace(MULTI, class_weights=True, mixup=0.2), dataset, folder), dataset
+
+
+@pytest.mark.long
+def test_a_run_reports_several_labels(finished):
+    result, dataset = finished
+    report = json.loads((result.folder / "report.json").read_text())
+    metrics = json.loads((result.folder / "metrics.json").read_text())
+    assert result.metric == report["metric"] == "mean_average_precision" and "accuracy" not in report
+    assert len(metrics["val_mean_average_precision"]) == 1 and "val_accuracy" not in metrics
+    scores = result.model.predict(dataset.test.images.astype("float32"), verbose=0)
+    assert says_several(result.model) and report["test_mean_average_precision"] == pytest.approx(
+        np.mean([precision_by_definition(*each) for each in zip(dataset.test.labels.T, scores.T)])
+    )
+    limits = json.loads((result.folder / "thresholds.json").read_text())
+    assert list(limits) == list(NAMES) and report["thresholds"] == pytest.approx(limits, abs=1e-6)
+    for scores_of, known, each in zip(scores.T, dataset.test.labels.T, report["test_per_class"]):
+        assert each["images"] == known.sum()
+        assert each["f1"] == pytest.approx(f1_at(known, scores_of, report["thresholds"][each["name"]]))
+    assert report["test_thresholds_chosen"] == "on the validation images"
+    assert "in 5 folds" in report["thresholds_chosen"]
+
+
+@pytest.mark.long
+def test_page_card_and_files_are_of_several_labels(finished):
+    result, _ = finished
+    page, card = Page((result.folder / "report.html").read_text()), (result.folder / "README.md").read_text()
+    for heading in ("Classes on one image", "The worst mistakes", "Calibration", "mean average precision"):
+        assert heading in page.words
+    assert "Confusion" not in page.words and "probably wrong" not in page.words and "accuracy" not in page.words.lower()
+    assert "mean average precision" in card and "thresholds.json" in card and "top-1" not in card
+    assert {"precision_recall.png", "test_precision_recall.png"} <= {path.name for path in result.folder.iterdir()}
+    assert not (result.folder / "confusion.png").exists()
+
+
+@pytest.mark.long
+def test_a_run_that_resumes_ends_with_the_same_numbers(tmp_path, no_export):
+    recipe, dataset = dataclasses.replace(MULTI, epochs=2, augmentation="light", ema=0.9), several()
+    whole = train(recipe, dataset, tmp_path / "whole")
+    with pytest.raises(Stop):
+        train(recipe, dataset, tmp_path / "cut", callbacks=[StopAt(1, 2)], checkpoint_seconds=0)
+    resumed = train(recipe, dataset, tmp_path / "cut", resume=True)
+    training = "mean_average_precision"  # of a training epoch in two parts it is the mean of both
+    for name in whole.curves.keys() - {training, "loss"}:
+        assert resumed.curves[name] == whole.curves[name], name
+    np.testing.assert_allclose(resumed.curves["loss"], whole.curves["loss"], rtol=1e-6)  # two parts, rounded by each
+    assert resumed.curves[training][0] == whole.curves[training][0] and resumed.score == whole.score
+    for mine, theirs in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    mine, theirs = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("cut", "whole"))
+    timeless = {"seconds": 0, "images_per_second": 0}
+    assert {**mine, **timeless} == {**theirs, **timeless}
+
+
+@pytest.mark.long
+def test_a_class_or_none_is_learned(tmp_path):
+    whole = several(60, 30)
+    parts = {
+        name: dataclasses.replace(split, labels=np.ascontiguousarray(split.labels[:, :1]))
+        for name, split in (("train", whole.train), ("validation", whole.validation))
+    }
+    dataset = dataclasses.replace(whole, class_names=("red",), **parts)
+    result = train(dataclasses.replace(MULTI, epochs=0), dataset, tmp_path, outputs=False)
+    assert result.model.output_shape == (None, 1) and result.score > dataset.validation.labels.mean() + 0.2
+
+
+@pytest.mark.long
+def test_a_stream_trains_as_images_in_memory_do(tmp_path):
+    """The same files, read while training or before it, give the same head to the last bit."""
+    table = write_pairs(tmp_path / "pairs", {"train": 40, "validation": 20})
+    recipe, options = dataclasses.replace(MULTI, epochs=0), {"data_dir": table, "multi_label": True}
+    view = preprocessing(recipe)
+    sets = data.load(resize=view, **options), streamed(data.scan(**options), view)
+    heads = [train(recipe, each, tmp_path / name, outputs=False).model.get_layer("predictions").get_weights()
+             for name, each in zip(("memory", "disk"), sets)]  # fmt: skip
+    for mine, theirs in zip(*heads, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.long
+def test_a_teacher_of_several_labels_teaches(tmp_path):
+    image = keras.Input((32, 32, 3))
+    features = keras.Model(image, keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image)))
+    for activation in ("sigmoid", "softmax"):
+        classifier(features, 3, 0.0, "teacher", activation).save(tmp_path / f"{activation}.keras")
+    recipe = dataclasses.replace(SMALL, epochs=1, teacher=str(tmp_path / "sigmoid.keras"))
+    assert np.isfinite(train(recipe, several(), tmp_path / "run", outputs=False).curves["loss"]).all()
+    with pytest.raises(ValueError, match=r"`teacher` must return probabilities, which are each between 0 and 1, by a"):
+        train(dataclasses.replace(recipe, teacher=str(tmp_path / "softmax.keras")), several(), tmp_path / "other")
+
+
+def test_what_has_no_meaning_is_refused_before_work(tmp_path):
+    dataset = several(12, 12)
+    with pytest.raises(ValueError, match="`balanced_sampling` must be False if an image may have several labels"):
+        train(dataclasses.replace(MULTI, balanced_sampling=True), dataset, tmp_path)
+    with pytest.raises(ValueError, match="one label an image to be divided into folds"):
+        cross_validate(MULTI, dataset, tmp_path / "folds")
+    with pytest.raises(ValueError, match="one label an image for a search"):
+        tune(MULTI, dataset, tmp_path / "hpo")
+    absent = dataclasses.replace(dataset.train, labels=np.zeros_like(dataset.train.labels))
+    with pytest.raises(ValueError, match="images that are of a class, and images that are not"):
+        train(MULTI, dataclasses.replace(dataset, train=absent), tmp_path)
+    mixed = dataclasses.replace(dataset, validation=coloured([0, 1, 2]))
+    with pytest.raises(ValueError, match=r"`dataset.validation` must have labels \(n, 3\) as others"):
+        train(MULTI, mixed, tmp_path)
+    assert not list(tmp_path.rglob("*.npz")) and task_of(mixed) == MultiLabel() != SingleLabel()
