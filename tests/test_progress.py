@@ -4,8 +4,11 @@ import io
 import sys
 import types
 
+import keras
+import numpy as np
 import pytest
 
+from keras_effconv.training.callbacks import EpochProgress
 from keras_effconv.utils import progress as progress_module
 from keras_effconv.utils.progress import is_watched, progress
 
@@ -97,6 +100,16 @@ def test_a_process_without_stderr_goes_on(monkeypatch, clock):
     with progress(None, "fitting", 5) as bar:
         clock.seconds = 31
         bar.update()
+
+
+def test_an_epoch_is_shown_as_other_long_work_is(monkeypatch):
+    terminal = watch(monkeypatch, Terminal())
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((6, 2)), np.ones((6, 1)), batch_size=2, epochs=2, verbose=0, callbacks=[EpochProgress()])
+    shown = terminal.getvalue()
+    assert "epoch 1:" in shown and "epoch 2:" in shown and "/3 [" in shown
+    assert shown.endswith("\r")  # the bar is gone
 
 
 def test_each_stream_is_watched_by_itself(monkeypatch):

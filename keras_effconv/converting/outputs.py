@@ -12,12 +12,13 @@ from keras_effconv.converting.card import card
 from keras_effconv.converting.report import ConvertReport
 from keras_effconv.exporting import export
 from keras_effconv.network_info import preprocessing_for
+from keras_effconv.training.reporting import thresholds as thresholds_file
 from keras_effconv.utils.files import replacing, write_json, write_lines
 from keras_effconv.utils.paths import quoted
 
 MODEL, LABELS, CARD, REPORT, ENVIRONMENT = "model.keras", "labels.txt", "README.md", "report.json", "environment.json"
 PICTURE, CONFUSION, SERVING = "explained.png", "confusion.png", "serving/1"
-FILES = (MODEL, LABELS, CARD, REPORT, PICTURE, CONFUSION, ENVIRONMENT, SERVING)
+FILES = (MODEL, LABELS, thresholds_file.FILE, CARD, REPORT, PICTURE, CONFUSION, ENVIRONMENT, SERVING)
 NEEDED = 200 << 20  # bytes on the disk
 
 
@@ -43,6 +44,7 @@ def write(
     environment: Mapping[str, Any],
     labels: Sequence[str] | None = None,
     accuracy: Mapping[str, Any] | None = None,
+    thresholds: Sequence[float] | None = None,
 ) -> list[str]:
     """Write all that a conversion leaves. Each file is replaced as a whole.
 
@@ -56,6 +58,7 @@ def write(
         labels: sequence of str, the names of the classes. Default `None`.
         accuracy: dict, fit for JSON, of both networks on images with labels: `images`, `accuracy_before`, `accuracy`
             and others. `confusion.png` is in the folder then. Default `None`.
+        thresholds: sequence of floats, of a model of several labels: those of the dense network. Default `None`.
 
     Returns:
         list of str, those of `FILES` that the folder has.
@@ -65,10 +68,17 @@ def write(
         model.save(temporary)
     if labels is not None:
         write_lines(folder / LABELS, labels)
+        if thresholds is not None:
+            thresholds_file.write(folder, labels, thresholds)
     write_json(folder / ENVIRONMENT, environment)
     plots.explained(report, folder / PICTURE)
-    exported = _export(model, labels, folder)
-    present = {LABELS: labels is not None, CONFUSION: accuracy is not None, SERVING: exported}
+    exported, limited = _export(model, labels, folder, thresholds), labels is not None and thresholds is not None
+    present = {
+        LABELS: labels is not None,
+        thresholds_file.FILE: limited,
+        CONFUSION: accuracy is not None,
+        SERVING: exported,
+    }
     _remove_earlier(folder, [name for name, there in present.items() if not there])
     write_json(folder / REPORT, {"model": source, "data": data, **report.to_dict(), **_flat(accuracy)})
     files = [name for name in FILES if present.get(name, True)]
@@ -81,7 +91,7 @@ def _flat(accuracy):
     return {} if accuracy is None else {"validation": dict(accuracy)}
 
 
-def _export(model, labels, folder):
+def _export(model, labels, folder, thresholds):
     """Write a SavedModel, and return whether there is one."""
     command = quoted(["keras-effconv", "export", f"--model={folder / MODEL}", f"--output={folder / 'serving'}"])
     try:
@@ -89,7 +99,7 @@ def _export(model, labels, folder):
         if keras.backend.backend() != "tensorflow":
             print(f"no SavedModel, since TensorFlow writes it: KERAS_BACKEND=tensorflow {command}")
             return False
-        export(model, folder / "serving", labels=labels, version=1)
+        export(model, folder / "serving", labels=labels, version=1, thresholds=thresholds)
     except ValueError as error:  # of a model that is no classifier, or does not say what it wants of images
         print(f"no SavedModel: {error}")
         return False

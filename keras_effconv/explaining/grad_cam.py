@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_effconv.explaining.gradients import gradients
-from keras_effconv.explaining.maps import bands_of, find_maps
+from keras_effconv.explaining.maps import band_names, bands_of, check_images, find_maps
 from keras_effconv.graph import check_functional, last_operation, walk, with_structure
 from keras_effconv.inference.precision import in_float32
 
@@ -49,8 +49,51 @@ def grad_cam(
     >>> grad_cam(model, np.ones((1, 32, 32, 3))).shape
     (1, 32, 32)
     """
+    _, maps, slopes, size = _maps_and_slopes(model, images, layer, class_index)
+    return _scaled(_upsampled(np.maximum(sum(_weighted(maps, slopes)), 0), size))
+
+
+def grad_cam_by_band(
+    model: keras.Model,
+    images: np.ndarray,
+    layer: str | keras.layers.Layer | None = None,
+    class_index: int | Sequence[int] | None = None,
+) -> dict[str, np.ndarray]:
+    """Draw where each band of a feature map holds what speaks for a class.
+
+    Before what is negative becomes 0, the bands add up to the heat of `grad_cam`.
+
+    Args:
+        model: see `grad_cam`.
+        images: see `grad_cam`.
+        layer: see `grad_cam`.
+        class_index: see `grad_cam`.
+
+    Returns:
+        dict of arrays (n, h, w), float32, by band: `"high"`, and `"low"` if the map has two bands. The bands of an
+        image have one scale, with 1 at the most important place of both.
+
+    Raises:
+        ValueError: see `grad_cam`.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> model = keras_effconv.ResNet20(weights=None, conv="OctConv(alpha=0.5)")
+    >>> heat = grad_cam_by_band(model, np.ones((1, 32, 32, 3)), "conv2_block1_out")
+    >>> {band: each.shape for band, each in heat.items()}
+    {'high': (1, 32, 32), 'low': (1, 32, 32)}
+    """
+    names, maps, slopes, size = _maps_and_slopes(model, images, layer, class_index)
+    heats = [_upsampled(np.maximum(each, 0), size) for each in _weighted(maps, slopes)]
+    both = _scaled(np.concatenate(heats, axis=1))
+    return dict(zip(names, np.split(both, len(heats), axis=1)))
+
+
+def _maps_and_slopes(model, images, layer, class_index):
+    """Return lists of bands, of their maps and of the gradients of the score with respect to them; the images' size."""
     model = in_float32(_checked(model))
-    images = _images(model, images)
+    images = check_images(model, images)
     shown = find_maps(model, layer)
     _, (maps, scores) = _score(model, images, shown, [None] * len(shown), None)
     index = _classes(class_index, np.asarray(ops.convert_to_numpy(scores)))
@@ -59,7 +102,7 @@ def grad_cam(
     if any(slope is None for slope in slopes):
         raise ValueError(f"`layer` must be ahead of the scores. Received: layer={getattr(layer, 'name', layer)!r}")
     maps, slopes = ([np.asarray(ops.convert_to_numpy(x), "float64") for x in each] for each in (maps, slopes))
-    return _upsampled(_heat(maps, slopes), images.shape[1:3])
+    return band_names(shown), maps, slopes, images.shape[1:3]
 
 
 def _checked(model):
@@ -68,14 +111,6 @@ def _checked(model):
     if not isinstance(shape, tuple) or len(shape) != 2 or len(model.inputs) != 1:
         raise ValueError(f"`model` must give (n, classes) of one input. Received: output of shape {shape}")
     return model
-
-
-def _images(model, images):
-    images, shape = np.asarray(ops.convert_to_numpy(images)), tuple(model.inputs[0].shape)
-    fits = images.ndim == 4 and len(images) and all(a in (None, b) for a, b in zip(shape[1:], images.shape[1:]))
-    if not fits:
-        raise ValueError(f"`images` must be (n, {', '.join(map(str, shape[1:]))}). Received: shape {images.shape}")
-    return ops.convert_to_tensor(images, model.inputs[0].dtype)
 
 
 def _classes(class_index, scores):
@@ -141,18 +176,22 @@ def _logits(operation, args, kwargs):
         operation.activation = activation
 
 
-def _heat(maps, slopes):
-    """Weigh and add up the channels of maps (n, h, w, c): an array (n, h, w) of the highest resolution."""
+def _weighted(maps, slopes):
+    """Weigh and add up the channels of maps (n, h, w, c): a list of arrays (n, h, w) of the highest resolution."""
     height, width = (max(each.shape[axis] for each in maps) for axis in (1, 2))
-    total = 0.0
+    weighted = []
     for each, slope in zip(maps, slopes):
         weights = slope.sum((1, 2), keepdims=True) / (height * width)
         times = [-(-size // part) for size, part in zip((height, width), each.shape[1:3])]
-        total = total + (each * weights).sum(-1).repeat(times[0], 1).repeat(times[1], 2)[:, :height, :width]
-    return np.maximum(total, 0)
+        weighted.append((each * weights).sum(-1).repeat(times[0], 1).repeat(times[1], 2)[:, :height, :width])
+    return weighted
 
 
 def _upsampled(heat, size):
     heat = ops.image.resize(heat[..., None].astype("float32"), size, "bilinear", data_format="channels_last")
-    heat = np.maximum(ops.convert_to_numpy(heat)[..., 0], 0)
+    return np.maximum(ops.convert_to_numpy(heat)[..., 0], 0)
+
+
+def _scaled(heat):
+    """Divide each image by its largest value."""
     return heat / np.maximum(heat.max((1, 2), keepdims=True), np.finfo("float32").tiny)

@@ -3,10 +3,14 @@
 from typing import NamedTuple
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_effconv.feature_maps import bands
-from keras_effconv.graph import layers_of, walk, with_structure
+from keras_effconv.graph import check_functional, layers_of, walk, with_structure
 from keras_effconv.utils.suggestions import did_you_mean
+
+BANDS = ("high", "low")
 
 
 class Shown(NamedTuple):
@@ -21,6 +25,65 @@ class Shown(NamedTuple):
     layer: keras.layers.Layer
     band: str
     call: int
+
+
+def feature_map(
+    model: keras.Model, images: np.ndarray, layer: str | keras.layers.Layer | None = None
+) -> dict[str, np.ndarray]:
+    """Compute the feature map that a layer of a model writes.
+
+    Args:
+        model: `keras.Model`, functional or sequential.
+        images: array (n, h, w, c), as the model reads them: `preprocessing_for(model)(photos)`.
+        layer: the layer, or its name; the name of a two-band map, such as `"conv4_block1_out"`, stands for its two
+            layers. Default: the last map of more than one position.
+
+    Returns:
+        dict of arrays (n, h, w, c) by band: `"high"`, and `"low"` if the map has two bands.
+
+    Raises:
+        ValueError: for another model, images of another shape, or a layer that writes no map.
+
+    Example:
+
+    >>> import keras_effconv
+    >>> model = keras_effconv.ResNet20(weights=None, conv="OctConv(alpha=0.5)")
+    >>> maps = feature_map(model, np.ones((1, 32, 32, 3)), "conv2_block1_out")
+    >>> {band: each.shape for band, each in maps.items()}
+    {'high': (1, 32, 32, 8), 'low': (1, 16, 16, 8)}
+    """
+    check_functional(model)
+    images = check_images(model, images)
+    shown, maps = find_maps(model, layer), {}
+
+    def visit(name, operation, args, kwargs):
+        outputs = operation(*args, **kwargs)
+        for each, band in zip(shown, band_names(shown)):
+            if operation is each.layer:
+                maps[band] = ops.convert_to_numpy(bands_of(outputs)[each.band])
+        return outputs
+
+    walk(model, with_structure(model, [images]), visit)
+    return {band: maps[band] for band in band_names(shown)}
+
+
+def band_names(shown):
+    """Return the band of each of some `Shown`: two layers of a two-band map have one map each, the high one first."""
+    names = [each.band for each in shown]
+    return names if len(set(names)) == len(names) else list(BANDS)
+
+
+def check_images(model, images):
+    """Return images as a tensor that a model of one input reads.
+
+    Raises:
+        ValueError: they are of another shape.
+    """
+    images, shape = np.asarray(ops.convert_to_numpy(images)), tuple(model.inputs[0].shape)
+    fits = images.ndim == 4 and len(images) and all(a in (None, b) for a, b in zip(shape[1:], images.shape[1:]))
+    if not fits:
+        raise ValueError(f"`images` must be (n, {', '.join(map(str, shape[1:]))}). Received: shape {images.shape}")
+    return ops.convert_to_tensor(images, model.inputs[0].dtype)
 
 
 def bands_of(outputs):

@@ -57,12 +57,14 @@ class Step:
         try:
             config = {**self.config, "name": name}
             wanted = in_policy(config, policy) if policy else config
+            if self.kind is keras.layers.Lambda:  # Keras 3.13 reads its function without the globals
+                raise TypeError("a function is no configuration")
             return self.kind.from_config(wanted)
         except (NotImplementedError, TypeError, ValueError) as error:
             of_policy = not policy or (config is not None and wanted == config)
             if self.kind is type(self.operation) and not self.changes and of_policy:
                 return self.operation
-            if self.kind is keras.layers.Lambda:  # its function is at hand, and is not read from a configuration
+            if self.kind is keras.layers.Lambda:  # its function is at hand
                 own = self.operation
                 return self.kind(own.function, arguments=own.arguments, name=name, dtype=wanted["dtype"])
             raise ValueError(

@@ -1,15 +1,19 @@
 """Tables as text: aligned in columns, or Markdown. The first row is the head."""
 
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 
 
-def aligned(rows: Iterable[Sequence], right: Sequence[int] = (), rule: bool = False) -> str:
+def aligned(rows: Iterable[Sequence], right: Sequence[int] = (), rule: bool = False, most: int | None = None) -> str:
     """Write rows in columns of equal width, two spaces apart.
 
     Args:
         rows: iterable of sequences of one length; what is no str is written as `str` does.
         right: sequence of int, the columns that are aligned on the right, such as numbers. Default: none.
         rule: bool, whether there is a line of dashes under the first row. Default `False`.
+        most: int, characters of a line: the widest columns that are aligned on the left are cut to fit, down to 6
+            characters. Default: as many as it takes.
 
     Returns:
         str of lines without spaces at their ends; no line break at the end.
@@ -21,9 +25,15 @@ def aligned(rows: Iterable[Sequence], right: Sequence[int] = (), rule: bool = Fa
     -----  ------
     conv1   1,728
     pool        0
+    >>> print(aligned([("a long name", "1"), ("short", "2")], right=[1], most=11))
+    a long …  1
+    short     2
     """
     rows = [tuple(map(str, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
+    if most is not None:
+        widths = _cut(widths, most, right)
+        rows = [tuple(_shortened(cell, width) for cell, width in zip(row, widths)) for row in rows]
     if rule:
         rows.insert(1, tuple("-" * width for width in widths))
     lines = (
@@ -33,6 +43,34 @@ def aligned(rows: Iterable[Sequence], right: Sequence[int] = (), rule: bool = Fa
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)
+
+
+LEAST = 6  # characters of a column that is cut
+
+
+def _cut(widths, most, right):
+    """Return widths of columns that fit into a line, as far as columns of text can be narrower."""
+    widths = list(widths)
+    while sum(widths) + 2 * (len(widths) - 1) > most:
+        widest = max((i for i in range(len(widths)) if i not in right), key=lambda i: widths[i], default=None)
+        if widest is None or widths[widest] <= LEAST:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _shortened(cell, width):
+    return cell if len(cell) <= width else cell[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def terminal_width(stream=None) -> int | None:
+    """Return how many characters a line of the terminal has; `None` where the output goes elsewhere.
+
+    Args:
+        stream: file that is written to. Default: `sys.stdout`.
+    """
+    stream = sys.stdout if stream is None else stream
+    return shutil.get_terminal_size().columns if stream is not None and stream.isatty() else None
 
 
 def markdown(rows: Iterable[Sequence]) -> str:

@@ -11,8 +11,12 @@ COLUMNS = ("model", "tag", "top", "pixels", "top-1 %", "params", "MACs", "licenc
 class Sets(tuple):
     """Records that print as a table."""
 
+    def table(self, most: int | None = None) -> str:
+        """Return the table as text, of lines of at most so many characters; by default of as many as it takes."""
+        return aligned([COLUMNS, *map(_row, self)], most=most)
+
     def __str__(self):
-        return aligned([COLUMNS, *map(_row, self)])
+        return self.table()
 
     __repr__ = __str__
 

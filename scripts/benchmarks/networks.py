@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.append(str(Path(__file__).parents[1] / "docs"))  # where sections.py lies
 
 from keras_effconv.cli.command import main
-from keras_effconv.cli.flags import flags_only, kinds, positive_integer
+from keras_effconv.cli.flags import flags_only, json_object, kinds, positive_integer
 
 
 def define(flags):
@@ -31,12 +31,14 @@ def define(flags):
         "runtimes",
         ["graph", "deployed"],
         "Of keras (keras.applications, where it has the network), graph, deployed, saved_model, onnx, openvino, "
-        "openvino-bf16, litert; train and keras-train: a step of SGD with momentum.",
+        "openvino-bf16, litert; onnx-int8 and the like; train and keras-train: a step of SGD with momentum.",
     )
+    flags.string("options", "{}", 'JSON of further arguments of the networks, such as {"alpha": 0.75}.')
     flags.integer("image_size", 0, "Pixels; 0: the network's own.", 0)
     flags.integer("repeats", 15, "Runs of each; the median counts.", 3)
     flags.boolean("memory", True, "Measure peak memory too: some seconds for each run.")
     flags.boolean("profile", False, "Also time each convolution alone, deployed, next to that of Conv().")
+    flags.string("files", None, "Folder for what the runtimes load, which another call finds again; default: none.")
     flags.string("section", None, "Section of docs/benchmarks.md to write, such as vgg16.")
     flags.string("output", "outputs/benchmark", "Folder to write to.")
 
@@ -54,6 +56,7 @@ def run(flags, words):
 
     measured = kinds(flags.kinds)
     sizes = [positive_integer("--batch_sizes", size) for size in flags.batch_sizes]
+    options = json_object("options", flags.options)
     for name in flags.models:
         keras_effconv.applications.get(name)
     runtimes.check(flags.runtimes)
@@ -61,11 +64,11 @@ def run(flags, words):
     if flags.section:
         report.check_section(flags.section)
     device, device_name = first_device()
+    how = flags.runtimes, flags.image_size, flags.repeats, device, flags.memory, flags.files, options
     rows = []
     for name in flags.models:
         for batch in sizes:
-            settings = flags.runtimes, flags.image_size, flags.repeats, device, flags.memory
-            rows += runs.measure(name, measured, batch, *settings)
+            rows += runs.measure(name, measured, batch, runs.Settings(*how))
             report.write(rows, Path(flags.output))
     machine = machine.described(device_name, max(row.peak for row in rows))
     print(machine)

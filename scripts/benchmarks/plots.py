@@ -4,6 +4,7 @@ import itertools
 
 from keras_effconv import kinds
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.figures import plain_numbers
 
 MARKS = "osD^vP*X<>"
 # A field of a kind and what it is at `Conv()`, the first point of the curve.
@@ -49,22 +50,13 @@ def latency(rows):
             point = row.macs_executed / 1e9, row.milliseconds
             axes.plot(*point, marks[row.kind], color=colour[row.runtime], markersize=8, alpha=0.85)
         axes.set(xscale="log", yscale="log", xlabel="executed GMAC per image", ylabel="ms per image")
-        readable(axes)
+        plain_numbers(axes.xaxis, axes.get_xlim())
+        plain_numbers(axes.yaxis, axes.get_ylim())
     axes = drawn[-1][1]
     handles = [axes.plot([], [], "-", color=c, linewidth=5, label=runtime)[0] for runtime, c in colour.items()]
     handles += [axes.plot([], [], mark, color="0.35", label=kind)[0] for kind, mark in marks.items()]
     figure.legend(handles=handles, loc="outside right upper", fontsize=8)
     return figure
-
-
-def readable(axes):
-    """Plain numbers at 1, 2 and 5 of each decade, or at more places where the axis has less than a decade."""
-    ticker = require("matplotlib.ticker")
-    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        digits = (1, 2, 5) if high > 6 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
-        axis.set_major_locator(ticker.LogLocator(subs=digits))
-        axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g}"))
-        axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def swept(rows, field):

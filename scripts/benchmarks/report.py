@@ -17,7 +17,10 @@ HEAD = (
     *("GMAC/s", "of peak", "over `Conv()`", "over Keras"),
 )
 CAPTIONS = {"-parts": "Speed-up against the parts of HetConv", "-alpha": "Speed-up against the alpha of OctConv"}
-BEST = ("network", "batch", "kind", "fastest runtime", "ms/image", "over the fastest of `Conv()`", "over Keras")
+BEST = (
+    *("network", "batch", "kind", "precision", "fastest runtime", "ms/image"),
+    *("over the fastest of `Conv()`", "over that in float32", "over Keras"),
+)
 
 
 def table(rows):
@@ -52,17 +55,18 @@ def _known(value, form):
 
 
 def best(rows):
-    """Each kind in its fastest runtime over `Conv()` in its own fastest; steps of training are left out."""
+    """Each kind in its fastest runtime over `Conv()` in its own fastest, by precision; no steps of training."""
     fastest = {}
     for row in sorted(rows, key=lambda row: -row.seconds):
-        if RUNTIMES[row.runtime].passes == 1 and row.kind != THEIRS:
-            fastest[row.model, row.batch, row.kind] = row
+        runtime = RUNTIMES[row.runtime]
+        if runtime.passes == 1 and row.kind != THEIRS:
+            fastest[row.model, row.batch, row.kind, runtime.precision] = row
     lines = []
-    for (model, batch, kind), row in sorted(fastest.items(), key=lambda each: rows.index(each[1])):
-        plain = fastest.get((model, batch, "Conv()"))
-        ratio = row.seconds / plain.seconds if plain else math.nan
-        ratios = _known(ratio, ".2f"), _known(row.over_keras, ".2f")
-        lines.append((model, str(batch), _kind(kind), row.runtime, f"{row.milliseconds:.2f}", *ratios))
+    for (model, batch, kind, precision), row in sorted(fastest.items(), key=lambda each: rows.index(each[1])):
+        plain = [fastest.get((model, batch, "Conv()", each)) for each in (precision, "float32")]
+        ratios = [row.seconds / each.seconds if each else math.nan for each in plain]
+        shown = [_known(ratio, ".2f") for ratio in (*ratios, row.over_keras)]
+        lines.append((model, str(batch), _kind(kind), precision, row.runtime, f"{row.milliseconds:.2f}", *shown))
     return markdown(BEST, lines) if lines else ""
 
 

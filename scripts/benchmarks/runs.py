@@ -7,6 +7,8 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -86,39 +88,60 @@ def machine_peak(device="cpu"):
     return side**3 / min(seconds) / 1e9
 
 
-def measure(name, kinds, batch, runtimes, image_size, repeats, device="cpu", with_memory=True):
+class Settings(NamedTuple):
+    """How networks are measured.
+
+    Attributes:
+        runtimes: list of names; those of keras.applications count where it has the network.
+        image_size: int, pixels; 0 for the network's own.
+        repeats: int, calls of each.
+        device: `"cpu"` or `"gpu"`.
+        with_memory: bool, whether to measure memory too, before the clock runs.
+        files: path of a folder where what the runtimes load stays, and is found again; `None`: it is removed.
+        options: dict of further arguments of the network.
+    """
+
+    runtimes: list[str]
+    image_size: int = 0
+    repeats: int = 15
+    device: str = "cpu"
+    with_memory: bool = True
+    files: str | None = None
+    options: dict = MappingProxyType({})
+
+
+def measure(name, kinds, batch, settings):
     """All rows of a model at a batch size, measured in turns.
 
     Args:
         name: str, of a network.
         kinds: list of kinds.
         batch: int, images per call.
-        runtimes: list of names; those of keras.applications count where it has the network.
-        image_size: int, pixels; 0 for the network's own.
-        repeats: int, calls of each.
-        device: `"cpu"` or `"gpu"`. Default `"cpu"`.
-        with_memory: bool, whether to measure memory too, before the clock runs. Default `True`.
+        settings: `Settings`.
 
     Returns:
         list of `Row`.
     """
-    size = image_size or keras_effconv.applications.get(name).preprocessing.size
+    options = dict(settings.options)
+    size = settings.image_size or keras_effconv.applications.get(name).preprocessing.size
     images = np.random.default_rng(0).uniform(0, 255, (batch, size, size, 3)).astype("float32")
     label = f"{name}, batch {batch}"
-    with tempfile.TemporaryDirectory() as folder:
-        paths, counts = store(name, kinds, runtimes, images.shape[1:], Path(folder))
+    with tempfile.TemporaryDirectory() as temporary:
+        words = [name, str(size), *(f"{key}={value}" for key, value in options.items())]
+        folder = Path(settings.files or temporary) / "-".join(words)
+        paths, counts = store(name, kinds, settings.runtimes, images.shape[1:], folder, options)
         memory = {}
-        if with_memory:
+        if settings.with_memory:
             for key, path in tqdm(paths.items(), f"{label}, memory", unit="run", dynamic_ncols=True):
                 memory[key] = peak_memory(key[1], path, images.shape)
         runs = {key: RUNTIMES[key[1]].load(path) for key, path in paths.items()}
-        peak = machine_peak(device)  # not in the turns: whoever came after it would be slower
-        times = in_turns(runs, images, repeats, label)
-        peak = max(peak, machine_peak(device))
+        peak = machine_peak(settings.device)  # not in the turns: whoever came after it would be slower
+        times = in_turns(runs, images, settings.repeats, label)
+        peak = max(peak, machine_peak(settings.device))
     return [_row(name, key, batch, times, counts[key[0]], peak, memory.get(key, float("nan"))) for key in times]
 
 
-def store(name, kinds, runtimes, shape, folder):
+def store(name, kinds, runtimes, shape, folder, options=None):
     """What each runtime loads, as files: two dicts, (kind, runtime) -> path and kind -> `ModelCount`.
 
     Every file is made in a process of its own: what exporting VGG16 needs, some 10 GB, and the graphs that TensorFlow
@@ -129,19 +152,20 @@ def store(name, kinds, runtimes, shape, folder):
     paths, counts, context = {}, {}, multiprocessing.get_context("spawn")
     for kind, runtime in tqdm(pairs, f"{name}, files", unit="file", dynamic_ncols=True):
         with concurrent.futures.ProcessPoolExecutor(1, context) as process:
-            done = process.submit(store_one, name, kind, runtime, shape, folder / str(kind))
+            done = process.submit(store_one, name, kind, runtime, shape, folder / str(kind), options)
             paths[str(kind), runtime], counts[str(kind)] = done.result()
     return paths, counts
 
 
-def store_one(name, kind, runtime, shape, folder):
+def store_one(name, kind, runtime, shape, folder, options=None):
     """The file of a kind, or of keras.applications (counted as `Conv()`), for a runtime, and its `ModelCount`."""
     keras.utils.set_random_seed(0)
     build = keras_effconv.applications.get(name)
-    model = build(weights=None, input_shape=shape, conv=None if kind == THEIRS else kind)
+    options = {"weights": None, "input_shape": shape, **(options or {})}
+    model = build(conv=None if kind == THEIRS else kind, **options)
     counted = keras_effconv.count(model)
     if kind == THEIRS:
-        model = getattr(keras.applications, name)(weights=None, input_shape=shape)
+        model = getattr(keras.applications, name)(**options)
     for variable in model.weights:  # a bias of zeros would be left out of the graph, and all that is fused with it
         value = keras.ops.convert_to_numpy(variable)
         if not value.any():

@@ -22,6 +22,7 @@ class Runtime:
         passes: int, multiply-accumulates over those of a forward pass: 3 for a step of training, whose backward pass
             has two convolutions for each one of the forward pass.
         theirs: bool, whether it runs the network of keras.applications in place of this package's.
+        precision: str, of weights and maps.
     """
 
     save: Callable
@@ -29,6 +30,7 @@ class Runtime:
     rival: str = "keras"
     passes: int = 1
     theirs: bool = False
+    precision: str = "float32"
 
 
 def saved(model, folder):
@@ -52,6 +54,21 @@ def exported(format):
         path = folder / format
         if not path.exists():
             keras_effconv.export(keras_effconv.deploy(model, target=format), path, format=format)
+        return path
+
+    return save
+
+
+def quantized(format):
+    """The same in int8. Weights are random, so how far answers move says nothing, and any distance is allowed."""
+
+    def save(model, folder):
+        path = folder / f"{format}-int8"
+        if path.exists():
+            return path
+        images = np.random.default_rng(0).uniform(0, 255, (8, *model.input_shape[1:])).astype("float32")
+        fast, options = keras_effconv.deploy(model, target=format), {"precision": "int8", "calibration": images}
+        keras_effconv.export(fast, path, format=format, tolerance=float("inf"), **options)
         return path
 
     return save
@@ -83,8 +100,11 @@ RUNTIMES = {
     "saved_model": Runtime(exported("saved_model"), runtime_of()),
     "onnx": Runtime(exported("onnx"), runtime_of()),
     "openvino": Runtime(exported("openvino"), runtime_of()),
-    "openvino-bf16": Runtime(exported("openvino"), runtime_of("bfloat16")),
+    "openvino-bf16": Runtime(exported("openvino"), runtime_of("bfloat16"), precision="bfloat16"),
     "litert": Runtime(exported("litert"), runtime_of()),
+    "onnx-int8": Runtime(quantized("onnx"), runtime_of(), precision="int8"),
+    "openvino-int8": Runtime(quantized("openvino"), runtime_of(), precision="int8"),
+    "litert-int8": Runtime(quantized("litert"), runtime_of(), precision="int8"),
     "keras-train": Runtime(saved, step, "keras-train", passes=3, theirs=True),
     "train": Runtime(saved, step, "keras-train", passes=3),
 }

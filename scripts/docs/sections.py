@@ -1,4 +1,4 @@
-"""Generated parts of pages: the text between `<!-- NAME -->` and `<!-- /NAME -->`, written or checked."""
+"""Generated parts of pages, and whole files. A part is the text between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 import argparse
 import re
@@ -75,3 +75,24 @@ def write_or_check(page, name, make, argv=None):
     print(f"{page}, section {name!r}: {'current' if not stale else 'OUT OF DATE' if check else 'written'}")
     if check:
         sys.exit(int(stale))
+
+
+def write_files(doc, make, argv=None):
+    """Write whole files, or with --check compare them and exit with status 1 if one is out of date.
+
+    Args:
+        doc: str, the docstring of the script.
+        make: callable -> dict of path -> text.
+        argv: words of the command line. Default: the process'.
+    """
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="compare and write nothing")
+    check, stale = parser.parse_args(argv).check, []
+    for path, text in make().items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.name)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    print(f"{'OUT OF DATE' if check else 'written'}: {', '.join(stale)}" if stale else "current")
+    if check:
+        sys.exit(int(bool(stale)))

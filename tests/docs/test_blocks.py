@@ -11,7 +11,7 @@ from keras_effconv import exporting
 
 WITH_BLOCKS = [page for page in pages.PAGES if pages.blocks(pages.read(page))]
 LONG = ("README.md", "docs/converting.md", "docs/serving.md", "docs/zoo.md")  # many networks, an export, a fit
-NOT_RUN = 7  # blocks in all pages that need a download, a checkpoint or a server
+NOT_RUN = 8  # blocks in all pages that need a download, a checkpoint or a server
 
 
 @pytest.fixture

@@ -1,33 +1,17 @@
 """The pages keep to the rule card of CONTRIBUTING.md, as far as a pattern can tell."""
 
-import re
-
 import pages
+import prose
 import pytest
-
-INSTEAD = {  # what no page says -> what it says instead
-    r"\bgo(?:es)? on\b": "resume, continue",
-    r"\bbeside\b": "next to",
-    r"\bis named\b": "is reported",
-    r"\bof (?:which|whom)\b": "a sentence of its own",
-    r"\bwhere there (?:is|are)\b": "if",
-    r"\btoday\b": "a date in docs/verified.md",
-    r"\bnot (?:measured|run) here\b": "a row in docs/verified.md",
-    r"\bscripts/(?:finetune|train)\.py\b": "the installed command",
-}
-LONGEST = 40  # words of a sentence
-
-
-def sentences(text):
-    """Return the sentences of a page, without its code, tables and headings."""
-    text = pages.FENCE.sub("", pages.BLOCK.sub("", text))
-    text = re.sub(r"^(?:\||    |#|<!--).*$", "", text, flags=re.MULTILINE)
-    parts = re.split(r"(?<=[.:;])\s+|\n\n|\n\s*(?:[-*]|\d+\.) ", text)
-    return [" ".join(part.split()) for part in parts if part.strip()]
 
 
 @pytest.mark.parametrize("page", pages.PAGES)
 def test_sentences_of_a_page_are_plain(page):
-    said = sentences(pages.read(page))
-    assert not [(pattern, line) for line in said for pattern in INSTEAD if re.search(pattern, line, re.IGNORECASE)]
-    assert not [line for line in said if len(line.split()) > LONGEST]
+    assert not prose.faults(pages.read(page))
+
+
+def test_a_sentence_that_the_card_rules_out_is_found():
+    assert [pattern for pattern, _ in prose.faults("It stands beside it. " + "word " * 41)] == [
+        r"\bbeside\b",
+        "too long",
+    ]

@@ -68,8 +68,9 @@ def check_layer(layer, x, target, start):
             held = np.abs(columns[:, number]).max(0) > 0
             goal = wanted[..., first + number].reshape(-1)
             expected, constant = nearest(columns[:, number, held].astype("float64"), goal, start[held])
-            np.testing.assert_allclose(weights[held], expected, atol=2e-3)
-            np.testing.assert_allclose(bias[first + number], constant, atol=2e-3)
+            # The moments are in float32, so weights of about 10 are off by more than those of about 1.
+            np.testing.assert_allclose(weights[held], expected, rtol=5e-4, atol=2e-3)
+            np.testing.assert_allclose(bias[first + number], constant, rtol=5e-4, atol=2e-3)
         first += columns.shape[1]
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_effconv.layers.narrow_conv import with_right_gradients
 from keras_effconv.layers.octaves import pool
 
 FLOOR = 1e-2  # of a map's mean variance: what the variance of a channel counts as at least
@@ -26,7 +27,7 @@ class Mimic(keras.Model):
     def __init__(self, student, teacher, places, variances, head_weight, spreads):
         super().__init__(name="mimic", autocast=False)
         teacher.trainable = False
-        self.student, self.teacher, self.places = student, teacher, places
+        self.student, self.teacher, self.places = with_right_gradients(student), teacher, places
         self.weights_of_maps = [1 / np.maximum(v, FLOOR * v.mean() + 1e-12) for v in variances]
         self.head_weight, self.spreads = head_weight, spreads
 

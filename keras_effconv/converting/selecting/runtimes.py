@@ -146,7 +146,7 @@ def _openvino(model, inputs, precision, threads):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         onnx.save(_proto(model, inputs), path)
-        converted = library.convert_model(path)
+        converted = library.Core().read_model(path)
         if precision == "int8":
             from keras_effconv.exporting.openvino_precision import quantized
 

@@ -140,6 +140,8 @@ def _read(folder):
         raise ValueError(f"{text}. Received: folder={str(folder)!r} without {', '.join(missing)}")
     try:
         report, record = (read_json(folder / name, name) for name in (REPORT, RECORD))
+        if report.get("metric", "accuracy") != "accuracy":
+            raise ValueError(f"a report of {report['metric']}, where a repository's card needs an accuracy")
         report["accuracy"], record["data"]
     except (ValueError, KeyError, TypeError) as error:
         text = f"{REPORT} and {RECORD} in {folder} ({error!r:.100})"
