@@ -107,9 +107,6 @@ def _check_several_runs(flags, recipe, devices):
     """Raise a `ValueError` for what goes with one run only."""
     if flags.hpo_minutes is not None and not flags.hpo:
         raise ValueError("`hpo_minutes` must be with --hpo. Received: without")
-    if flags.multi_label and (flags.hpo or flags.folds):
-        name = "hpo" if flags.hpo else "folds"
-        raise ValueError(f"`{name}` must be without --multi_label: it counts right images. Received: both")
     if recipe.minutes and (flags.hpo or flags.folds):
         raise ValueError("`minutes` must be without --hpo and --folds, which are several runs. Received: both")
     if flags.export and flags.folds:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from keras_effconv.data import Dataset, Split
+from keras_effconv.training.headline import ACCURACY, in_words
 from keras_effconv.training.network import forget
 from keras_effconv.training.recipe import Recipe
-from keras_effconv.training.reporting.intervals import wilson, with_interval
+from keras_effconv.training.reporting.intervals import with_interval
 from keras_effconv.training.reporting.run_record import described, identity
 from keras_effconv.training.run import train
-from keras_effconv.utils.extras import require
+from keras_effconv.training.task import task_called, task_of
 from keras_effconv.utils.files import read_json, write_json
 from keras_effconv.utils.text_table import markdown
 
@@ -23,19 +24,22 @@ FILE = "folds.json"
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
-    """A run on all images but a fold, and how many images of the fold are right after its last epoch.
+    """A run on all images but a fold, and its score on the images of the fold after its last epoch.
 
     Attributes:
         images: int, of the fold.
-        right: int, of them; of the network after the last epoch, or of the head if there are no epochs.
-        head_right: int, of the head alone on the frozen network; `None` if no head was fitted.
+        score: float, the headline: the accuracy, or the mean average precision of several labels; of the network after
+            the last epoch, or of the head if there are no epochs.
+        head_score: float, of the head alone on the frozen network; `None` if no head was fitted.
         run: str, the identity of the run.
+        metric: str, the name of the headline. Default `"accuracy"`.
     """
 
     images: int
-    right: int
-    head_right: int | None
+    score: float
+    head_score: float | None
     run: str
+    metric: str = ACCURACY
 
 
 def cross_validate(
@@ -50,7 +54,7 @@ def cross_validate(
 
     Each image is judged once, by a network that has not seen it, after its last epoch: no epoch is selected. So the
     accuracy over all folds is of as many images as there are, and nothing was chosen by them. Each fold has its part of
-    each class. The test images take no part.
+    each class. The test images take no part. Of several labels, it is the mean of the folds' mean average precisions.
 
     Args:
         recipe: `Recipe`.
@@ -94,24 +98,19 @@ def _run(recipe, dataset, folder, number, run, resume, train):
     forget()
     result = train(recipe, dataset, folder / f"fold-{number}", resume, outputs=False)
     images = len(dataset.validation)
-    head = None if result.head_score is None else round(result.head_score * images)
     if result.score is None:
         raise ValueError("`recipe` must train something. Received: epochs=0 and head_c=0")
-    return Fold(images, round(result.score * images), head, run)
+    return Fold(images, result.score, result.head_score, run, task_of(dataset).metric)
 
 
 def _datasets(dataset, folds, seed) -> Iterator[Dataset]:
     """Yield a `Dataset` for each fold, which validates."""
     if not isinstance(dataset.train, Split):
         raise ValueError("`dataset` must have its images in memory to be divided into folds. Received: a stream")
-    if dataset.multi_label:
-        raise ValueError("`dataset` must have one label an image to be divided into folds. Received: several")
     whole = _joined(dataset.train, dataset.validation)
-    least = int(np.bincount(whole.labels, minlength=1)[np.unique(whole.labels)].min())
-    if not 2 <= folds <= least:
-        raise ValueError(f"`folds` must be 2 to {least}, the images of the smallest class. Received: folds={folds}")
-    divide = require("sklearn.model_selection").StratifiedKFold(folds, shuffle=True, random_state=seed)
-    for others, judged in divide.split(whole.labels, whole.labels):
+    fold = task_of(dataset).folds(whole.labels, folds, seed)
+    for number in range(folds):
+        others, judged = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         yield dataclasses.replace(dataset, train=whole.take(others), validation=whole.take(judged), test=None)
 
 
@@ -121,40 +120,43 @@ def _joined(*splits):
 
 
 def summary(found: list[Fold]) -> dict[str, Any]:
-    """Return the accuracy over all folds, its interval, and each fold's: dict, fit for JSON.
+    """Return the headline over all folds, its interval, and each fold's: dict, fit for JSON.
 
     Example:
 
-    >>> summary([Fold(10, 9, 8, ""), Fold(10, 8, 8, "")])["accuracy"]
+    >>> summary([Fold(10, 0.9, 0.8, ""), Fold(10, 0.8, 0.8, "")])["accuracy"]
     0.85
     """
-    images, right = (sum(getattr(fold, name) for fold in found) for name in ("images", "right"))
-    heads = [fold.head_right for fold in found if fold.head_right is not None]
+    metric, images = found[0].metric, [fold.images for fold in found]
+    task, heads = task_called(metric), [fold.head_score for fold in found]
+    score, interval = task.over_folds([fold.score for fold in found], images)
     return {
-        "accuracy": right / images,
-        "accuracy_interval": wilson(right, images),
-        "head_accuracy": sum(heads) / images if len(heads) == len(found) else None,
-        "images": images,
-        "folds": [fold.right / fold.images for fold in found],
+        metric: score,
+        f"{metric}_interval": interval,
+        f"head_{metric}": None if None in heads else task.over_folds(heads, images)[0],
+        "images": sum(images),
+        "folds": [fold.score for fold in found],
     }
 
 
 def table(found: list[Fold]) -> str:
-    """Return a table of the folds and, below it, the accuracy over all."""
+    """Return a table of the folds and, below it, the headline over all."""
     rows = [
-        (f"{number}", f"{fold.images}", f"{fold.right / fold.images:.1%}", _share(fold.head_right, fold.images))
+        (
+            f"{number}",
+            f"{fold.images}",
+            f"{fold.score:.1%}",
+            "" if fold.head_score is None else f"{fold.head_score:.1%}",
+        )
         for number, fold in enumerate(found, 1)
     ]
-    numbers = summary(found)
-    head = numbers["head_accuracy"]
-    total = f"accuracy {with_interval(numbers['accuracy'], numbers['accuracy_interval'])} on {numbers['images']} images"
+    metric, numbers = found[0].metric, summary(found)
+    head = numbers[f"head_{metric}"]
+    shown = with_interval(numbers[metric], numbers[f"{metric}_interval"])
+    total = f"{in_words(metric)} {shown} on {numbers['images']} images"
     alone = "" if head is None else f"; head alone {head:.1%}"
     rest = "each was judged once, by a network that has not seen it, after its last epoch; nothing was selected by them"
     return "\n".join([markdown([("fold", "images", "last epoch", "head alone"), *rows]), f"\n{total}{alone}", rest])
-
-
-def _share(right, images):
-    return "" if right is None else f"{right / images:.1%}"
 
 
 def _written(found: list[Fold]) -> Mapping[str, Any]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_effconv.data import Dataset, Split
-from keras_effconv.data.sources.split import stratified
+from keras_effconv.training.headline import ACCURACY, in_words
 from keras_effconv.training.network import forget
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.run import train
+from keras_effconv.training.task import task_of
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.text_table import aligned
 
@@ -32,13 +33,15 @@ class Tuned(NamedTuple):
 
     Attributes:
         recipe: `Recipe`, the best one.
-        trials: list of pairs: the fields that a trial tried, dict, and its accuracy on the images that judge.
+        trials: list of pairs: the fields that a trial tried, dict, and its headline on the images that judge.
         judges: int, the images that judge.
+        metric: str, the name of the headline. Default `"accuracy"`.
     """
 
     recipe: Recipe
     trials: list[tuple[dict[str, Any], float]]
     judges: int
+    metric: str = ACCURACY
 
 
 def tune(
@@ -53,7 +56,7 @@ def tune(
     """Search for a learning rate, blocks to train, their rates, augmentation and mixup.
 
     A fifth of the training images judges the trials, and the others are learned: the validation and test images take no
-    part, so that they may report. A trial counts by its last epoch, of equal accuracies by its loss. The first trial is
+    part, so that they may report. A trial counts by its last epoch, of equal scores by its loss. The first trial is
     the recipe itself, at a rate of 1e-3 if it names none. The others are drawn by Optuna's tree-structured Parzen
     estimator (Akiba et al., KDD 2019).
 
@@ -70,7 +73,8 @@ def tune(
         A `Tuned`.
 
     Raises:
-        ValueError: the recipe trains no epochs, the images stay on disk, or fewer than two classes have two images.
+        ValueError: the recipe trains no epochs, the images stay on disk, or fewer than two classes have two images; of
+            several labels, no class has.
         ImportError: Optuna is missing.
     """
     optuna, begun = require("optuna", "hpo"), time.perf_counter()
@@ -86,25 +90,21 @@ def tune(
         shutil.rmtree(place / "trial", ignore_errors=True)
         result = train(tried, inner, place / "trial", outputs=False)
         loss = (result.curves.get("val_loss") or [0.0])[-1]
-        trial.set_user_attr("accuracy", result.score)
+        trial.set_user_attr("score", result.score)
         return result.score - 1e-4 * min(loss, 9.0)  # less than an image of a thousand
 
     while len(_finished(study)) < trials and not (_finished(study) and _is_over(begun, seconds)):
         study.optimize(judged, 1)
-    done = [(trial.params, trial.user_attrs["accuracy"]) for trial in _finished(study)]
+    done = [(trial.params, trial.user_attrs["score"]) for trial in _finished(study)]
     best = dataclasses.replace(recipe, **study.best_trial.params)
-    return Tuned(best, done, len(inner.validation))
+    return Tuned(best, done, len(inner.validation), task_of(dataset).metric)
 
 
 def _divided(dataset, seed):
     """Return a `Dataset` whose validation images are some of the training images."""
     if not isinstance(dataset.train, Split):
         raise ValueError("`dataset` must have its images in memory to be tuned on. Received: a stream")
-    if dataset.multi_label:
-        raise ValueError("`dataset` must have one label an image for a search. Received: several")
-    learned, judge = stratified(dataset.train.labels.tolist(), JUDGES, seed)
-    if len({int(dataset.train.labels[i]) for i in judge}) < 2:
-        raise ValueError("`dataset.train` must have two images or more of two classes. Received: fewer")
+    learned, judge = task_of(dataset).judges(dataset.train.labels, JUDGES, seed)
     parts = {"train": dataset.train.take(learned), "validation": dataset.train.take(judge)}
     return dataclasses.replace(dataset, **parts, test=None)
 
@@ -165,6 +165,6 @@ def table(tuned: Tuned, most: int = 10) -> str:
     2 trials, judged by 10 of the training images, the best first
     """
     ranked = sorted(enumerate(tuned.trials, 1), key=lambda each: -each[1][1])[:most]
-    rows = [(number, f"{accuracy:.1%}", _told(fields)) for number, (fields, accuracy) in ranked]
-    shown = aligned([("trial", "accuracy", "fields"), *rows], right=(0, 1))
+    rows = [(number, f"{score:.1%}", _told(fields)) for number, (fields, score) in ranked]
+    shown = aligned([("trial", in_words(tuned.metric), "fields"), *rows], right=(0, 1))
     return f"{shown}\n{len(tuned.trials)} trials, judged by {tuned.judges} of the training images, the best first"

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from keras_effconv.training import accuracy, head, one_vs_rest
+from keras_effconv.training import accuracy, folds, head, one_vs_rest
 from keras_effconv.training.average_precision import MeanAveragePrecision, mean_average_precision
 from keras_effconv.training.headline import ACCURACY, MEAN_AVERAGE_PRECISION
 from keras_effconv.training.optimization import losses
@@ -103,6 +103,18 @@ class SingleLabel:
         """Return the `mislabelled.Search` of training images by heads that have not seen them."""
         return mislabelled.search(features, labels, dataset, recipe, mirror, batch_size)
 
+    def folds(self, labels, count, seed):
+        """Return the fold of each image, int (n,), so that each has its part of each class."""
+        return folds.of_classes(labels, count, seed)
+
+    def judges(self, labels, share, seed):
+        """Return the numbers of the images that learn, and of a share of them that judge."""
+        return folds.judges(labels, share, seed)
+
+    def over_folds(self, scores, images):
+        """Return the headline over all folds, and its interval."""
+        return folds.accuracy_over(scores, images)
+
 
 @dataclasses.dataclass(frozen=True)
 class MultiLabel:
@@ -176,6 +188,26 @@ class MultiLabel:
         features, labels = mislabelled.unmirrored(features, labels, images, mirror, batch_size)
         found = mean_average_precision(labels, one_vs_rest.fold_probabilities(features, labels, recipe))
         return mislabelled.Search(images, "confident learning knows one label an image", [], score=found)
+
+    def folds(self, labels, count, seed):
+        return folds.of_several(labels, count, seed)
+
+    def judges(self, labels, share, seed):
+        return folds.judges_of_several(labels, share, seed)
+
+    def over_folds(self, scores, images):
+        return folds.mean_over(scores, images)
+
+
+def task_called(metric):
+    """Return the task that is judged by a headline.
+
+    Example:
+
+    >>> task_called("accuracy").activation
+    'softmax'
+    """
+    return next(task for task in (SingleLabel(), MultiLabel()) if task.metric == metric)
 
 
 def task_of(dataset):

@@ -108,8 +108,6 @@ def test_what_does_not_go_together_is_one_line(finished, tmp_path):
         "finetune",
         [
             ((data, output), "unless `multi_label` (--multi_label) is set"),
-            ((data, output, "--multi_label", "--folds=5"), "`folds` must be without --multi_label"),
-            ((data, output, "--multi_label", "--hpo=2"), "`hpo` must be without --multi_label"),
             ((data, output, "--multi_label", "--balanced_sampling"), "`balanced_sampling` must be False"),
             (("--dataset=digits", output, "--multi_label"), "`multi_label` must be with a CSV file"),
             ((data, output, "--csv_label_separator=|"), "`csv_label_separator` must be with `multi_label`"),

@@ -2,18 +2,23 @@
 
 import dataclasses
 import json
+import math
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 from digit_pairs import write_pairs
 from html_pages import Page
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_runs import COLOURS, SMALL, TINY, Stop, StopAt, coloured
 
 from keras_effconv import data
 from keras_effconv.network_info import says_several
-from keras_effconv.training import Recipe, cross_validate, train, tune
+from keras_effconv.training import Recipe, cross_validate, cross_validation, hyperparameters, train, tune
 from keras_effconv.training.average_precision import MeanAveragePrecision, average_precisions, mean_average_precision
+from keras_effconv.training.cross_validation import table
 from keras_effconv.training.head import fit_softmax
 from keras_effconv.training.input_pipeline import streamed
 from keras_effconv.training.large_head import fit_large_several
@@ -26,6 +31,17 @@ from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
 from keras_effconv.training.task import MultiLabel, SingleLabel, task_of
 
 NAMES = ("red", "green", "blue")
+
+
+@pytest.fixture(scope="module")
+def no_networks():
+    """Where a stand-in trains, there are no networks to free, which takes half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (cross_validation, hyperparameters):
+            patch.setattr(module, "forget", lambda: None)
+        yield
+
+
 MULTI = dataclasses.replace(TINY, head_c=0.03, epochs=1)
 
 
@@ -295,14 +311,72 @@ def test_a_teacher_of_several_labels_teaches(tmp_path):
         train(dataclasses.replace(recipe, teacher=str(tmp_path / "softmax.keras")), several(), tmp_path / "other")
 
 
+class Stand:
+    """Stands for `train`: it keeps the data sets, and its scores are given."""
+
+    def __init__(self, *scores):
+        self.scores, self.seen = scores, []
+
+    def __call__(self, recipe, dataset, folder, *resume, outputs):
+        self.seen.append(dataset)
+        score = self.scores[(len(self.seen) - 1) % len(self.scores)]
+        return SimpleNamespace(score=score, head_score=score / 2, curves={"val_loss": [1.0]})
+
+
+@settings(max_examples=15, deadline=None)
+@given(folds=st.integers(2, 4), seed=st.integers(0, 99))
+def test_folds_judge_each_image_once_and_have_their_part_of_each_class(folds, seed, tmp_path_factory, no_networks):
+    dataset, stand = several(40, 24), Stand(0.5)
+    cross_validate(dataclasses.replace(MULTI, seed=seed), dataset, tmp_path_factory.mktemp("folds"), folds, train=stand)
+    whole = np.concatenate([dataset.train.labels, dataset.validation.labels])
+    judged = np.concatenate([fold.validation.labels for fold in stand.seen])
+    assert sorted(map(tuple, judged)) == sorted(map(tuple, whole))
+    for fold in stand.seen:
+        assert len(fold.train) + len(fold.validation) == len(whole) and fold.test is None
+        assert (np.abs(fold.validation.labels.sum(0) - whole.sum(0) / folds) <= 2).all()
+
+
+def test_the_folds_of_several_labels_come_to_their_mean(tmp_path, no_networks):
+    found = cross_validate(MULTI, several(40, 24), tmp_path, 3, train=Stand(0.5, 0.6, 0.7))
+    written = json.loads((tmp_path / "folds.json").read_text())
+    assert written["mean_average_precision"] == pytest.approx(0.6) and "accuracy" not in written
+    assert written["head_mean_average_precision"] == pytest.approx(0.3)
+    half = 4.302653 * 0.1 / math.sqrt(3)  # Student's t of two degrees of freedom, from a table
+    assert written["mean_average_precision_interval"] == pytest.approx([0.6 - half, 0.6 + half], abs=1e-6)
+    assert "mean average precision 60.0% (95% interval: 35.2% to 84.8%) on 64 images; head alone 30.0%" in table(found)
+
+
+def test_a_search_is_judged_by_mean_average_precision(tmp_path, no_networks):
+    pytest.importorskip("optuna")
+    dataset, stand = several(40, 24), Stand(0.5, 0.75)
+    tuned = tune(MULTI, dataset, tmp_path, 2, train=stand)
+    assert [score for _, score in tuned.trials] == [0.5, 0.75] and tuned.metric == "mean_average_precision"
+    for inner in stand.seen:
+        assert sorted([*inner.train.names, *inner.validation.names]) == sorted(dataset.train.names)
+        assert len(inner.validation) == tuned.judges == 8
+
+
+@pytest.mark.long
+def test_whole_runs_of_folds_and_trials(tmp_path):
+    recipe = dataclasses.replace(MULTI, epochs=1)
+    found = cross_validate(recipe, several(30, 10), tmp_path / "folds", 2)
+    assert sum(fold.images for fold in found) == 40 and all(0.4 < fold.score <= 1 for fold in found)
+    assert 0 <= tune(recipe, several(30, 10), tmp_path / "hpo", 1).trials[0][1] <= 1
+
+
 def test_what_has_no_meaning_is_refused_before_work(tmp_path):
     dataset = several(12, 12)
     with pytest.raises(ValueError, match="`balanced_sampling` must be False if an image may have several labels"):
         train(dataclasses.replace(MULTI, balanced_sampling=True), dataset, tmp_path)
-    with pytest.raises(ValueError, match="one label an image to be divided into folds"):
-        cross_validate(MULTI, dataset, tmp_path / "folds")
-    with pytest.raises(ValueError, match="one label an image for a search"):
-        tune(MULTI, dataset, tmp_path / "hpo")
+    rare = dataclasses.replace(dataset.train, labels=np.eye(3, dtype="int32")[[0] * 10 + [1, 2]])
+    empty = dataclasses.replace(dataset.validation, labels=np.zeros((12, 3), "int32"))
+    lacking = dataclasses.replace(dataset, train=rare, validation=empty)
+    with pytest.raises(
+        ValueError, match=r"`folds` must be 2 to 1, the images of the smallest class. Received: folds=5"
+    ):
+        cross_validate(MULTI, lacking, tmp_path / "folds")
+    with pytest.raises(ValueError, match=r"`dataset.train` must have two images or more of a class. Received"):
+        tune(MULTI, dataclasses.replace(lacking, train=rare.take([10, 11])), tmp_path / "hpo")
     absent = dataclasses.replace(dataset.train, labels=np.zeros_like(dataset.train.labels))
     with pytest.raises(ValueError, match="images that are of a class, and images that are not"):
         train(MULTI, dataclasses.replace(dataset, train=absent), tmp_path)
