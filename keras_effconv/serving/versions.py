@@ -8,16 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from keras_effconv.exporting import destination, load
 from keras_effconv.exporting.format import METADATA
 from keras_effconv.serving.signature_defs import definitions
-from keras_effconv.serving.signatures import STRING, signatures
+from keras_effconv.serving.signatures import signatures
 from keras_effconv.serving.states import AVAILABLE, END, LOADING, START, UNLOADING, failure
+from keras_effconv.serving.warming import warmed
 from keras_effconv.utils.arguments import positive
-
-WARM = 15, 1  # rows: together all sizes that a runtime prepares for
 
 
 class Version(NamedTuple):
@@ -177,14 +174,5 @@ def _stamp(folder):
 
 
 def _version(exported, stamp):
-    served = _warm(signatures(exported))
+    served = warmed(signatures(exported))
     return Version(served, definitions(exported, served), stamp)
-
-
-def _warm(signatures):
-    """Run each signature, so that no user waits for the first run, and a version that cannot run is not served."""
-    for signature in signatures.values():
-        kind, value = (object, b"") if signature.input.dtype == STRING else ("float32", 0)
-        for size in WARM:
-            signature.run(np.full((size, *signature.input.shape[1:]), value, kind))
-    return signatures

@@ -76,9 +76,15 @@ def run(flags, words):
     print("\n".join(tables))
     print(f"written to {flags.output}: benchmark.csv benchmark*.png")
     if flags.section:
-        command = f"python scripts/benchmarks/networks.py {shlex.join(sys.argv[1:])}"
+        command = f"{_environment()}python scripts/benchmarks/networks.py {shlex.join(sys.argv[1:])}"
         paths = report.draw(rows, report.DOCUMENT.with_name(f"benchmarks-{flags.section}"))
         report.fill(flags.section, report.section(command, machine, tables, paths))
+
+
+def _environment():
+    """Return what the processor does not decide, as the shell takes it ahead of the command."""
+    chosen = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+    return f"TF_ENABLE_ONEDNN_OPTS={chosen} " if chosen else ""
 
 
 def profiles(flags, kinds, sizes):
