@@ -1,7 +1,5 @@
 """A TensorFlow SavedModel for TensorFlow Serving: image files in, labels and scores out."""
 
-import keras
-
 from keras_effconv.exporting import warmup
 from keras_effconv.exporting.destination import versioned
 from keras_effconv.exporting.format import LABELS, Format
@@ -20,12 +18,14 @@ def write(classifier, folder, precision, settings):
         *(tf.string, tf.lookup.TextFileIndex.WHOLE_LINE),
     )
     table = tf.lookup.StaticHashTable(initializer, "")
-    archive = keras.export.ExportArchive()
-    archive.track(classifier.model)
-    archive.track(table)
-    for name, (function, spec) in signatures(classifier, table, settings).items():
-        archive.add_endpoint(name, function, input_signature=[spec])
-    archive.write_out(str(folder), verbose=False)
+    module = tf.Module()  # Keras' ExportArchive stores each weight twice
+    module.weights = [variable.value for variable in classifier.model.variables]
+    module.table = table
+    functions = {
+        name: tf.function(function, input_signature=[spec], autograph=False)
+        for name, (function, spec) in signatures(classifier, table, settings).items()
+    }
+    tf.saved_model.save(module, str(folder), functions)
     warmup.write(folder)
 
 

@@ -56,6 +56,15 @@ class Watch(threading.Thread):
                 self.halves += [n for n in whole if not (self.folder / str(number) / n).is_file()]
 
 
+def test_each_weight_is_stored_once(tmp_path):
+    """So a large network is as large on the disk as its weights."""
+    model = ke.VGG16CIFAR(weights=None, width=0.5)
+    exporting.export(model, tmp_path / "vgg", version=1)
+    stored = sum(file.stat().st_size for file in (tmp_path / "vgg" / "1" / "variables").iterdir())
+    weights = sum(4 * int(np.prod(weight.shape)) for weight in model.weights)
+    assert weights * 0.9 < stored < 1.02 * weights
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """A model, and the folder of its versions, watched while it was exported."""
