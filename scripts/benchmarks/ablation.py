@@ -30,6 +30,7 @@ def define(flags):
     """Define the flags."""
     flags.string("model", "EfficientNetLite0", "Name of a network.")
     flags.list("data_dir", None, "Folders of images.", required=True)
+    flags.string("recipe", "", "Changes of the recipe of all rows, such as `image_size=160`.")
     flags.string("rows", "", "Changes of the recipe, as `field=value,field=value`; several rows by `;`.")
     flags.integer("folds", 5, "Parts of the images of a folder.", 2)
     flags.string("output", "outputs/ablation", "Folder to write to.")
@@ -46,7 +47,7 @@ def run(flags, words):
     for folder in flags.data_dir:
         found = {}
         for row in dict.fromkeys([PLAIN, *flags.rows.split(";")]):
-            recipe = dataclasses.replace(Recipe(model=flags.model, blend=HALF), **_changes(row))
+            recipe = Recipe(**{"model": flags.model, "blend": HALF, **_changes(flags.recipe), **_changes(row)})
             dataset = data.load(data_dir=folder, resize=preprocessing(recipe))
             place = Path(flags.output) / Path(folder).name / (row.replace("/", "-") or "plain")
             cross_validate(recipe, dataset, place, flags.folds, resume=True, train=_judged)
