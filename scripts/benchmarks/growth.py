@@ -10,6 +10,7 @@ that do nothing else.
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,7 @@ def define(flags):
     flags.integer("repeats", 9, "Calls of each; the median counts.", 3)
     flags.string("output", "outputs/growth", "Folder to write to; files that it has are used again.")
     flags.string("serving", None, "Table of scripts/benchmarks/serving.py (its --csv) that is drawn, too.")
+    flags.boolean("document", False, "Write the tables and the picture into docs/growth.md, too.")
     flags.string("speed_of", None, "For the script's own use: a folder of files whose speed is printed.")
 
 
@@ -70,7 +72,8 @@ def run(flags, words):
     found["disk"] = {name: sum(file.stat().st_size for file in path.rglob("*")) for name, path in exports.items()}
     found["start"] = {name: _start(path, shape) for name, path in exports.items() if name.endswith("float32")}
     found["serving"] = _served(flags.serving) if flags.serving else {}
-    write(found, folder)
+    command = f"python scripts/benchmarks/growth.py {shlex.join(sys.argv[1:])}"
+    write(found, folder, command if flags.document else None)
 
 
 def _cores():

@@ -1,20 +1,26 @@
 """The tables and the picture of scripts/benchmarks/growth.py."""
 
+from pathlib import Path
+
+from sections import replace_section
+
 from keras_effconv.training.reporting.environment import device as first_device
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing, write_json
 from keras_effconv.utils.text_table import markdown
 
+PAGE, SECTION = Path(__file__).parents[2] / "docs" / "growth.md", "growth"
 STEPS = ("import", "load", "first answer")
 PICTURE = "growth.png"
 
 
-def write(found, folder):
+def write(found, folder, command=None):
     """Print the tables and write `growth.json` and `growth.png`.
 
     Args:
         found: dict of what growth.py measured: `model`, and `speed`, `memory`, `disk`, `start` by runtime or format.
         folder: Path.
+        command: str, the command line, with which all that is put into docs/growth.md. Default: it is not.
     """
     from machine import described
     from runs import machine_peak
@@ -24,8 +30,12 @@ def write(found, folder):
     machine = described(first_device()[1], machine_peak())
     text = "\n".join(f"{title}\n\n{markdown(rows)}\n" for title, rows in tables(found))
     print(f"{machine}.\n\n{text}")
-    with replacing(folder / PICTURE) as temporary:
-        drawn(found).savefig(temporary, dpi=110)
+    for place in (folder, *([PAGE.parent] if command else [])):
+        with replacing(place / PICTURE) as temporary:
+            drawn(found).savefig(temporary, dpi=110)
+    if command:
+        picture = f"![Speed, memory, size on disk, start and latency]({PICTURE})"
+        replace_section(PAGE, SECTION, f"\n```bash\n{command}\n```\n\n{machine}.\n\n{picture}\n\n{text}\n")
 
 
 def tables(found):

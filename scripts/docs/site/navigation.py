@@ -38,6 +38,7 @@ PARTS = {  # title -> what a reader does there, and pages: path without its endi
             "visualize": "Draw bands, parts, architectures, and accuracy against cost.",
             "gallery": "All pictures, with the commands that drew them.",
             "benchmarks": "Time of layers, networks and training steps.",
+            "growth": "How time, memory and size grow with batch, image, cores and clients.",
             "accuracy": "Accuracy of each kind on small data.",
         },
     ),
