@@ -29,7 +29,7 @@ def served(runtime, dtype=FLOAT, shape=(-1, 3)):
 @pytest.mark.parametrize(
     ("seconds", "size"), [({1: 0.04, 2: 0.01}, 2), ({1: 0.01, 2: 0.02}, 1), ({1: 0.02, 2: 0.02}, 1)]
 )
-def test_one_row_is_computed_with_its_copy_where_two_are_faster(seconds, size):
+def test_one_row_is_computed_next_to_an_empty_one_where_two_are_faster(seconds, size):
     runtime = Runtime(seconds)
     signature = served(runtime)
     assert set(SIZES) <= set(runtime.sizes)
