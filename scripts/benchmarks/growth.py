@@ -114,11 +114,14 @@ def _speeds(files, batches, repeats):
     import statistics
 
     import numpy as np
-    from runtimes import RUNTIMES as KNOWN
+    from runtimes import graph
 
+    from keras_effconv import exporting
     from keras_effconv.cli.timing import in_turns
 
-    runs = {runtime: KNOWN[runtime].load(_path(runtime, files)) for runtime in RUNTIMES}
+    threads = len(os.sched_getaffinity(0))  # said to each: ONNX Runtime's own threads would choose their cores
+    runs = {name: exporting.load(_path(name, files), threads=threads) for name in RUNTIMES if name != "deployed"}
+    runs = {"deployed": graph(_path("deployed", files)), **runs}
     size = json.loads((_path("onnx", files) / "export.json").read_text())["size"]
     speeds = {runtime: {} for runtime in runs}
     for batch in batches:

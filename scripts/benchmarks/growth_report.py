@@ -83,8 +83,9 @@ def _draw_speed(axes, speeds):
             axes.plot(list(map(int, points)), list(points.values()), f"o{style}", color=f"C{number}", label=label)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    axes.set(title="Speed", xlabel="images per call", ylabel="images a second", ylim=(0, None))
-    axes.legend(fontsize=8)
+    most = max(speed for known in speeds.values() for points in known.values() for speed in points.values())
+    axes.set(title="Speed", xlabel="images per call", ylabel="images a second", ylim=(0, 1.4 * most))
+    axes.legend(fontsize=8, ncols=len(speeds), loc="upper left")  # above all lines
 
 
 def _draw_memory(axes, memory):
