@@ -59,7 +59,8 @@ class Watch(threading.Thread):
 def test_each_weight_is_stored_once(tmp_path):
     """So a large network is as large on the disk as its weights."""
     image = keras.Input((SIZE, SIZE, 3))
-    x = keras.layers.Dense(300, activation="relu")(keras.layers.Flatten()(image))
+    x = keras.layers.Flatten()(ke.ImagePreprocessing(SIZE)(image))
+    x = keras.layers.Dense(300, activation="relu")(x)
     model = keras.Model(image, keras.layers.Dense(len(LABELS), activation="softmax")(x))
     exporting.export(model, tmp_path / "dense", labels=LABELS)
     stored = sum(file.stat().st_size for file in (tmp_path / "dense" / "1" / "variables").iterdir())
