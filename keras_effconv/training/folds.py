@@ -5,7 +5,7 @@ import statistics
 
 import numpy as np
 
-from keras_effconv.data.sources.split import dealt, stratified
+from keras_effconv.data.sources.split import dealt, stratified, stratified_several
 from keras_effconv.training.reporting.intervals import LEVEL, wilson
 from keras_effconv.utils.extras import require
 
@@ -56,8 +56,7 @@ def judges(labels, share, seed):
 
 def judges_of_several(labels, share, seed):
     """Return the same of images of several labels."""
-    part = dealt(labels, (1 - share, share), seed)
-    learned, judge = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+    learned, judge = stratified_several(labels, share, seed)
     if not (labels[learned].any(0) & labels[judge].any(0)).any():
         raise ValueError("`dataset.train` must have two images or more of a class. Received: fewer")
     return learned, judge

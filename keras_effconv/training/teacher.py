@@ -40,7 +40,6 @@ def load_teacher(path, sizes, class_names=None, task=None):
         path: of a `.keras` file.
         sizes: ints, pixels of the images that it will see.
         class_names: sequence of str, of the student. Default: not known yet, and not compared.
-
         task: `SingleLabel` or `MultiLabel`, what the student learns. Default: `SingleLabel()`.
 
     Returns:

@@ -70,8 +70,7 @@ class SeveralLabels:
 
     def stratified(self, labels, validation_split, seed):
         classes = sorted({name for label in labels for name in label})
-        part = split.dealt(self.array(labels, classes), (1 - validation_split, validation_split), seed)
-        return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+        return split.stratified_several(self.array(labels, classes), validation_split, seed)
 
     def limited(self, labels, limit, seed):
         if limit is None:

@@ -76,6 +76,18 @@ def dealt(labels, shares, seed=0):
     return part
 
 
+def stratified_several(labels, validation_split=0.2, seed=0):
+    """Return what `stratified` returns, of images of several labels, array (n, classes) of 0 and 1, by `dealt`.
+
+    Example:
+
+    >>> stratified_several([[1, 0], [1, 0], [1, 1], [1, 1]], validation_split=0.5)
+    (array([1, 3]), array([0, 2]))
+    """
+    part = dealt(labels, (1 - validation_split, validation_split), seed)
+    return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+
+
 def limited(labels, limit, seed=0):
     """Draw at most `limit` of each class.
 
