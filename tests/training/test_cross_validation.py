@@ -18,13 +18,6 @@ from keras_effconv.training.reporting.intervals import wilson
 LABELS = [0, 1, 2] * 8
 
 
-@pytest.fixture(autouse=True)
-def nothing_to_forget(request, monkeypatch):
-    """Where a stand-in trains, there are no networks to free, which takes half a second."""
-    if "long" not in request.keywords:
-        monkeypatch.setattr(cross_validation, "forget", lambda: None)
-
-
 class Runs:
     """Stands for `train`: it keeps what it was given, and is right about some of the images."""
 

@@ -9,18 +9,10 @@ import pytest
 from commands import check_mistakes
 from small_runs import TINY, coloured_set
 
-from keras_effconv.training import hyperparameters
 from keras_effconv.training.hyperparameters import CHOICES, RATES, table, tune
 
 LABELS = [0, 1, 2] * 10
 RECIPE = dataclasses.replace(TINY, lr=2e-4, unfreeze_blocks=3, augmentation="light", layer_decay=0.7)
-
-
-@pytest.fixture(autouse=True)
-def nothing_to_forget(request, monkeypatch):
-    """Where a stand-in trains, there are no networks to free, which takes half a second."""
-    if "long" not in request.keywords:
-        monkeypatch.setattr(hyperparameters, "forget", lambda: None)
 
 
 class Trials:

@@ -16,7 +16,7 @@ from small_runs import COLOURS, SMALL, TINY, Stop, StopAt, coloured
 
 from keras_effconv import data
 from keras_effconv.network_info import says_several
-from keras_effconv.training import Recipe, cross_validate, cross_validation, hyperparameters, train, tune
+from keras_effconv.training import Recipe, cross_validate, train, tune
 from keras_effconv.training.average_precision import MeanAveragePrecision, average_precisions, mean_average_precision
 from keras_effconv.training.cross_validation import table
 from keras_effconv.training.head import fit_softmax
@@ -31,15 +31,6 @@ from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
 from keras_effconv.training.task import MultiLabel, SingleLabel, task_of
 
 NAMES = ("red", "green", "blue")
-
-
-@pytest.fixture(scope="module")
-def no_networks():
-    """Where a stand-in trains, there are no networks to free, which takes half a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (cross_validation, hyperparameters):
-            patch.setattr(module, "forget", lambda: None)
-        yield
 
 
 MULTI = dataclasses.replace(TINY, head_c=0.03, epochs=1)
@@ -325,7 +316,7 @@ class Stand:
 
 @settings(max_examples=15, deadline=None)
 @given(folds=st.integers(2, 4), seed=st.integers(0, 99))
-def test_folds_judge_each_image_once_and_have_their_part_of_each_class(folds, seed, tmp_path_factory, no_networks):
+def test_folds_judge_each_image_once_and_have_their_part_of_each_class(folds, seed, tmp_path_factory):
     dataset, stand = several(40, 24), Stand(0.5)
     cross_validate(dataclasses.replace(MULTI, seed=seed), dataset, tmp_path_factory.mktemp("folds"), folds, train=stand)
     whole = np.concatenate([dataset.train.labels, dataset.validation.labels])
@@ -336,7 +327,7 @@ def test_folds_judge_each_image_once_and_have_their_part_of_each_class(folds, se
         assert (np.abs(fold.validation.labels.sum(0) - whole.sum(0) / folds) <= 2).all()
 
 
-def test_the_folds_of_several_labels_come_to_their_mean(tmp_path, no_networks):
+def test_the_folds_of_several_labels_come_to_their_mean(tmp_path):
     found = cross_validate(MULTI, several(40, 24), tmp_path, 3, train=Stand(0.5, 0.6, 0.7))
     written = json.loads((tmp_path / "folds.json").read_text())
     assert written["mean_average_precision"] == pytest.approx(0.6) and "accuracy" not in written
@@ -346,7 +337,7 @@ def test_the_folds_of_several_labels_come_to_their_mean(tmp_path, no_networks):
     assert "mean average precision 60.0% (95% interval: 35.2% to 84.8%) on 64 images; head alone 30.0%" in table(found)
 
 
-def test_a_search_is_judged_by_mean_average_precision(tmp_path, no_networks):
+def test_a_search_is_judged_by_mean_average_precision(tmp_path):
     pytest.importorskip("optuna")
     dataset, stand = several(40, 24), Stand(0.5, 0.75)
     tuned = tune(MULTI, dataset, tmp_path, 2, train=stand)
