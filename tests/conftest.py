@@ -1,6 +1,7 @@
 """Settings of every test: reproducible examples, reproducible weights."""
 
 import collections
+import contextlib
 import gc
 import os
 import random
@@ -11,6 +12,7 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 import keras
 import numpy as np
 import pytest
+from exported import verified_here
 from hypothesis import HealthCheck, settings
 
 collect_ignore_glob = ["fixtures/make_*.py"]  # they need torch, and made what lies beside them
@@ -66,3 +68,10 @@ def seed(seed_of_the_run):
     """Tests draw the same weights in whichever order they run: Keras takes their seeds from Python's generator."""
     random.seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def saved_models_are_compared_here(request):
+    """Many tests write a SavedModel on the way; only those of exporting start a process to read it without Keras."""
+    with contextlib.nullcontext() if "exporting" in request.path.parts else verified_here():
+        yield

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import pytest
 from commands import check_mistakes, command
-from exported import verified_here
 from PIL import Image
 from small_runs import COLOURS
 
@@ -75,10 +74,9 @@ def folder(tmp_path_factory):
 
 
 def converted(folder, name, output, *flags):
-    with verified_here():
-        done = command(
-            "convert", f"--model={folder / name / 'model.keras'}", CONV, f"--output={output}", "--nomeasure", *flags
-        )
+    done = command(
+        "convert", f"--model={folder / name / 'model.keras'}", CONV, f"--output={output}", "--nomeasure", *flags
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -249,9 +247,8 @@ def test_an_interrupted_conversion_resumes(folder, tmp_path, monkeypatch):
     assert (tmp_path / "a" / STATE).is_file()
     other = command("convert", *flags, "--seed=1", "--resume", f"--output={tmp_path / 'a'}")
     assert other.returncode == 2 and "`resume` must have the flags" in other.stderr
-    with verified_here():
-        assert command("convert", *flags, "--resume", f"--output={tmp_path / 'a'}").returncode == 0
-        assert command("convert", *flags, f"--output={tmp_path / 'b'}").returncode == 0
+    assert command("convert", *flags, "--resume", f"--output={tmp_path / 'a'}").returncode == 0
+    assert command("convert", *flags, f"--output={tmp_path / 'b'}").returncode == 0
     assert not (tmp_path / "a" / STATE).exists()
     one, other = (zoo.load_model(tmp_path / name / "model.keras").get_weights() for name in "ab")
     for a, b in zip(one, other, strict=True):

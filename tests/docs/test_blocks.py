@@ -7,8 +7,6 @@ import pages
 import pytest
 import stand_ins
 
-from keras_effconv import exporting
-
 WITH_BLOCKS = [page for page in pages.PAGES if pages.blocks(pages.read(page))]
 LONG = ("README.md", "docs/converting.md", "docs/serving.md", "docs/zoo.md")  # many networks, an export, a fit
 NOT_RUN = 8  # blocks in all pages that need a download, a checkpoint or a server
@@ -16,10 +14,8 @@ NOT_RUN = 8  # blocks in all pages that need a download, a checkpoint or a serve
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The current folder, with stand-ins; a SavedModel is not loaded again by a process of its own."""
+    """The current folder, with stand-ins."""
     monkeypatch.chdir(tmp_path)
-    plain = exporting.FORMATS["saved_model"]._replace(verify=None)
-    monkeypatch.setitem(exporting.FORMATS, "saved_model", plain)
     for prepare in (stand_ins.photo, stand_ins.flowers, stand_ins.cifar10):
         prepare(tmp_path)
     return tmp_path

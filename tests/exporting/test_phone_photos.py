@@ -1,6 +1,5 @@
 """A folder of one's own photos: the same answers from `predict`, the SavedModel in TensorFlow, and the server."""
 
-import functools
 import io
 
 import keras
@@ -76,13 +75,10 @@ def exported(tmp_path_factory):
         return model, load(ke.export(model, path / "served", labels=list("abcd")))
 
 
-decoder_for = functools.cache(compiled_decoder)
-
-
 def predicted(model, path):
     """What `keras-effconv predict` computes of a file."""
     layer = ke.preprocessing_for(model)
-    image = np.asarray(read_image(path, decoder_for(layer.preprocessing)))
+    image = np.asarray(read_image(path, compiled_decoder(layer.preprocessing)))
     return np.asarray(model(np.asarray(layer(image[None])), training=False))[0]
 
 

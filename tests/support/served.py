@@ -13,7 +13,6 @@ import zlib
 import httpx
 import keras
 import numpy as np
-from exported import verified_here
 from paths import ROOT
 from PIL import Image
 
@@ -49,8 +48,7 @@ class Server:
 
     def __init__(self, folder):
         self.models = [small(seed) for seed in (1, 2)]
-        with verified_here():
-            ke.export(self.models[0], folder / "saved_model", labels=LABELS, top=2)
+        ke.export(self.models[0], folder / "saved_model", labels=LABELS, top=2)
         ke.export(self.models[0], folder / "onnx" / "1", "onnx", labels=LABELS)
         self.next = ke.export(self.models[1], folder / "next", "onnx", labels=LABELS)
         self.folder, self.errors = folder, (folder / "stderr").open("w+")

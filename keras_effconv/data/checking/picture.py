@@ -1,7 +1,6 @@
 """What the check keeps of an image file: a few hundred bytes."""
 
 import dataclasses
-import functools
 import hashlib
 
 import numpy as np
@@ -49,7 +48,6 @@ class Picture:
         return max(self.height, self.width) / min(self.height, self.width)
 
 
-@functools.cache
 def full_decoder(white):
     """Return a function from the bytes of an image file to all its pixels: uint8 (height, width, 3).
 

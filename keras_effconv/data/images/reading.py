@@ -1,6 +1,7 @@
 """Image files to pixels: many at a time, and never stopped by a bad one."""
 
 import concurrent.futures
+import functools
 import os
 import re
 import stat
@@ -17,6 +18,7 @@ from keras_effconv.utils.progress import progress
 tf = Deferred("tensorflow")
 
 BLOCK = 1024  # files handed to the threads at a time, to bound what waits to be stored
+DECODERS = 16  # that are kept: one is traced for up to a second
 
 
 def compiled_decoder(resize: Resize | int, read=decode):
@@ -26,8 +28,11 @@ def compiled_decoder(resize: Resize | int, read=decode):
         resize: `Resize` (or `Preprocessing`), or int, pixels, for a `Resize` with the defaults.
         read: function of the bytes and the `Resize` that is compiled. `decode.rgb` gives all pixels. Default `decode`.
     """
-    resize = as_resize(resize)
+    return _compiled(as_resize(resize), read)
 
+
+@functools.lru_cache(DECODERS)
+def _compiled(resize, read):
     @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
     def decoder(data):
         with tf.device("CPU:0"), tf.control_dependencies([assert_pixels(data)]):

@@ -1,7 +1,6 @@
 """Labelled images that stay encoded on disk: files, or the records of TFDS. `Stream` reads them."""
 
 import dataclasses
-import functools
 import os
 
 import numpy as np
@@ -103,7 +102,6 @@ class TfdsSplit:
         return "cannot be decoded"
 
 
-@functools.cache
 def _decoder():
     """To the smallest image, to find out what is wrong with a file."""
     return compiled_decoder(1)

@@ -175,11 +175,10 @@ def _files(path, labels, data, offsets):
 
 def _resizer(resize):
     """A function from an entry of an archive to uint8 (size, size, 3); TensorFlow is imported if one needs it."""
-    decoder = functools.cache(lambda: compiled_decoder(resize))
 
     def resized(entry):
         if isinstance(entry, bytes):
-            return decode_image(entry, decoder())
+            return decode_image(entry, compiled_decoder(resize))
         if resize.crop in (None, 1) and entry.shape[:2] == (resize.size,) * 2:
             return entry
         return crop_and_resize(entry, resize).numpy()
