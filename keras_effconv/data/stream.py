@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import functools
 import itertools
 import os
 import time
@@ -14,6 +15,7 @@ from keras_effconv.data.images.convert import converted
 from keras_effconv.data.images.crop import random_crop
 from keras_effconv.data.images.decode import decode
 from keras_effconv.data.images.limits import assert_pixels
+from keras_effconv.data.images.reading import DECODERS
 from keras_effconv.data.sources.encoded import Files, TfdsSplit
 from keras_effconv.data.sources.messages import report
 from keras_effconv.preprocessing import Resize, as_resize
@@ -86,7 +88,7 @@ class Stream(Epochs):
         self.balanced = balanced
         self.parallel = os.cpu_count() if workers is None else positive("workers", workers)
         self.unreadable, self._skipped, self._reported = {}, 0, 0
-        self._see = _guarded(source.read, _viewer(resize, training, flip), resize.size)
+        self._see = _guarded(source.read, resize, training, flip)
         super().__init__(len(source), batch_size, seed)
 
     def set_epoch(self, epoch: int, start: int = 0):
@@ -194,18 +196,12 @@ def throughput(
     return read / (time.perf_counter() - begun)
 
 
-def _viewer(resize, training, flip):
-    """A function from the bytes of an image and a seed (2,) to uint8 (size, size, 3)."""
-    if training:
-        return lambda data, seed: random_crop(data, resize, seed, flip)
-    return lambda data, seed: decode(data, resize)
-
-
-def _guarded(read, see, size):
+@functools.lru_cache(DECODERS)
+def _guarded(read, resize, training, flip):
     """A function from a reference, a key (2,) and a position to (image, True), or to (zeros, False) if unreadable.
 
-    It is compiled once. A `tf.data` pipeline would compile it anew for each iterator, which takes seconds, and end with
-    an operation that fails.
+    It is compiled once for all sources of a class. A `tf.data` pipeline would compile it anew for each iterator, which
+    takes seconds, and end with an operation that fails.
     """
     specs = [tf.TensorSpec((), tf.string), tf.TensorSpec((2,), tf.int64), tf.TensorSpec((), tf.int64)]
 
@@ -214,8 +210,9 @@ def _guarded(read, see, size):
         with tf.device("CPU:0"):
             data = converted(read(reference))
             with tf.control_dependencies([assert_pixels(data)]):
-                seed = tf.random.fold_in(key, position)
-                return tf.ensure_shape(see(tf.identity(data), seed), (size, size, 3))
+                data, seed = tf.identity(data), tf.random.fold_in(key, position)
+                image = random_crop(data, resize, seed, flip) if training else decode(data, resize)
+                return tf.ensure_shape(image, (resize.size, resize.size, 3))
 
     concrete = attempt.get_concrete_function()
 
@@ -223,6 +220,6 @@ def _guarded(read, see, size):
         try:
             return concrete(tf.constant(reference), key, tf.constant(position, tf.int64)).numpy(), True
         except tf.errors.OpError:
-            return np.zeros((size, size, 3), "uint8"), False
+            return np.zeros((resize.size, resize.size, 3), "uint8"), False
 
     return guarded

@@ -51,7 +51,8 @@ class Files:
         paths, labels = tf.constant([os.fsencode(path) for path in self.paths]), tf.constant(self.labels)
         return tf.data.Dataset.from_tensor_slices(indices[start:]).map(lambda i: (paths[i], labels[i], paths[i]))
 
-    def read(self, reference):
+    @staticmethod
+    def read(reference):
         """Return the content of a file, from its reference: string tensors."""
         return tf.io.read_file(reference)
 
@@ -93,7 +94,8 @@ class TfdsSplit:
         examples = examples.map(lambda e: (e["tfds_id"], tf.cast(e[label_key], tf.int32), e[image_key]))
         return (examples if order is None else _shuffled_blocks(examples, order)).skip(start)
 
-    def read(self, reference):
+    @staticmethod
+    def read(reference):
         """Return the content of an image, which is its reference."""
         return reference
 
