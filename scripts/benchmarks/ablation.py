@@ -4,7 +4,8 @@ python scripts/benchmarks/ablation.py --data_dir=flowers,pets --rows="ema=0;lr=3
 
 For each row, a network is trained for each fold, on the images of the others and with a seed of its own, and judges the
 images of this fold. So each image is judged once. The columns are answers of the same networks: of the head alone, of
-means of the weights before and after training, and of further means. A run that was interrupted continues.
+means of the weights before and after training, and of further means. A run that was interrupted continues. The output
+folder gets a picture of the differences of each folder of images.
 """
 
 import ast
@@ -21,7 +22,8 @@ from keras_effconv.cli.flags import flags_only
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trained weights
 HALF = 0.5
 DEFAULT, MIRRORED, REFITTED, BOTH = "default", "mirror image, too", "head fitted again", "mean of both answers"
-COLUMNS = (*map(str, SHARES), DEFAULT, MIRRORED, REFITTED, BOTH)
+COLUMNS = (DEFAULT, *map(str, SHARES), MIRRORED, REFITTED, BOTH)
+CHANGED = (DEFAULT, REFITTED)  # what is shown of a recipe that is changed
 PLAIN = ""  # the row of the recipe as it is
 ANSWERS = "answers.npz"
 
@@ -37,11 +39,14 @@ def define(flags):
 
 
 def run(flags, words):
-    """Train what is not trained yet, and print a table of each folder."""
+    """Train what is not trained yet; print a table of each folder, and draw it."""
     flags_only(words)
+    from ablation_report import picture, table
+
     from keras_effconv import data
     from keras_effconv.training import Recipe, cross_validate
     from keras_effconv.training.network import preprocessing
+    from keras_effconv.utils.figures import save_figure
     from keras_effconv.utils.text_table import markdown
 
     for folder in flags.data_dir:
@@ -51,8 +56,10 @@ def run(flags, words):
             dataset = data.load(data_dir=folder, resize=preprocessing(recipe))
             place = Path(flags.output) / Path(folder).name / (row.replace("/", "-") or "plain")
             cross_validate(recipe, dataset, place, flags.folds, resume=True, train=_judged)
-            found[row] = _read(place, flags.folds)
-            print(markdown(_table(found)), flush=True)
+            found |= _read(place, flags.folds, row)
+            print(markdown(table(found, (PLAIN, DEFAULT))), flush=True)
+        title = f"{flags.model} on {Path(folder).name}, {flags.folds} folds"
+        save_figure(picture(found, (PLAIN, DEFAULT), title), Path(flags.output) / f"{Path(folder).name}.png")
 
 
 def _changes(row):
@@ -122,27 +129,13 @@ def _fit_head_again(model, recipe, dataset):
     fit_head(model, recipe, train, features(base, feed(dataset.validation, recipe)), task_of(dataset))
 
 
-def _read(place, folds):
-    """Return whether each image is right, by column: dict of arrays of bool."""
+def _read(place, folds, row):
+    """Return whether each image is right: dict of arrays of bool by row and answers, fewer of a changed recipe."""
     import numpy as np
 
     files = [np.load(place / f"fold-{number}" / ANSWERS) for number in range(1, folds + 1)]
-    return {name: np.concatenate([each[name].argmax(1) == each["labels"] for each in files]) for name in COLUMNS}
-
-
-def _table(found):
-    """Return rows of accuracies with their intervals; behind the first, the images won and lost next to it."""
-    from keras_effconv.training.reporting.intervals import wilson
-
-    plain, images = found[PLAIN][DEFAULT], len(found[PLAIN][DEFAULT])
-    rows = [("recipe", "answers", f"% of {images}", "95 % interval", "won", "lost")]
-    for row, right in found.items():
-        for name in COLUMNS:
-            least, most = wilson(int(right[name].sum()), images)
-            against = (right[name] & ~plain).sum(), (plain & ~right[name]).sum()
-            shown = f"{100 * right[name].mean():.1f}", f"{100 * least:.1f} to {100 * most:.1f}"
-            rows.append((row or "as it is", name, *shown, *map(str, against)))
-    return rows
+    names = COLUMNS if row == PLAIN else CHANGED
+    return {(row, name): np.concatenate([each[name].argmax(1) == each["labels"] for each in files]) for name in names}
 
 
 if __name__ == "__main__":
