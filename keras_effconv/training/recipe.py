@@ -102,7 +102,8 @@ class Recipe:
             `None`, the default, is 0.75; less, down to 0.25, where `lr` is less.
         patience: int, epochs without a better validation accuracy until training ends, and the best epoch is kept;
             0: never.
-        teacher: path of a `.keras` classifier to learn from (arXiv:1503.02531); `None` for labels alone.
+        teacher: path of a `.keras` classifier to learn from (arXiv:1503.02531); `None` for labels alone. It sees the
+            images of training, at its own size.
         temperature: float, of the teacher's and the student's probabilities.
         teacher_weight: float, share of the loss that is the teacher's.
         source: str, where the numbers come from.

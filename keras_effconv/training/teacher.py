@@ -17,7 +17,7 @@ class Teacher:
     """A model whose variables are nobody's: not trained, not averaged, not in checkpoints.
 
     Args:
-        model: classifier, images -> probabilities (n, classes).
+        model: classifier, images -> probabilities (n, classes). Images of another size than its own are resized.
         order: list of ints, the teacher's place of each class. Default: its own order.
     """
 
@@ -26,19 +26,30 @@ class Teacher:
         self.model, self.order = model, order
 
     def __call__(self, images):
-        probabilities = ops.stop_gradient(self.model(images, training=False))
+        probabilities = ops.stop_gradient(self.model(self._resized(images), training=False))
         return probabilities if self.order is None else ops.take(probabilities, self.order, axis=-1)
+
+    def _resized(self, images):
+        size = tuple(own or side for own, side in zip(sides_of(self.model), images.shape[1:3]))
+        if size == tuple(images.shape[1:3]):
+            return images
+        return ops.image.resize(images, size, "bicubic", antialias=True, data_format="channels_last")
+
+
+def sides_of(model):
+    """Return the height and width of the images that a model takes: pair of ints, `None` for any."""
+    return tuple(model.input_shape)[1:3]
 
 
 def load_teacher(path, sizes, class_names=None, task=None):
     """Load a teacher, and check that it can teach.
 
     The classes are matched by name with a `labels.txt` next to the file; without one they must be as many, and are
-    taken in their order.
+    taken in their order. A larger network has larger images of its own: it sees those of the student at its size.
 
     Args:
         path: of a `.keras` file.
-        sizes: ints, pixels of the images that it will see.
+        sizes: ints, pixels of the images of the student.
         class_names: sequence of str, of the student. Default: not known yet, and not compared.
         task: `SingleLabel` or `MultiLabel`, what the student learns. Default: `SingleLabel()`.
 
@@ -50,25 +61,18 @@ def load_teacher(path, sizes, class_names=None, task=None):
     """
     path = Path(path).expanduser()
     model = zoo.load_classifier(path, "teacher")
-    _check_images(model, path, sizes)
-    _check_probabilities(model, path, sizes[0], task or SingleLabel())
+    for size in sizes:
+        _check_probabilities(model, path, size, task or SingleLabel())
+    own = sides_of(model)
+    if any(side not in (None, size) for size in sizes for side in own):
+        print(f"the teacher sees the images at its own size, {own[0]} x {own[1]} pixels")
     return Teacher(model, None if class_names is None else _order(model, path, tuple(class_names)))
-
-
-def _check_images(model, path, sizes):
-    sides = tuple(model.input_shape)[1:3]
-    wrong = [size for size in sizes if any(side not in (None, size) for side in sides)]
-    if wrong:
-        raise ValueError(
-            f"`teacher` must take the images of this run, ({wrong[0]}, {wrong[0]}, 3). "
-            f"Received: teacher='{path}', which takes {(*sides, 3)}"
-        )
 
 
 def _check_probabilities(model, path, size, task):
     image = np.full((1, size, size, 3), 127.0, "float32")
     try:
-        row = np.asarray(ops.convert_to_numpy(model(image, training=False)), "float32")[0]
+        row = np.asarray(ops.convert_to_numpy(Teacher(model)(image)), "float32")[0]
     except Exception as error:  # each backend has its own
         cause = " ".join(str(error).split())[:200]
         text = f"`teacher` must take images of {size} pixels. Received: teacher='{path}': {cause}"

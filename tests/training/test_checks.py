@@ -6,12 +6,14 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from commands import check_mistakes
 from small_runs import TINY, coloured, coloured_set
 
 from keras_effconv import data
 from keras_effconv.training import run, train
 from keras_effconv.training.reporting.outputs import check_outputs
+from keras_effconv.training.teacher import load_teacher
 
 LABELS = [0, 1, 2] * 3
 GOOD = coloured_set(LABELS, LABELS)
@@ -83,14 +85,30 @@ def test_a_disk_without_room_for_this_network(tmp_path, monkeypatch):
     ("teacher", "message"),
     [
         (lambda: classifier(classes=4), r"must have the 3 classes of the data.*with 4"),
-        (lambda: classifier(size=40), r"must take the images of this run, \(32, 32, 3\).*\(40, 40, 3\)"),
         (lambda: classifier(activation=None), "must return probabilities"),
     ],
 )
 def test_a_teacher_that_cannot_teach(teacher, message, tmp_path):
-    """Teachers of other classes, of another size, of logits."""
+    """Teachers of other classes, and of logits."""
     teacher().save(tmp_path / "teacher.keras")
     refused(message, tmp_path, dataclasses.replace(TINY, teacher=str(tmp_path / "teacher.keras")))
+
+
+def test_a_teacher_sees_the_images_at_its_own_size(tmp_path, capsys):
+    """What it says of an image is what it says of this image in more pixels, or fewer."""
+    image = keras.Input((40, 40, 3))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, keras.layers.Dense(3, activation="softmax")(flat))
+    model.save(tmp_path / "teacher.keras")
+    images = coloured(LABELS).images.astype("float32")
+    larger = tf.image.resize(images, (40, 40), "bicubic", antialias=True).numpy()
+    teacher = load_teacher(tmp_path / "teacher.keras", (32, 48), ("red", "green", "blue"))
+    assert "the teacher sees the images at its own size, 40 x 40 pixels" in capsys.readouterr().out
+    np.testing.assert_allclose(teacher(images), model.predict(larger, verbose=0), atol=1e-4)
+    np.testing.assert_allclose(teacher(larger), model.predict(larger, verbose=0), atol=1e-6)
+    recipe = dataclasses.replace(TINY, teacher=str(tmp_path / "teacher.keras"))
+    result = train(recipe, GOOD, tmp_path / "run", outputs=False)
+    assert np.isfinite(result.curves["loss"]).all()
 
 
 def test_a_broken_teacher_is_one_line(tmp_path):
@@ -108,8 +126,6 @@ def test_a_broken_teacher_is_one_line(tmp_path):
 
 def test_a_teachers_classes_are_matched_by_name(tmp_path, capsys):
     """A teacher of another order, with labels.txt next to it: it says the same of an image."""
-    from keras_effconv.training.teacher import load_teacher
-
     model = classifier()
     model.save(tmp_path / "teacher.keras")
     (tmp_path / "labels.txt").write_text("blue\nred\ngreen\n")
