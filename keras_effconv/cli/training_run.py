@@ -105,6 +105,8 @@ def _tuned(flags, recipe, dataset, output, options):
 
 def _check_several_runs(flags, recipe, devices):
     """Raise a `ValueError` for what goes with one run only."""
+    from keras_effconv.training.hyperparameters import check_tunable
+
     if flags.hpo_minutes is not None and not flags.hpo:
         raise ValueError("`hpo_minutes` must be with --hpo. Received: without")
     if recipe.minutes and (flags.hpo or flags.folds):
@@ -116,4 +118,5 @@ def _check_several_runs(flags, recipe, devices):
     if flags.folds and (flags.track or flags.stream or devices.shard[1] > 1):
         raise ValueError("`folds` must be without --track, --stream and several hosts. Received: both")
     if flags.hpo:
+        check_tunable(recipe)
         require("optuna", "hpo")

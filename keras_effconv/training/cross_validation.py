@@ -14,6 +14,7 @@ from keras_effconv.training.network import forget
 from keras_effconv.training.recipe import Recipe
 from keras_effconv.training.reporting.intervals import with_interval
 from keras_effconv.training.reporting.run_record import described, identity
+from keras_effconv.training.result import unselected
 from keras_effconv.training.run import train
 from keras_effconv.training.task import task_called, task_of
 from keras_effconv.utils.files import read_json, write_json
@@ -52,7 +53,8 @@ def cross_validate(
 ) -> list[Fold]:
     """Train a network for each fold of the training and validation images, on those of the other folds.
 
-    Each image is judged once, by a network that has not seen it, after its last epoch: no epoch is selected. So the
+    Each image is judged once, by a network that has not seen it, after its last epoch: no epoch is selected, whatever
+    the recipe keeps. So the
     accuracy over all folds is of as many images as there are, and nothing was chosen by them. Each fold has its part of
     each class. The test images take no part. Of several labels, it is the mean of the folds' mean average precisions.
 
@@ -98,9 +100,10 @@ def _run(recipe, dataset, folder, number, run, resume, train):
     forget()
     result = train(recipe, dataset, folder / f"fold-{number}", resume, outputs=False)
     images = len(dataset.validation)
-    if result.score is None:
+    score = unselected(result, recipe)
+    if score is None:
         raise ValueError("`recipe` must train something. Received: epochs=0 and head_c=0")
-    return Fold(images, result.score, result.head_score, run, task_of(dataset).metric)
+    return Fold(images, score, result.head_score, run, task_of(dataset).metric)
 
 
 def _datasets(dataset, folds, seed) -> Iterator[Dataset]:
@@ -156,7 +159,7 @@ def table(found: list[Fold]) -> str:
     total = f"{in_words(metric)} {shown} on {numbers['images']} images"
     alone = "" if head is None else f"; head alone {head:.1%}"
     rest = "each was judged once, by a network that has not seen it, after its last epoch; nothing was selected by them"
-    return "\n".join([markdown([("fold", "images", "last epoch", "head alone"), *rows]), f"\n{total}{alone}", rest])
+    return "\n".join([markdown([("fold", "images", "model", "head alone"), *rows]), f"\n{total}{alone}", rest])
 
 
 def _written(found: list[Fold]) -> Mapping[str, Any]:

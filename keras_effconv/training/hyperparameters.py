@@ -12,14 +12,17 @@ from keras_effconv.data import Dataset, Split
 from keras_effconv.training.headline import ACCURACY, in_words
 from keras_effconv.training.network import forget
 from keras_effconv.training.recipe import Recipe
+from keras_effconv.training.reporting.run_record import described, identity
+from keras_effconv.training.result import unselected
 from keras_effconv.training.run import train
 from keras_effconv.training.task import task_of
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.text_table import aligned
 
 FOLDER, LOG = "hpo", "trials.log"
+RUN, OWN = "run", "own"  # attributes: which search it is, and the trial of the recipe as it is
 JUDGES = 0.2  # of the training images
-RATES = 1e-4, 3e-3
+RATES = 3e-5, 3e-3
 CHOICES = {
     "unfreeze_blocks": (3, 7, 14, -1),
     "layer_decay": (0.7, 0.85, 1.0),
@@ -57,8 +60,8 @@ def tune(
 
     A fifth of the training images judges the trials, and the others are learned: the validation and test images take no
     part, so that they may report. A trial counts by its last epoch, of equal scores by its loss. The first trial is
-    the recipe itself, at a rate of 1e-3 if it names none. The others are drawn by Optuna's tree-structured Parzen
-    estimator (Akiba et al., KDD 2019).
+    the recipe itself. The others are drawn by Optuna's tree-structured Parzen estimator (Akiba et al., KDD 2019). A
+    field whose value in the recipe is none of those that are tried stays as it is.
 
     Args:
         recipe: `Recipe`, whose other fields stay as they are.
@@ -73,31 +76,39 @@ def tune(
         A `Tuned`.
 
     Raises:
-        ValueError: the recipe trains no epochs, the images stay on disk, or fewer than two classes have two images; of
-            several labels, no class has.
+        ValueError: the recipe trains no epochs or finds its rate by itself, the images stay on disk, or fewer than two
+            classes have two images; of several labels, no class has. With `resume`, the trials are of another recipe or
+            other images.
         ImportError: Optuna is missing.
     """
     optuna, begun = require("optuna", "hpo"), time.perf_counter()
-    if not recipe.epochs:
-        raise ValueError("`recipe` must have epochs to be tuned. Received: epochs=0")
+    check_tunable(recipe)
     inner, place = _divided(dataset, recipe.seed), Path(folder).expanduser() / FOLDER
-    study = _study(optuna, place, recipe, resume)
+    study = _study(optuna, place, recipe, resume, identity(described(recipe, inner)))
 
     def judged(trial):
-        tried = dataclasses.replace(recipe, **_drawn(trial))
+        tried = recipe if OWN in trial.user_attrs else dataclasses.replace(recipe, **_drawn(trial, recipe))
         forget()
         print(f"trial {trial.number + 1} of {trials}: {_told(trial.params)}", flush=True)
         shutil.rmtree(place / "trial", ignore_errors=True)
         result = train(tried, inner, place / "trial", outputs=False)
-        loss = (result.curves.get("val_loss") or [0.0])[-1]
-        trial.set_user_attr("score", result.score)
-        return result.score - 1e-4 * min(loss, 9.0)  # less than an image of a thousand
+        loss, score = (result.curves.get("val_loss") or [0.0])[-1], unselected(result, recipe)
+        trial.set_user_attr("score", score)
+        return score - 1e-4 * min(loss, 9.0)  # less than an image of a thousand
 
     while len(_finished(study)) < trials and not (_finished(study) and _is_over(begun, seconds)):
         study.optimize(judged, 1)
     done = [(trial.params, trial.user_attrs["score"]) for trial in _finished(study)]
     best = dataclasses.replace(recipe, **study.best_trial.params)
     return Tuned(best, done, len(inner.validation), task_of(dataset).metric)
+
+
+def check_tunable(recipe):
+    """Raise a `ValueError` for a recipe that no search can change."""
+    if not recipe.epochs:
+        raise ValueError("`recipe` must have epochs to be tuned. Received: epochs=0")
+    if recipe.find_lr:
+        raise ValueError("`recipe` must leave its rate to the trials. Received: find_lr=True")
 
 
 def _divided(dataset, seed):
@@ -109,7 +120,7 @@ def _divided(dataset, seed):
     return dataclasses.replace(dataset, **parts, test=None)
 
 
-def _study(optuna, place, recipe, resume):
+def _study(optuna, place, recipe, resume, run):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     place.mkdir(parents=True, exist_ok=True)
     if not resume:
@@ -118,13 +129,17 @@ def _study(optuna, place, recipe, resume):
     study = optuna.create_study(
         study_name="recipe",
         storage=optuna.storages.JournalStorage(backend),
-        sampler=optuna.samplers.TPESampler(seed=recipe.seed),
         direction="maximize",
         load_if_exists=True,
     )
+    if study.user_attrs.get(RUN, run) != run:
+        text = "`resume` must have the recipe and the images of the search in {}. Received another search's"
+        raise ValueError(text.format(place))
+    study.set_user_attr(RUN, run)
+    study.sampler = optuna.samplers.TPESampler(seed=recipe.seed + len(study.trials))  # does not draw the same again
     states = optuna.trial.TrialState
     if not any(trial.state in (states.COMPLETE, states.WAITING) for trial in study.trials):
-        study.enqueue_trial(_own(recipe))  # none was made, or it was stopped
+        study.enqueue_trial({}, user_attrs={OWN: True})  # none was made, or it was stopped
     return study
 
 
@@ -132,15 +147,10 @@ def _is_over(begun, seconds):
     return seconds is not None and time.perf_counter() - begun >= seconds
 
 
-def _own(recipe):
-    """Return the fields of a recipe as far as they are among those that are drawn."""
-    rate = {} if recipe.lr is None else {"lr": min(max(recipe.lr, RATES[0]), RATES[1])}
-    own = {name: getattr(recipe, name) for name, values in CHOICES.items() if getattr(recipe, name) in values}
-    return {"lr": 1e-3, **rate, **own}
-
-
-def _drawn(trial):
-    drawn = {name: trial.suggest_categorical(name, values) for name, values in CHOICES.items()}
+def _drawn(trial, recipe):
+    """Return the fields of a trial; one whose value in the recipe is not among those that are tried is not drawn."""
+    tried = {name: values for name, values in CHOICES.items() if getattr(recipe, name) in values}
+    drawn = {name: trial.suggest_categorical(name, values) for name, values in tried.items()}
     return {"lr": trial.suggest_float("lr", *RATES, log=True), **drawn}
 
 
@@ -150,7 +160,7 @@ def _finished(study):
 
 def _told(fields):
     shown = {name: f"{value:.2g}" if isinstance(value, float) else value for name, value in fields.items()}
-    return ", ".join(f"{name}={value}" for name, value in shown.items())
+    return ", ".join(f"{name}={value}" for name, value in shown.items()) or "the recipe as it is"
 
 
 def table(tuned: Tuned, most: int = 10) -> str:

@@ -68,3 +68,13 @@ class Result(NamedTuple):
     def last_score(self) -> float | None:
         """Return the headline on the validation images after the last epoch; that of the head without epochs."""
         return (self.curves.get(f"val_{self.metric}") or [self.head_score])[-1]
+
+
+def unselected(result, recipe) -> float | None:
+    """Return a headline on the validation images that they did not select: of an epoch that they chose, the last one's.
+
+    Args:
+        result: `Result`.
+        recipe: `Recipe` of its run.
+    """
+    return result.last_score if recipe.selects else result.score

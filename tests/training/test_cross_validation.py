@@ -111,3 +111,12 @@ def test_whole_runs(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"fold-1", "fold-2", FILE}
     assert cross_validate(dataclasses.replace(TINY, epochs=1), dataset, tmp_path, 2, resume=True) == found
     assert cross_validation.table(found).count("\n| ") == 2
+
+
+def test_a_fold_is_not_judged_by_the_epoch_that_it_chose(tmp_path):
+    def best(recipe, dataset, folder, resume, outputs):
+        return SimpleNamespace(head_score=0.25, score=0.9, last_score=0.5)
+
+    for recipe, expected in ((dataclasses.replace(TINY, keep="best"), 0.5), (TINY, 0.9)):
+        found = cross_validate(recipe, coloured_set(LABELS, [0, 1, 2]), tmp_path, 3, train=best)
+        assert {fold.score for fold in found} == {expected}

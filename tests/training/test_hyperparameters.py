@@ -65,7 +65,9 @@ def test_a_search_resumes_with_the_trials_that_it_has(tmp_path):
         tune(RECIPE, dataset, tmp_path, 7, train=first)
     tuned = tune(RECIPE, dataset, tmp_path, 7, resume=True, train=rest)
     assert (len(first.seen), len(rest.seen), len(tuned.trials)) == (4, 3, 7)
-    assert [fields["lr"] for fields, _ in tuned.trials] == [*first.rates, *rest.rates]
+    assert tuned.trials[0][0] == {} and first.seen[0][0] == RECIPE
+    assert [fields["lr"] for fields, _ in tuned.trials[1:]] == [*first.rates[1:], *rest.rates]
+    assert len({*first.rates, *rest.rates}) == 7  # none was drawn again
     ended = Trials()
     assert tune(RECIPE, dataset, tmp_path, 7, resume=True, train=ended) == tuned and not ended.seen
     anew = Trials()
@@ -81,6 +83,33 @@ def test_a_search_that_was_killed_at_once_begins_with_the_recipe(tmp_path):
     assert rest.seen[0][0] == RECIPE and len(rest.seen) == 3
 
 
+def test_a_search_resumes_from_none_of_another_recipe_or_other_images(tmp_path):
+    dataset = coloured_set(LABELS, [0])
+    tune(RECIPE, dataset, tmp_path, 1, train=Trials())
+    for recipe, images in (
+        (dataclasses.replace(RECIPE, ema=0.5), dataset),
+        (RECIPE, coloured_set(LABELS[3:], [0])),
+    ):
+        with pytest.raises(ValueError, match="`resume` must have the recipe and the images of the search"):
+            tune(recipe, images, tmp_path, 2, resume=True, train=Trials())
+
+
+def test_a_field_that_is_none_of_those_tried_stays(tmp_path):
+    recipe, trials = dataclasses.replace(RECIPE, lr=1e-5, augmentation="none", layer_decay=0.9), Trials()
+    tune(recipe, coloured_set(LABELS, [0]), tmp_path, 6, train=trials)
+    assert trials.seen[0][0] == recipe
+    assert {(each.augmentation, each.layer_decay) for each, *_ in trials.seen} == {("none", 0.9)}
+    assert len({each.mixup for each, *_ in trials.seen}) == 2
+
+
+def test_trials_are_not_judged_by_the_epoch_that_they_chose(tmp_path):
+    def trial(recipe, dataset, folder, outputs):
+        return SimpleNamespace(score=0.9, last_score=0.5, curves={})
+
+    recipe = dataclasses.replace(RECIPE, keep="best")
+    assert tune(recipe, coloured_set(LABELS, [0]), tmp_path, 2, train=trial).trials[0] == ({}, 0.5)
+
+
 def test_no_trial_begins_after_its_time(tmp_path):
     trials = Trials()
     assert len(tune(RECIPE, coloured_set(LABELS, [0]), tmp_path, 20, seconds=0, train=trials).trials) == 1
@@ -88,7 +117,11 @@ def test_no_trial_begins_after_its_time(tmp_path):
 
 @pytest.mark.parametrize(
     ("changes", "labels", "message"),
-    [({"epochs": 0}, LABELS, "must have epochs to be tuned"), ({}, [0] * 9 + [1], "two images or more of two classes")],
+    [
+        ({"epochs": 0}, LABELS, "must have epochs to be tuned"),
+        ({"lr": None, "find_lr": True}, LABELS, "must leave its rate to the trials"),
+        ({}, [0] * 9 + [1], "two images or more of two classes"),
+    ],
 )
 def test_what_cannot_be_tuned_is_refused(changes, labels, message, tmp_path):
     with pytest.raises(ValueError, match=message):
@@ -103,6 +136,7 @@ def test_flags_that_do_not_go_together_are_refused(tmp_path):
         [
             ((output, "--hpo=2", "--folds=2"), "`hpo` must be without --folds"),
             ((output, "--hpo_minutes=2"), "`hpo_minutes` must be with --hpo"),
+            ((output, "--hpo=2", "--find_lr"), "must leave its rate to the trials"),
         ],
     )
 
