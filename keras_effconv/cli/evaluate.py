@@ -45,7 +45,7 @@ def define(flags):
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, hf://..., or "none".')
     flags.string("labels", None, "File with the name of a class a line. Default: labels.txt next to --model.")
     define_source(flags, "digits")
-    flags.integer("seed", 0, "Of the split, if the data has none: that of the run that is evaluated.")
+    flags.integer("seed", None, "Of the split, if the data has none. Default: that of the run of the model, or 0.")
     flags.about("Evaluation")
     flags.enum("split", "validation", SPLITS, "Which images.")
     flags.list(
@@ -60,6 +60,7 @@ def run(flags, words):
     """Evaluate at each size; classes, page and picture are of the model's own size, or of the first one."""
     flags_only(words, "model")
     from keras_effconv.cli import evaluate_subject
+    from keras_effconv.cli.evaluated_run import record_of
     from keras_effconv.training.reporting import evaluation as report
     from keras_effconv.training.reporting.environment import check_folder
     from keras_effconv.utils.extras import require
@@ -71,9 +72,9 @@ def run(flags, words):
     subject = evaluate_subject.load(flags.model, flags.weights, flags.labels)
     check_labels(flags, subject)
     sizes = [positive_integer("--sizes", size) for size in flags.sizes] or [subject.size]
-    models, rows, shown = [subject.at(size) for size in sizes], [], None
+    models, rows, shown, record = [subject.at(size) for size in sizes], [], None, record_of(flags.model)
     for size, model in zip(sizes, models):
-        measured, row = at(flags, subject, model, size, say=size == sizes[0])
+        measured, row = at(flags, subject, model, size, record, say=size == sizes[0])
         rows.append(row)
         shown = measured if shown is None or size == subject.size else shown  # images of the other sizes are not kept
         del measured
@@ -139,18 +140,22 @@ def write(flags, output, measured, rows, facts):
     return picture
 
 
-def at(flags, subject, model, size, say=True):
+def at(flags, subject, model, size, record, say=True):
     """Return what is `Measured` at one size of the image, and its row."""
     from keras_effconv import data
+    from keras_effconv.cli.evaluated_run import warn_of_other_images
     from keras_effconv.data.images.levels import warn_without_white
     from keras_effconv.inference import averaged
     from keras_effconv.training import evaluate
     from keras_effconv.training.reporting.evaluation import answering
 
     view = subject.preprocessing.settled()
-    source = files_of(flags) | {"seed": flags.seed, "limit": flags.limit}
+    seed = record.get("seed", 0) if flags.seed is None else flags.seed
+    source = files_of(flags) | {"seed": seed, "limit": flags.limit}
     dataset = data.load(flags.dataset, resize=view.at(size), **source)
     split, class_names = matched(chosen(dataset, flags.split), dataset, subject.classes, subject.names, say)
+    if say:
+        warn_of_other_images(record, dataset, flags.split)
     if say and flags.data_dir is not None:
         warn_without_white(split.names, subject.preprocessing)
     batch = min(flags.batch_size, len(split))

@@ -39,7 +39,7 @@ def run(flags, words):
     begun, halves = time.perf_counter(), 60 * flags.minutes / 2
     keras.utils.set_random_seed(flags.seed)
     recipe = Recipe(model=flags.model, image_size=flags.image_size)
-    dataset = data.load(data_dir=flags.data_dir, resize=preprocessing(recipe))
+    dataset = data.load(data_dir=flags.data_dir, resize=preprocessing(recipe), seed=flags.seed)
     base = backbone(recipe)
     model = _classifier(base, len(dataset.class_names))
     for half, rate in enumerate((1e-3, 1e-5)):

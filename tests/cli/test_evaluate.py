@@ -1,6 +1,7 @@
 """`keras-effconv evaluate` on data with other, fewer or differently ordered classes than the model's."""
 
 import json
+import shutil
 import unicodedata
 
 import keras
@@ -13,8 +14,10 @@ from small_runs import COLOURS, coloured, coloured_set
 
 from keras_effconv import data
 from keras_effconv.cli import evaluate
+from keras_effconv.training import Recipe
 from keras_effconv.training.class_names import match
 from keras_effconv.training.reporting.intervals import wilson
+from keras_effconv.training.reporting.run_record import described, write_record
 
 NAMES = ["red", "green", "blue"]
 
@@ -70,6 +73,25 @@ def test_classes_are_matched_by_name(saved, tmp_path):
     assert "written to" in done.stdout.splitlines()[-1] and "report.html" in done.stdout.splitlines()[-1]
     page = Page((tmp_path / "out" / "report.html").read_text("utf-8"))
     assert "model.keras on data" in page.words and "every image is right" in page.words
+
+
+@pytest.mark.parametrize("place", [".", "serving"])
+def test_the_split_is_that_of_the_run_that_left_the_model(saved, tmp_path, place):
+    """Of a folder without a split, another seed validates on images that the model was trained on."""
+    folder, model = painted(tmp_path / "data", NAMES), tmp_path / "run" / place / "model.keras"
+    model.parent.mkdir(parents=True)
+    for name in ("model.keras", "labels.txt"):
+        shutil.copy(saved / name, model.parent / name)
+    dataset = data.load(data_dir=str(folder), resize=32, seed=1, validation_split=0.4)
+    write_record(tmp_path / "run", described(Recipe(seed=1), dataset))
+    flags = [f"--model={model}", f"--data_dir={folder}", f"--output={tmp_path / 'out'}"]
+    same, other = "--validation_split=0.4", "the validation images are not those of the run"
+    assert other not in command("evaluate", *flags, same).stderr
+    assert other not in command("evaluate", *flags, same, "--seed=1").stderr
+    assert other in command("evaluate", *flags, same, "--seed=2").stderr
+    assert other in command("evaluate", *flags, "--validation_split=0.7").stderr
+    (tmp_path / "run" / "run.json").write_text('{"seed": 1, "images": {')
+    assert command("evaluate", *flags, same).returncode == 0
 
 
 def test_fewer_classes_are_said_and_unknown_ones_refused(saved, tmp_path):
