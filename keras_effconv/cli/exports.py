@@ -1,5 +1,6 @@
 """Exports of a network that was just trained, and what each is worth: `--export=openvino:int8,onnx:float16`."""
 
+import contextlib
 import shutil
 import statistics
 import tempfile
@@ -8,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-FOLDER = "exports"
 CALIBRATION = 100  # images, which are enough for the ranges of int8
 BATCH, REPEATS = 32, 20
 LOST = 0.01  # of the accuracy, above which an export is not left
@@ -98,9 +98,10 @@ def write_exports(result, every, dataset, folder) -> list[Worth]:
         ValueError: an export loses more than a point, and more than an image, and is removed; or it was refused, since
             it computes something else. The others are left.
     """
+    from keras_effconv.training.reporting.outputs import EXPORTS
     from keras_effconv.utils.text_table import markdown
 
-    place, found, faults = Path(folder) / FOLDER, [], []
+    place, found, faults = Path(folder) / EXPORTS, [], []
     with tempfile.TemporaryDirectory() as plain:
         for target in every:
             try:
@@ -167,6 +168,8 @@ def _calibration(split):
 def spread(split, most) -> tuple[np.ndarray, np.ndarray]:
     """Return images of a split, evenly spread over it, and their labels: arrays (n, size, size, 3) and (n, ...).
 
+    In the place of one that cannot be read, of a split that stays on disk, is the next one that can.
+
     Args:
         split: `Split` or `Streamed`.
         most: int.
@@ -174,8 +177,13 @@ def spread(split, most) -> tuple[np.ndarray, np.ndarray]:
     from keras_effconv.training.input_pipeline import batches_of
     from keras_effconv.utils.spread import evenly
 
-    batches = batches_of(split, 1)
-    images, labels = zip(*(batches[i][:2] for i in evenly(len(batches), most).tolist()))
+    batches, found = batches_of(split, 1), {}
+    for place in evenly(len(batches), most).tolist():
+        for i in range(place, len(batches)):
+            with contextlib.suppress(ValueError):  # it cannot be read, and the training has said so
+                found[i] = batches[i][:2]
+                break
+    images, labels = zip(*found.values())
     return np.concatenate(images), np.concatenate(labels)
 
 

@@ -53,6 +53,8 @@ class Stream(Epochs):
         workers: int, images decoded at a time; it does not change the result. Default: the number of processors.
         balanced: bool, in training: whether an epoch shows all classes equally often, see `drawn_evenly`. Default
             `False`.
+        augment: bool, in training: whether the network sees random parts; if not, it sees what it sees in evaluation.
+            Default `True`.
 
     Attributes:
         unreadable: `{name: cause}` of the images that could not be read, of all epochs so far.
@@ -80,6 +82,7 @@ class Stream(Epochs):
         strict: bool = False,
         workers: int | None = None,
         balanced: bool = False,
+        augment: bool = True,
     ):
         resize = as_resize(resize)
         if balanced and getattr(source, "labels", None) is None:
@@ -88,7 +91,7 @@ class Stream(Epochs):
         self.balanced = balanced
         self.parallel = os.cpu_count() if workers is None else positive("workers", workers)
         self.unreadable, self._skipped, self._reported = {}, 0, 0
-        self._see = _guarded(source.read, resize, training, flip)
+        self._see = _guarded(source.read, resize, training and augment, flip)
         super().__init__(len(source), batch_size, seed)
 
     def set_epoch(self, epoch: int, start: int = 0):
@@ -197,7 +200,7 @@ def throughput(
 
 
 @functools.lru_cache(DECODERS)
-def _guarded(read, resize, training, flip):
+def _guarded(read, resize, augment, flip):
     """A function from a reference, a key (2,) and a position to (image, True), or to (zeros, False) if unreadable.
 
     It is compiled once for all sources of a class. A `tf.data` pipeline would compile it anew for each iterator, which
@@ -211,7 +214,7 @@ def _guarded(read, resize, training, flip):
             data = converted(read(reference))
             with tf.control_dependencies([assert_pixels(data)]):
                 data, seed = tf.identity(data), tf.random.fold_in(key, position)
-                image = random_crop(data, resize, seed, flip) if training else decode(data, resize)
+                image = random_crop(data, resize, seed, flip) if augment else decode(data, resize)
                 return tf.ensure_shape(image, (resize.size, resize.size, 3))
 
     concrete = attempt.get_concrete_function()

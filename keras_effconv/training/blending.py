@@ -24,15 +24,15 @@ def starting_weights(run, network, resumed):
         list of arrays, in the order of `network.weights`; `None` if the recipe does not blend.
 
     Raises:
-        ValueError: the file of an interrupted run is missing or damaged.
+        ValueError: the file of an interrupted run is missing, damaged, or another run's.
     """
     if not blends(run.recipe):
         return None
     path = run.folder / checkpoint.START
     if resumed:
-        return checkpoint.read_arrays(path)
+        return checkpoint.read_arrays(path, run.identity)
     if run.devices.writer:
-        checkpoint.write_arrays(path, network.weights)
+        checkpoint.write_arrays(path, network.weights, run.identity)
     return [keras.ops.convert_to_numpy(weight) for weight in network.weights]
 
 

@@ -35,34 +35,43 @@ class Budget:
         return self.begun + self.seconds - self.closing - time.perf_counter()
 
 
-def fitting_epochs(runner, budget: Budget) -> int:
-    """Return how many epochs fit into a budget, at most those of the recipe; 0 if none does.
+def fitting_epochs(runner, budget: Budget) -> tuple[int, Budget]:
+    """Return how many epochs fit into a budget, at most those of the recipe, 0 if none does; and the budget.
 
-    A few steps are timed, and undone.
+    A few steps are timed, and undone. The budget keeps the time of what follows the epochs: the validation images are
+    judged twice more, when networks are blended and for the report, and the test images once.
 
     Args:
         runner: `PhaseRunner`, before its first phase.
         budget: `Budget`.
     """
-    recipe = runner.recipe
+    recipe, dataset = runner.recipe, runner.dataset
     begun = time.perf_counter()
-    step, evaluation = _timed(runner)
+    step, judging = _timed(runner)
     compiling = max(0.0, time.perf_counter() - begun - (STEPS + 1) * step)
-    epoch = runner.steps * step + evaluation
+    validation, test = (judging * _batches(split, recipe) for split in (dataset.validation, dataset.test))
+    budget = dataclasses.replace(budget, closing=budget.closing + 2 * validation + test)
+    epoch = runner.steps * step + validation
     fit = math.floor((budget.left - compiling) * SPARE / epoch)
     number = max(0, min(recipe.epochs, fit))
     print(f"{max(budget.left, 0):.0f} s are left, an epoch takes about {epoch:.0f}: {number} of {recipe.epochs} epochs")
-    return number
+    return number, budget
+
+
+def _batches(split, recipe):
+    return 0 if split is None else math.ceil(len(split) / recipe.batch_size)
 
 
 def _timed(runner):
-    """Return the seconds of a step, and of an evaluation of the validation images."""
-    recipe, dataset = runner.recipe, runner.dataset
-    images, labels = _full(feed(dataset.train, recipe)[0][:2], recipe.batch_size)
+    """Return the seconds of a step, and of judging a batch; reading is done meanwhile, and may take longer."""
+    recipe, batches = runner.recipe, feed(runner.dataset.train, runner.recipe, shuffle=True)
+    images, labels = _full(batches[0][:2], recipe.batch_size)
+    read = min(STEPS, len(batches) - 1)
+    reading = _seconds(lambda: [batches[i + 1] for i in range(read)]) / max(read, 1)
     with runner.trial() as trainer:
         learning = [_seconds(lambda: trainer.train_on_batch(images, labels)) for _ in range(STEPS + 1)][1:]
         _, judging = (_seconds(lambda: trainer.test_on_batch(images, labels)) for _ in range(2))
-    return statistics.median(learning), judging * math.ceil(len(dataset.validation) / recipe.batch_size)
+    return max(reading, statistics.median(learning)), max(reading, judging)
 
 
 def _full(batch, size):

@@ -19,8 +19,13 @@ class Patience(keras.callbacks.Callback):
         self.epochs, self.keeper = epochs, keeper
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.epochs and epoch + 1 - best_epoch(self.keeper.curves, self.keeper.head) >= self.epochs:
+        if self.is_over(epoch + 1):
             self.model.stop_training = True
+
+    def is_over(self, epochs):
+        """Return whether so many epochs are enough; a run that resumes may have ended already."""
+        best = best_epoch(self.keeper.curves, self.keeper.head)
+        return bool(self.epochs) and epochs > 0 and epochs - best >= self.epochs
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -37,7 +42,11 @@ class EpochProgress(keras.callbacks.Callback):
 
 
 class Speed(keras.callbacks.Callback):
-    """Training images per second, validation apart; the first batch, which compiles, does not count."""
+    """Training images per second, validation apart; the first batch, which compiles, does not count.
+
+    Args:
+        images: float, of a step, the mean.
+    """
 
     def __init__(self, images):
         super().__init__()
@@ -60,5 +69,4 @@ class Speed(keras.callbacks.Callback):
     @property
     def images_per_second(self):
         """Return the speed over all epochs so far; 0 before the first has ended."""
-        steps = max(self.params.get("steps") or 1, 1) if self.params else 1
-        return self.images * self.done / steps / self.seconds if self.seconds else 0.0
+        return self.images * self.done / self.seconds if self.seconds else 0.0

@@ -58,8 +58,9 @@ def save(folder, variables, progress):
     write_arrays(Path(folder) / STATE, variables, progress=text)
 
 
-def write_arrays(path, variables, **others):
-    """Write a NumPy archive of variables. A full disk is an `OSError`; HDF5 would end the process."""
+def write_arrays(path, variables, run="", **others):
+    """Write a NumPy archive of variables of a run. A full disk is an `OSError`; HDF5 would end the process."""
+    others["run"] = np.frombuffer(run.encode(), np.uint8)
     arrays = {f"{i:05d}": _plain(keras.ops.convert_to_numpy(v)) for i, v in enumerate(variables)}
     with replacing(path) as temporary:
         np.savez(temporary, **others, **arrays)
@@ -76,14 +77,18 @@ def _reading(path):
         raise ValueError(f"`{path.name}` must be the checkpoint of a run. Received: {text}") from None
 
 
-def read_arrays(path):
+def read_arrays(path, run=""):
     """Return the values of `write_arrays`: list of arrays.
 
     Raises:
-        ValueError: when the file is missing, damaged, or no such archive.
+        ValueError: when the file is missing, damaged, no such archive, or another run's: one that began later in the
+            same folder, and was stopped before its first checkpoint.
     """
     with _reading(path) as file:
-        return _arrays(file)
+        theirs, arrays = file["run"].tobytes().decode(), _arrays(file)
+    if run and theirs != run:
+        raise ValueError(f"`{path.name}` must be of the run that resumes. Received: {path}, which is another run's")
+    return arrays
 
 
 def _arrays(file):
@@ -117,8 +122,8 @@ def peek(folder):
         return Progress(**json.loads(file["progress"].tobytes()))
 
 
-def restore_best(folder, network):
-    """Set a network to the best weights in a folder, if there are any.
+def restore_best(folder, network, run=""):
+    """Set a network to the best weights of a run in a folder, if there are any.
 
     Raises:
         ValueError: when the file is damaged, or another network's.
@@ -126,7 +131,7 @@ def restore_best(folder, network):
     path = Path(folder) / BEST
     if not path.exists():
         return
-    assign(network.weights, read_arrays(path))
+    assign(network.weights, read_arrays(path, run))
 
 
 def assign(variables, arrays):
@@ -203,7 +208,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self.selects and best_epoch(self.curves, self.head) == len(self.curves.get("val_loss", ())):
             self.has_best = True
             if self.folder:
-                write_arrays(self.folder / BEST, self.network.weights)
+                write_arrays(self.folder / BEST, self.network.weights, self.decided["run"])
 
     def save(self, step, partial):
         """Save the state at a batch of this epoch."""

@@ -2,7 +2,7 @@
 
 ACCURACY, MEAN_AVERAGE_PRECISION = "accuracy", "mean_average_precision"
 HEADLINES = (ACCURACY, MEAN_AVERAGE_PRECISION)
-FOLDS = "folds_"  # of the headline of heads, on training images that they have not seen
+IN_FOLDS = "folds_"  # of the headline of heads, on training images that they have not seen
 
 
 def headline(*curves) -> str:

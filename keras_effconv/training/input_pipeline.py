@@ -70,13 +70,15 @@ def feed(split, recipe, shuffle=False, devices=None):
     Args:
         split: `Split` or `Streamed`.
         recipe: `Recipe`; its `batch_size` is that of all processes together.
-        shuffle: bool; for training: another order in each epoch, and of streamed images random parts.
+        shuffle: bool; for training: another order in each epoch, and of streamed images random parts, unless the
+            recipe has `augmentation="none"`.
         devices: `Devices` that share each batch. Default: one.
 
     Returns:
         `Epochs`.
     """
-    batches = batches_of(split, recipe.batch_size, shuffle, recipe.seed, shuffle and recipe.balanced_sampling)
+    drawn = {"balanced": shuffle and recipe.balanced_sampling, "augment": recipe.augmentation != "none"}
+    batches = batches_of(split, recipe.batch_size, shuffle, recipe.seed, **drawn)
     if devices is None:
         return batches
     if devices.shard[1] > 1:
@@ -85,20 +87,20 @@ def feed(split, recipe, shuffle=False, devices=None):
 
 
 @functools.singledispatch
-def batches_of(split, batch_size, shuffle=False, seed=0, balanced=False):
+def batches_of(split, batch_size, shuffle=False, seed=0, balanced=False, augment=True):
     """Return the batches of a `Split` or a `Streamed`; a batch has at most all of its images."""
     raise TypeError(f"`split` must be a Split or a Streamed. Received: split of type {type(split).__name__}")
 
 
 @batches_of.register
-def _(split: Split, batch_size, shuffle=False, seed=0, balanced=False):
+def _(split: Split, batch_size, shuffle=False, seed=0, balanced=False, augment=True):  # which the network does
     return Batches(split, _most(split, batch_size), shuffle, seed, balanced)
 
 
 @batches_of.register
-def _(split: Streamed, batch_size, shuffle=False, seed=0, balanced=False):
+def _(split: Streamed, batch_size, shuffle=False, seed=0, balanced=False, augment=True):
     batch_size = _most(split, batch_size)
-    options = {"flip": split.flip, "strict": split.strict, "balanced": balanced}
+    options = {"flip": split.flip, "strict": split.strict, "balanced": balanced, "augment": augment}
     return Stream(split.source, batch_size, split.resize, shuffle, seed, **options)
 
 

@@ -83,22 +83,26 @@ def found_rate(run, runner, resumed) -> float:
         resumed: bool, whether the run continues from a checkpoint.
 
     Raises:
-        ValueError: the file of an interrupted run is missing or damaged.
+        ValueError: the file of an interrupted run is missing, damaged, or another run's.
     """
     if resumed:
-        return _read(run.folder / FILE)
+        return _read(run.folder / FILE, run.identity)
     rates, losses = range_test(runner)
     rate = suggested(rates, losses)
     print(f"{len(rates)} steps at rising rates: the loss is lowest at {BELOW * rate:.2g}, so the rate is {rate:.2g}")
-    write_json(run.folder / FILE, {"rate": rate, "rates": rates, "losses": losses})
+    write_json(run.folder / FILE, {"rate": rate, "rates": rates, "losses": losses, "run": run.identity})
     if run.reports:
         plots.rates(rates, losses, rate, run.folder / PICTURE)
     return rate
 
 
-def _read(path):
+def _read(path, run):
     try:
-        return float(read_json(path)["rate"])
+        known = read_json(path)
+        rate, theirs = float(known["rate"]), known["run"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = f"{path}, which cannot be read: {error}"
         raise ValueError(f"`{FILE}` must be the file of a run that resumes. Received: {text}") from None
+    if theirs != run:
+        raise ValueError(f"`{FILE}` must be of the run that resumes. Received: {path}, which is another run's")
+    return rate

@@ -20,7 +20,7 @@ from keras_effconv.training.checks import check_phases, check_run
 from keras_effconv.training.devices import Devices
 from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features, fit_head
-from keras_effconv.training.headline import FOLDS
+from keras_effconv.training.headline import IN_FOLDS
 from keras_effconv.training.input_pipeline import feed
 from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.optimization.rates import asks, highest_rate, trained_share
@@ -139,13 +139,14 @@ def _trained(run, callbacks, checkpoint_seconds):
             recipe, callbacks = runner.recipe, [deadline, *callbacks]
         weights = runner.network, recipe.selects, runner.average
         keeper = Checkpoint(place, runner.variables, *weights, progress, *size, checkpoint_seconds)
-        speed = Speed(len(dataset.train))
-        runner.run(progress, keeper, [keeper, speed, Patience(recipe.patience, keeper), *callbacks])
+        speed, patience = Speed(len(dataset.train) / runner.steps), Patience(recipe.patience, keeper)
+        if progress.step or not patience.is_over(progress.epoch):
+            runner.run(progress, keeper, [keeper, speed, patience, *callbacks])
         if not recipe.selects:
             keeper.swap()
     model = devices.gather(runner.network)
     if keeper.has_best:
-        restore_best(folder, model)
+        restore_best(folder, model, run.identity)
     curves, head = keeper.curves, keeper.head
     metric = f"val_{task_of(dataset).metric}"
     seen = [head[metric][-1] if head else None, *curves.get(metric, ())]
@@ -163,7 +164,8 @@ def _in_time(run, runner, progress):
     """Give a runner as many epochs as its time allows; return the progress that says so, and what ends it in time."""
     budget = Budget(60 * run.recipe.minutes, run.begun)
     if progress.arrays is None:
-        progress = progress._replace(epochs=fitting_epochs(runner, budget))
+        epochs, budget = fitting_epochs(runner, budget)
+        progress = progress._replace(epochs=epochs)
     runner.recipe = dataclasses.replace(runner.recipe, epochs=progress.epochs)
     return progress, Deadline(budget)
 
@@ -199,7 +201,9 @@ def _prepared(run, progress):
     if run.reports or asks(recipe):
         search = task.search(*train, dataset, recipe, mirror, batches.batch_size)
         if search.score is not None:
-            head[f"{FOLDS}{task.metric}"] = [search.score]
+            head[f"{IN_FOLDS}{task.metric}"] = [search.score]
+        elif asks(recipe):
+            print("it is not known how much there is to learn: the rate and the trained share are the highest")
         if run.reports:
             mislabelled.write(run.folder, search, run.identity)
     return model, progress._replace(head=head), base.load_report

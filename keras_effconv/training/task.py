@@ -138,6 +138,8 @@ class MultiLabel:
             raise ValueError(
                 f"`dataset.{name}` must have labels (n, {len(class_names)}) as others. Received: {labels.shape}"
             )
+        if name != "train" and not labels.any():
+            raise ValueError(f"`dataset.{name}` must have an image of a class, to be measured. Received: none")
         if name == "train" and not (labels.any(0) & ~labels.all(0)).any():
             raise ValueError(
                 "`dataset.train` must have images that are of a class, and images that are not. Received: no such class"

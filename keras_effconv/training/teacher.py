@@ -33,7 +33,8 @@ class Teacher:
         size = tuple(own or side for own, side in zip(sides_of(self.model), images.shape[1:3]))
         if size == tuple(images.shape[1:3]):
             return images
-        return ops.image.resize(images, size, "bicubic", antialias=True, data_format="channels_last")
+        larger = ops.image.resize(images, size, "bicubic", antialias=True, data_format="channels_last")
+        return ops.clip(larger, 0.0, 255.0)
 
 
 def sides_of(model):
@@ -89,13 +90,17 @@ def _order(model, path, class_names):
     """Return the teacher's place of each class of the student; `None` where the order is the same."""
     classes, file = model.output_shape[-1], path.with_name(LABELS)
     names = file.read_text(encoding="utf-8").splitlines() if file.is_file() else None
-    if names is None or len(names) != classes:
-        names = class_names if classes == len(class_names) else None
-    if names is None or len(names) != len(class_names):
+    if names is not None and len(names) != classes:
+        text = f"`teacher` must have a name for each of its {classes} classes in {LABELS} next to it"
+        raise ValueError(f"{text}. Received: '{file}' with {len(names)}")
+    if classes != len(class_names):
         raise ValueError(
             f"`teacher` must have the {len(class_names)} classes of the data. Received: teacher='{path}' with {classes}"
             + (f", among them {in_short(others(class_names, names))}" if names else "")
         )
+    if names is None:
+        print(f"there is no {LABELS} next to the teacher: its classes are taken in the order of the data's")
+        return None
     order = match(class_names, names, f"`teacher`, '{path}'")
     if order == list(range(classes)):
         return None

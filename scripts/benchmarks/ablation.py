@@ -20,7 +20,6 @@ from keras_effconv.cli.command import main
 from keras_effconv.cli.flags import flags_only
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the trained weights
-HALF = 0.5
 DEFAULT, MIRRORED, REFITTED, BOTH = "default", "mirror image, too", "head fitted again", "mean of both answers"
 COLUMNS = (DEFAULT, *map(str, SHARES), MIRRORED, REFITTED, BOTH)
 CHANGED = (DEFAULT, REFITTED)  # what is shown of a recipe that is changed
@@ -52,7 +51,9 @@ def run(flags, words):
     for folder in flags.data_dir:
         found = {}
         for row in dict.fromkeys([PLAIN, *flags.rows.split(";")]):
-            recipe = Recipe(**{"model": flags.model, "blend": HALF, **_changes(flags.recipe), **_changes(row)})
+            recipe = Recipe(**{"model": flags.model, **_changes(flags.recipe), **_changes(row)})
+            if recipe.selects or recipe.blend == 1:
+                raise ValueError(f"`rows` must blend, and select no epoch. Received: {row}")
             dataset = data.load(data_dir=folder, resize=preprocessing(recipe))
             place = Path(flags.output) / Path(folder).name / (row.replace("/", "-") or "plain")
             cross_validate(recipe, dataset, place, flags.folds, resume=True, train=_judged)
@@ -91,13 +92,12 @@ def _judged(recipe, dataset, folder, resume, outputs):
 def _answers(result, recipe, dataset):
     """Return the probabilities of the fold's images by the name of the column."""
     from keras_effconv.training import checkpoint
-    from keras_effconv.training.optimization.rates import trained_share
 
     images, answer = dataset.validation.images, functools.partial(result.model.predict, batch_size=32, verbose=0)
     if not recipe.epochs:
         return dict.fromkeys(COLUMNS, answer(images))
     before, mixed = checkpoint.read_arrays(result.folder / checkpoint.START), result.model.get_weights()
-    after = [now + (now - start) for start, now in zip(before, mixed)]
+    after = [start + (now - start) / result.trained_share for start, now in zip(before, mixed)]
 
     def blended(share):
         result.model.set_weights([(1 - share) * a + share * b for a, b in zip(before, after)])
@@ -107,7 +107,7 @@ def _answers(result, recipe, dataset):
         blended(share)
         answers[str(share)] = answer(images)
     answers[BOTH] = (answers[str(SHARES[0])] + answers[str(SHARES[-1])]) / 2
-    blended(trained_share(dataclasses.replace(recipe, blend=None), result.head_curves))
+    result.model.set_weights(mixed)
     answers[DEFAULT] = answer(images)
     answers[MIRRORED] = (answers[DEFAULT] + answer(images[:, :, ::-1])) / 2
     _fit_head_again(result.model, recipe, dataset)

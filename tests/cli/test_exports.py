@@ -12,6 +12,8 @@ from PIL import Image
 from keras_effconv import data, exporting
 from keras_effconv.cli import exports
 from keras_effconv.cli.exports import Target, Worth, spread, targets
+from keras_effconv.training.input_pipeline import streamed
+from keras_effconv.training.reporting import outputs
 from keras_effconv.training.reporting.single_label import Evaluation
 
 COLOURS = {"red": (200, 60, 60), "blue": (60, 60, 200)}
@@ -42,6 +44,23 @@ def test_images_are_spread_over_a_split():
     images, found = spread(split, 4)
     assert images[:, 0, 0, 0].tolist() == found.tolist() == [0, 3, 6, 9]
     assert [spread(split, most)[0].shape for most in (100, 1)] == [(10, 4, 4, 3), (1, 4, 4, 3)]
+
+
+def test_the_next_image_is_in_the_place_of_one_that_cannot_be_read(tmp_path):
+    paint(tmp_path, 6)
+    for name in ("blue/0.png", "red/5.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    listed = data.scan(data_dir=str(tmp_path))
+    stream = streamed(listed, 32)
+    images, labels = spread(stream.train, 12)
+    assert 6 <= len(images) == len(labels) <= 10
+    assert spread(stream.train, 1)[0].shape == (1, 32, 32, 3)
+
+
+def test_exports_of_an_earlier_run_do_not_stay(tmp_path):
+    (tmp_path / outputs.EXPORTS / "onnx-int8").mkdir(parents=True)
+    outputs._remove_earlier(tmp_path, set())
+    assert not (tmp_path / outputs.EXPORTS).exists()
 
 
 def test_an_export_that_loses_more_than_a_point_is_removed(tmp_path, monkeypatch, capsys):

@@ -11,7 +11,7 @@ import keras_effconv as ke
 from keras_effconv import data
 from keras_effconv.training import train
 from keras_effconv.training.blending import blends
-from keras_effconv.training.checkpoint import START
+from keras_effconv.training.checkpoint import START, write_arrays
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,9 @@ def test_a_run_that_was_interrupted_finds_where_it_started(pretrained, tmp_path)
     start = (tmp_path / START).read_bytes()
     (tmp_path / START).write_bytes(start[:100])
     with pytest.raises(ValueError, match=r"`start.npz` must be the checkpoint of a run"):
+        train(recipe, digits, tmp_path, resume=True, outputs=False)
+    write_arrays(tmp_path / START, whole.model.weights, run="another run")
+    with pytest.raises(ValueError, match=r"`start.npz` must be of the run that resumes"):
         train(recipe, digits, tmp_path, resume=True, outputs=False)
     (tmp_path / START).write_bytes(start)
     resumed = train(recipe, digits, tmp_path, resume=True, outputs=False)

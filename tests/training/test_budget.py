@@ -1,7 +1,10 @@
 """A run with a budget of time makes as many epochs as fit, and measuring them leaves no trace."""
 
+import contextlib
 import dataclasses
+import math
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -38,8 +41,11 @@ def test_with_time_enough_a_run_is_as_without_a_budget(digits, tmp_path):
 
 @pytest.mark.long
 def test_epochs_are_as_many_as_fit_and_stay_so_when_a_run_resumes(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(budget, "_timed", lambda runner: (10.0, 20.0))  # 3 steps and an evaluation: 50 s
-    recipe = dataclasses.replace(BUDGETED, minutes=(budget.CLOSING + 2.5 * 50 / budget.SPARE) / 60)
+    monkeypatch.setattr(budget, "_timed", lambda runner: (10.0, 20.0))
+    judging = 20 * math.ceil(len(digits.validation) / BUDGETED.batch_size)
+    epoch = 10 * math.ceil(len(digits.train) / BUDGETED.batch_size) + judging
+    seconds = budget.CLOSING + 2 * judging + 2.5 * epoch / budget.SPARE  # the model is judged twice more
+    recipe = dataclasses.replace(BUDGETED, minutes=seconds / 60)
     with pytest.raises(Stop):
         train(recipe, digits, tmp_path, callbacks=[StopAt(0, 1)], checkpoint_seconds=0, outputs=False)
     monkeypatch.setattr(budget, "_timed", None)  # it is not asked again
@@ -63,3 +69,27 @@ def test_a_run_ends_in_time_on_a_machine_that_gets_slower(digits, tmp_path, monk
     result = train(recipe, digits, tmp_path, callbacks=[Slow()], outputs=False, begun=begun)
     assert 0 < result.kept < result.epochs
     assert time.perf_counter() - begun < 25 + 10
+
+
+def test_a_slow_disk_and_many_test_images_take_their_time(digits, monkeypatch):
+    """A batch that takes longer to read than to learn, and test images that are judged once at the end."""
+
+    class Reading:
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, number):
+            time.sleep(0.2)
+            return digits.train.images[:4].astype("float32"), digits.train.labels[:4]
+
+    trainer = SimpleNamespace(train_on_batch=lambda *batch: None, test_on_batch=lambda *batch: None)
+    monkeypatch.setattr(budget, "feed", lambda split, recipe, shuffle: Reading())
+    dataset = dataclasses.replace(digits, test=digits.train)
+    runner = SimpleNamespace(recipe=SMALL, dataset=dataset, steps=4, trial=lambda: contextlib.nullcontext(trainer))
+    batches = [math.ceil(len(split) / SMALL.batch_size) for split in (digits.validation, digits.train)]
+    closing = 0.2 * (2 * batches[0] + batches[1])
+    _, left = budget.fitting_epochs(runner, budget.Budget(3600, time.perf_counter()))
+    assert left.closing - budget.CLOSING == pytest.approx(closing, rel=0.2)
+    seconds = budget.CLOSING + closing + 6 * 0.2 + 2.5 * (4 + batches[0]) * 0.2 / budget.SPARE
+    few, _ = budget.fitting_epochs(runner, budget.Budget(seconds, time.perf_counter()))
+    assert 1 <= few <= 3  # the trainer alone would have time for all four

@@ -101,7 +101,7 @@ def test_a_teacher_sees_the_images_at_its_own_size(tmp_path, capsys):
     model = keras.Model(image, keras.layers.Dense(3, activation="softmax")(flat))
     model.save(tmp_path / "teacher.keras")
     images = coloured(LABELS).images.astype("float32")
-    larger = tf.image.resize(images, (40, 40), "bicubic", antialias=True).numpy()
+    larger = tf.image.resize(images, (40, 40), "bicubic", antialias=True).numpy().clip(0, 255)
     teacher = load_teacher(tmp_path / "teacher.keras", (32, 48), ("red", "green", "blue"))
     assert "the teacher sees the images at its own size, 40 x 40 pixels" in capsys.readouterr().out
     np.testing.assert_allclose(teacher(images), model.predict(larger, verbose=0), atol=1e-4)
@@ -133,5 +133,12 @@ def test_a_teachers_classes_are_matched_by_name(tmp_path, capsys):
     teacher = load_teacher(tmp_path / "teacher.keras", (32,), ("red", "green", "blue"))
     np.testing.assert_allclose(teacher(images), model.predict(images, verbose=0)[:, [1, 2, 0]], rtol=1e-5)
     assert "another order: matched by name" in capsys.readouterr().out
+    (tmp_path / "labels.txt").write_text("blue\nred\n")
+    with pytest.raises(ValueError, match=r"a name for each of its 3 classes in labels.txt.*with 2"):
+        load_teacher(tmp_path / "teacher.keras", (32,), ("red", "green", "blue"))
+    (tmp_path / "labels.txt").unlink()
+    assert load_teacher(tmp_path / "teacher.keras", (32,), ("red", "green", "blue")).order is None
+    assert "taken in the order of the data's" in capsys.readouterr().out
+    (tmp_path / "labels.txt").write_text("blue\nred\ngreen\n")
     with pytest.raises(ValueError, match="1 of 3 that it does not know: 'rose'"):
         load_teacher(tmp_path / "teacher.keras", (32,), ("rose", "green", "blue"))

@@ -277,6 +277,14 @@ def test_a_class_or_none_is_learned(tmp_path):
     assert result.model.output_shape == (None, 1) and result.score > dataset.validation.labels.mean() + 0.2
 
 
+def test_images_without_any_label_measure_nothing(tmp_path):
+    whole = several(30, 12)
+    nothing = dataclasses.replace(whole.validation, labels=np.zeros_like(whole.validation.labels))
+    for split in ("validation", "test"):
+        with pytest.raises(ValueError, match=f"`dataset.{split}` must have an image of a class"):
+            train(MULTI, dataclasses.replace(whole, **{split: nothing}), tmp_path, outputs=False)
+
+
 @pytest.mark.long
 def test_a_stream_trains_as_images_in_memory_do(tmp_path):
     """The same files, read while training or before it, give the same head to the last bit."""

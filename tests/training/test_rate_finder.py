@@ -46,9 +46,13 @@ def test_a_run_is_the_one_at_the_rate_that_was_found(digits, tmp_path):
 def test_a_run_that_resumes_does_not_search_again(digits, tmp_path):
     with pytest.raises(Stop):
         train(FINDING, digits, tmp_path, callbacks=[StopAt(0, 1)], checkpoint_seconds=0, outputs=False)
-    (tmp_path / FILE).write_text(json.dumps({"rate": 0.0}))
+    found = json.loads((tmp_path / FILE).read_text())
+    (tmp_path / FILE).write_text(json.dumps({**found, "rate": 0.0}))
     result = train(FINDING, digits, tmp_path, resume=True, outputs=False)
     assert len(result.curves["loss"]) == 2
+    (tmp_path / FILE).write_text(json.dumps({**found, "run": "another"}))
+    with pytest.raises(ValueError, match=r"`learning_rates.json` must be of the run that resumes"):
+        train(FINDING, digits, tmp_path, resume=True, outputs=False)
     (tmp_path / FILE).write_text("{")
     with pytest.raises(ValueError, match=r"`learning_rates.json` must be the file of a run that resumes"):
         train(FINDING, digits, tmp_path, resume=True, outputs=False)

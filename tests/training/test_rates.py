@@ -30,6 +30,16 @@ def test_a_model_has_the_less_of_the_trained_weights_the_less_there_was_to_learn
 
 
 @pytest.mark.long
+def test_what_most_images_did_not_take_part_in_is_not_known(tmp_path, capsys):
+    """Easy classes of many images say nothing of others, which are too few for folds."""
+    labels = [0, 1] * 8 + [2] * 4
+    recipe = dataclasses.replace(TINY, lr=None, epochs=1, warmup_epochs=0, batch_size=8)
+    seen, result = first_rates(recipe, coloured_set(labels, labels), tmp_path)
+    assert seen == pytest.approx(LR) and "folds_accuracy" not in result.head_curves
+    assert "it is not known how much there is to learn" in capsys.readouterr().out
+
+
+@pytest.mark.long
 def test_the_rate_is_low_where_the_head_is_right_at_once(tmp_path):
     labels = [i % 3 for i in range(30)]
     recipe = dataclasses.replace(TINY, lr=None, epochs=2, warmup_epochs=0, batch_size=8)

@@ -125,6 +125,16 @@ def test_training_stops_without_progress(digits, tmp_path):
     assert len(train(recipe, digits, tmp_path, outputs=False).curves["loss"]) < 6
 
 
+@pytest.mark.long
+def test_a_run_that_stopped_without_progress_stays_so_when_it_resumes(digits, tmp_path):
+    recipe = dataclasses.replace(SMALL, lr=0.0, epochs=6, patience=1, ema=0, augmentation="none")
+    stopped = train(recipe, digits, tmp_path, outputs=False)
+    resumed = train(recipe, digits, tmp_path, resume=True, outputs=False)
+    assert resumed.curves == stopped.curves and resumed.kept == stopped.kept
+    for mine, theirs in zip(resumed.model.get_weights(), stopped.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def rare_class():
     """Noise of two classes, 36 images and 4, and a recipe that changes no weight."""
     images = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), "uint8")

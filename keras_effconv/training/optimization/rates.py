@@ -1,6 +1,6 @@
 """How far a run leaves the pretrained network, if its recipe does not say: by how much there is to learn."""
 
-from keras_effconv.training.headline import FOLDS, HEADLINES
+from keras_effconv.training.headline import HEADLINES, IN_FOLDS
 
 LR, FUSED_LR = 1e-3, 1e-4  # kernels over many channels under frozen batch statistics collapse at 1e-3
 MUCH, LEAST = 0.05, 0.03  # a share of mistakes from which on all is to be learned; the least that is
@@ -27,7 +27,7 @@ def to_learn(head) -> float:
     >>> [round(to_learn({"folds_accuracy": [right]}), 2) for right in (0.9, 0.95, 0.975, 1.0)]
     [1.0, 1.0, 0.25, 0.03]
     """
-    known = [head[f"{FOLDS}{name}"][-1] for name in HEADLINES if f"{FOLDS}{name}" in head]
+    known = [head[f"{IN_FOLDS}{name}"][-1] for name in HEADLINES if f"{IN_FOLDS}{name}" in head]
     wrong = 1 - known[0] if known else MUCH
     return min(1.0, max(LEAST, (wrong / MUCH) ** 2))
 

@@ -11,6 +11,7 @@ from keras_effconv.utils.files import read_json, write_json
 
 FILE = "mislabelled.json"
 FOLDS = 5
+MOST = 0.9  # of the images; without small classes, the others may be an easier problem
 LARGE = 1e8  # features of all images times classes, from which on five fits take longer than seconds
 
 
@@ -42,7 +43,8 @@ class Search(NamedTuple):
         skipped: str, why none was looked at; empty if they were.
         suspects: list of `Suspect`, the least confident first.
         right: int, images whose label is the class that a head says which has not seen them; `None`: not known.
-        score: float, the headline of these heads, on images that they have not seen; `None`: not known.
+        score: float, the headline of these heads, on images that they have not seen; `None`: not known, or of too few
+            of the images.
     """
 
     images: int
@@ -135,7 +137,7 @@ def search(features, labels, dataset, recipe, mirror=False, batch_size=1) -> Sea
         for i, suggestion, threshold in suspicious(probabilities, known)
     ]
     right = int((probabilities.argmax(1) == known).sum())
-    return Search(len(rows), "", suspects, right, right / len(rows))
+    return Search(len(rows), "", suspects, right, right / len(rows) if len(rows) >= MOST * images else None)
 
 
 def _cross_validated(features, labels, recipe):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from keras_effconv.data.sources.messages import printable
 from keras_effconv.training.class_names import in_short
 from keras_effconv.training.headline import in_words
 from keras_effconv.training.recipes import differences
@@ -60,7 +61,7 @@ def card(model, recipe, dataset, summary, environment, files):
     """
     names = dataset.class_names
     changed = ", ".join(f"`{name}={value!r}`" for name, value in differences(recipe).items())
-    return CARD.format(
+    text = CARD.format(
         model=recipe.model,
         conv=recipe.conv,
         data=dataset.name,
@@ -89,6 +90,7 @@ def card(model, recipe, dataset, summary, environment, files):
         calibration=calibration_told(summary["calibration"]),
         unreadable=len(dataset.unreadable),
     )
+    return printable(text)  # names of folders may be any bytes
 
 
 def _weights_of(summary):

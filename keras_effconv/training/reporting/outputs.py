@@ -17,7 +17,7 @@ from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing, write_json, write_lines
 from keras_effconv.utils.paths import quoted
 
-CARD, REPORT, LOGS, SERVING = "README.md", "report.json", "logs/", "serving/1"
+CARD, REPORT, LOGS, SERVING, EXPORTS = "README.md", "report.json", "logs/", "serving/1", "exports/"
 PLOTS = ("confusion.png", "test_confusion.png", "precision_recall.png", "test_precision_recall.png")
 FILES = (
     "model.keras",
@@ -38,8 +38,8 @@ FILES = (
     LOGS,
     SERVING,
 )
-SOMETIMES = (*PLOTS, "predictions.png", thresholds.FILE, mislabelled.FILE, *rate_finder.FILES, LOGS, SERVING)
-FOLDERS = (LOGS, "serving", SERVING)
+SOMETIMES = (*PLOTS, "predictions.png", thresholds.FILE, mislabelled.FILE, *rate_finder.FILES, LOGS, SERVING, EXPORTS)
+FOLDERS = (LOGS, "serving", SERVING, EXPORTS)
 NEEDED = 200 << 20  # bytes on the disk
 
 
@@ -59,7 +59,7 @@ def check_outputs(folder):
     for module in ("matplotlib.figure", "tqdm", "scipy.optimize"):
         require(module)
     check_folder(folder, NEEDED)
-    for name in (*FILES, "serving"):
+    for name in (*FILES, "serving", EXPORTS):
         path, kind = Path(folder) / name, "folder" if name in FOLDERS else "file"
         if path.exists() and path.is_dir() != (kind == "folder"):
             raise ValueError(f"`folder` must leave room for a {kind} {name}. Received: something else at {str(path)!r}")

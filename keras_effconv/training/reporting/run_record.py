@@ -41,6 +41,7 @@ def described(recipe, dataset=None):
         fields |= {
             "data": dataset.name,
             "classes": dataset.class_names,
+            "streamed": hasattr(dataset.train, "source"),  # whose crops and order are others
             "training_images": len(dataset.train),
             "validation_images": len(dataset.validation),
             IMAGES: fingerprints(splits),

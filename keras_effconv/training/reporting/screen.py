@@ -1,6 +1,6 @@
 """What a run says on the screen, ahead of training and at its end."""
 
-from keras_effconv.data.sources.messages import counted
+from keras_effconv.data.sources.messages import counted, printable
 from keras_effconv.training.checks import known_labels
 from keras_effconv.training.reporting import evaluation, outputs
 from keras_effconv.training.reporting.summary import summarized, told
@@ -14,8 +14,8 @@ def opening(recipe, dataset):
         several = f"; multi-label: {known_labels(dataset.train).sum(1).mean():.1f} labels an image"
     test = "" if dataset.test is None else f", {len(dataset.test)} test images for the end"
     return (
-        f"{dataset.name}: {len(dataset.train)} training and {len(dataset.validation)} validation images{test}, "
-        f"{counted(len(dataset.class_names), 'class')}{several}; {recipe.model}, {recipe.conv}"
+        f"{printable(dataset.name)}: {len(dataset.train)} training and {len(dataset.validation)} validation images"
+        f"{test}, {counted(len(dataset.class_names), 'class')}{several}; {recipe.model}, {recipe.conv}"
     )
 
 
