@@ -13,6 +13,7 @@ PARTS = {  # title -> what a reader does there, and pages: path without its endi
         "From a folder of photos to a model, from pretrained weights or from scratch.",
         {
             "finetuning": "Fine-tune a pretrained network on your photos with one command.",
+            "finetuning-accuracy": "What fine-tuning reaches, and what each ingredient of it brings.",
             "data": "Check your images, read them from where they are, or name a data set.",
             "training": "Train by the recipe of a paper, compare networks, and evaluate them.",
             "distributed": "Train on several devices and hosts.",
