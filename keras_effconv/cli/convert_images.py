@@ -9,6 +9,7 @@ import numpy as np
 from keras_effconv import data, preprocessing_for
 from keras_effconv.cli import models
 from keras_effconv.cli.evaluate import known, matched
+from keras_effconv.cli.evaluated_run import record_of, warn_of_other_images
 from keras_effconv.cli.training_flags import files_of
 from keras_effconv.converting.images import HELD
 from keras_effconv.data.sources.csv_file import is_csv
@@ -52,12 +53,16 @@ def load(flags, model, names):
     if folder is not None and not (is_plain or is_csv(folder) or is_url(folder) or archives_in(folder)):
         raise ValueError(f"`data_dir` must be a folder of images or a CSV file. Received: data_dir={folder!r}")
     if is_plain and not _has_classes(folder, model, names):
-        return Photos(_unlabelled(folder, view, flags.images + HELD if not flags.mimic else None), False)
+        most = flags.limit or (flags.images + HELD if not flags.mimic else None)
+        return Photos(_unlabelled(folder, view, most), False)
     try:
-        source = files_of(flags) | {"seed": flags.seed, "limit": flags.limit}
+        record = record_of(flags.model)
+        seed = flags.seed if flags["seed"].present else record.get("seed", flags.seed)
+        source = files_of(flags) | {"seed": seed, "limit": flags.limit}
         dataset = data.load(flags.dataset, resize=view, **source)
     except RuntimeError as error:  # a download that failed
         raise ValueError(error) from error
+    warn_of_other_images(record, dataset, "validation")
     return _matched(dataset, model, names)
 
 

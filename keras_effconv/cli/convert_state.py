@@ -8,7 +8,7 @@ from keras_effconv.training.reporting.fingerprint import file_fingerprint, finge
 from keras_effconv.utils.files import read_json, write_json
 
 RECORD = "conversion.json"
-FLAGS = ("order", "fit", "mimic", "images", "seed", "crop", "preprocessing", "weights")
+FLAGS = ("order", "fit", "mimic", "images", "seed", "crop", "preprocessing", "image_size")
 
 
 def described(flags, conv, dataset):
@@ -19,9 +19,9 @@ def described(flags, conv, dataset):
         conv: kind of convolution, or `None`.
         dataset: `Dataset`.
     """
-    path = os.path.expanduser(flags.model)
-    model = file_fingerprint(path) if os.path.isfile(path) else flags.model
-    record = {"model": model, "conv": repr(conv), **{name: flags[name].value for name in FLAGS}}
+    paths = {name: os.path.expanduser(flags[name].value) for name in ("model", "weights")}
+    files = {name: file_fingerprint(path) if os.path.isfile(path) else path for name, path in paths.items()}
+    record = {**files, "conv": repr(conv), **{name: flags[name].value for name in FLAGS}}
     return json.loads(json.dumps({**record, "data": fingerprints({"train": dataset.train})["train"]}, default=repr))
 
 

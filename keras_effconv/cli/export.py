@@ -58,6 +58,9 @@ def run(flags, words):
     model, labels = models.load(flags.model, flags.conv, flags.weights, flags.labels)
     limits = models.thresholds_of(flags.model, model, models.numbered(model, labels))
     model = deploy(model, target=flags.format) if flags.deploy else model
+    for name in ("max_loss", "calibration_images"):
+        if flags[name].present and flags.calibration_dir is None:
+            raise ValueError(f"`{name}` must be with --calibration_dir. Received: without")
     if flags.calibration_dir is not None:
         options |= calibration(model, labels, flags)
     options |= {"labels": labels, "thresholds": limits, "precision": flags.precision}
@@ -88,7 +91,13 @@ def calibration(model, labels, flags):
     view = preprocessing_for(model).preprocessing
     images, read = read_files(paths, view, flags.calibration_images, "calibration_dir")
     folders = [os.path.basename(os.path.dirname(path)) for path in read]
-    if not set(folders) <= set(labels or ()) or says_several(model):
+    strange = [name for name in dict.fromkeys(folders) if name not in (labels or ())]
+    if strange or says_several(model):
+        cause = "an image may have several labels" if says_several(model) else f"the folder {strange[0]!r} is no class"
+        if flags["max_loss"].present:
+            text = "`max_loss` needs images in folders with the names of classes, one an image"
+            raise ValueError(f"{text}. Received: {cause}")
+        print(f"the accuracy of int8 is not measured: {cause}")
         return {"calibration": images}
     classes = np.array([labels.index(name) for name in folders])
     return {"calibration": images, "calibration_labels": classes, "max_loss": flags.max_loss}

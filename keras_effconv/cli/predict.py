@@ -33,7 +33,7 @@ def define(flags):
     flags.string("conv", "Conv()", "Kind of convolution, for a network by name.")
     flags.string("weights", "imagenet", 'For a network by name: a tag, the path of a file, or "none".')
     flags.about("Predictions")
-    flags.integer("top", 5, "Classes for each image.", 1)
+    flags.integer("top", None, "Classes for each image. Default: 5, or all that are above their thresholds.", 1)
     flags.string("csv", None, "File to write in place of tables: path, label_1, score_1, ..., error. - for stdout.")
     flags.integer("batch_size", 32, "Images that are computed at a time.", 1)
     define_views(flags)
@@ -47,11 +47,15 @@ def run(flags, words):
 
     if not words:
         raise ValueError("`IMAGE` must be at least one file, folder or pattern. Received: nothing")
+    for stream in (sys.stdin, sys.stdout):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=TEXT["errors"])
     paths = image_files.paths(words, sys.stdin)
     model = predictor.load(flags.model, flags.conv, flags.weights)
     model = model._replace(run=averaged(model.run, flags.views))
     warn_without_white(paths, model.preprocessing)
-    top = min(flags.top, len(model.names))
+    most = TOP if model.thresholds is None else len(model.names)
+    top = min(flags.top or most, len(model.names))
     rows = predictor.predictions(model, paths, top, flags.batch_size)
     failed = write_csv(rows, flags.csv, top) if flags.csv else tell(rows)
     summary = f"{len(paths)} file{'s' * (len(paths) != 1)}, {failed} unreadable"
@@ -102,4 +106,5 @@ def _opened(path):
             yield file
 
 
+TOP = 5
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # names of files may be any bytes

@@ -78,7 +78,7 @@ def predictions(predictor, paths, top, batch_size):
     Args:
         predictor: `Predictor`.
         paths: sequence of str.
-        top: int, the classes of a row.
+        top: int, the classes of a row at most.
         batch_size: int, files that are read and computed at a time.
     """
     from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, read_image

@@ -110,7 +110,7 @@ def convert(
     learned = None
     if mimic:
         with _timed(seconds, "mimic"):
-            options = {"steps": mimic, "seed": seed, "folder": folder, "verbose": verbose}
+            options = {"steps": mimic, "seed": seed, "folder": folder, "verbose": verbose, "moved": converted.moved}
             learned = _learn(converted, seen, options)
     report = reported(model, converted, kind, seen, timer if measure else None, seconds, learned)
     converted.model.convert_report = report

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_effconv.converting.selecting.runtimes import ANY_SIDE
 from keras_effconv.converting.selecting.timing import DENSE, Candidate
 from keras_effconv.counting import count
 from keras_effconv.counting.papers import CONVOLUTIONS
@@ -79,7 +80,7 @@ def macs_in(model: keras.Model) -> dict[str, int]:
     >>> macs_in(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")]))
     {'dense': 8}
     """
-    sizes = [64 if side is None else side for side in model.inputs[0].shape[1:-1]]
+    sizes = [ANY_SIDE if side is None else side for side in model.inputs[0].shape[1:-1]]
     is_image = len(model.inputs) == 1 and len(model.inputs[0].shape) == 4
     shape = (*sizes, model.inputs[0].shape[-1]) if is_image else None
     total = {}

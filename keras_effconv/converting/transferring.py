@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_effconv.converting.families import family_network
 from keras_effconv.converting.ordering.order import order as in_order
+from keras_effconv.converting.ordering.permuting import permuted
 from keras_effconv.converting.rewriting.rewritten import rewritten
 from keras_effconv.fitting import LayerFit, fit_heads, fit_layers
 from keras_effconv.graph import layers_of
@@ -23,12 +24,14 @@ class Converted(NamedTuple):
         teacher: `keras.Model`, the dense network with its channels in the order of the model's.
         fits: list of `LayerFit`; empty without a fit.
         left: dict of str to str, layers that stay dense, with the reason.
+        moved: set of str, layers that write the model's channels in another order; what they write is not compared.
     """
 
     model: keras.Model
     teacher: keras.Model
     fits: list[LayerFit]
     left: dict[str, str]
+    moved: set[str]
 
 
 def transfer(
@@ -51,15 +54,16 @@ def transfer(
         seed: int. Default 0.
         verbose: bool, whether to show a progress bar. Default `False`.
     """
-    teacher = in_order(model, kind, images[0] if len(images) == 1 else images, seed) if order else model
-    student, left = build(teacher, kind)
-    fits = fit_layers(student, teacher, images, seed=seed, verbose=verbose) if fit else []
+    # Without an order, a copy whose nested models are taken apart, as those of the student.
+    teacher = in_order(model, kind, images[0] if len(images) == 1 else images, seed) if order else permuted(model, {})
+    student, left, moved = build(teacher, kind)
+    fits = fit_layers(student, teacher, images, seed=seed, verbose=verbose, moved=moved) if fit else []
     if fits:
         fit_heads(student, teacher, images, seed)
-    return Converted(student, teacher, fits, left)
+    return Converted(student, teacher, fits, left, moved)
 
 
-def build(model: keras.Model, kind: Conv) -> tuple[keras.Model, dict[str, str]]:
+def build(model: keras.Model, kind: Conv) -> tuple[keras.Model, dict[str, str], set[str]]:
     """Build the network of another kind, with the weights that a dense network's are in it, ahead of any fit.
 
     Args:
@@ -67,7 +71,8 @@ def build(model: keras.Model, kind: Conv) -> tuple[keras.Model, dict[str, str]]:
         kind: kind of convolution.
 
     Returns:
-        A pair: `keras.Model`, and dict of str to str, the layers that stay dense, with the reason.
+        `keras.Model`; dict of str to str, the layers that stay dense, with the reason; and set of str, those that write
+        their channels in another order.
 
     Example:
 
@@ -78,9 +83,9 @@ def build(model: keras.Model, kind: Conv) -> tuple[keras.Model, dict[str, str]]:
     student = family_network(model, kind)
     if student is None:
         rebuilt = rewritten(model, kind)
-        return rebuilt.model, dict(rebuilt.left)
+        return rebuilt.model, dict(rebuilt.left), rebuilt.moved
     pour(student, _weights(model))
-    return student, {}
+    return student, {}, set()
 
 
 def _weights(model):

@@ -101,7 +101,7 @@ def _labels(labels, classes):
     labels = tuple(map(str, labels))
     if len(labels) != classes:
         raise ValueError(f"`labels` must be {classes} names, one a class. Received: {len(labels)} names")
-    wrong = [label for label in labels if not label.strip() or len(label.splitlines()) != 1]
+    wrong = [label for label in labels if not label.strip() or label.splitlines() != [label]]
     if wrong:
         raise ValueError(f"`labels` must be names of one line. Received: {wrong[0]!r}")
     return labels

@@ -34,12 +34,17 @@ def single(path, settings):
         ValueError: something else is at the path.
     """
     path = Path(path)
+    _check_free(path)
+    with replacing(path) as folder:
+        yield Destination(folder, path)
+
+
+def _check_free(path):
+    """Raise a `ValueError` if there is something else at a path than an earlier export or an empty folder."""
     if path.exists() and not (path / METADATA).is_file() and not (path.is_dir() and not any(path.iterdir())):
         raise ValueError(
             f"`path` must be a new folder, an empty one or an earlier export. Received: path={str(path)!r}"
         )
-    with replacing(path) as folder:
-        yield Destination(folder, path)
 
 
 @contextlib.contextmanager
@@ -50,11 +55,15 @@ def versioned(path, settings):
     is `models.config`; one that exists is kept.
 
     Raises:
-        ValueError: the path is no folder.
+        ValueError: the path is no folder, or an export itself, which readers would take for it; what has the number of
+            the version is something else than an export.
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"`path` must be a folder for the versions of a SavedModel. Received: path={str(path)!r}")
+    if (path.exists() and not path.is_dir()) or (path / METADATA).is_file():
+        text = "`path` must be a folder for the versions of a SavedModel, and no export itself"
+        raise ValueError(f"{text}. Received: path={str(path)!r}")
+    if settings.version is not None:
+        _check_free(path / str(settings.version))
     path.mkdir(parents=True, exist_ok=True)
     if settings.version is not None:
         with replacing(path / str(settings.version)) as folder:

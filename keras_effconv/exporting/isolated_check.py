@@ -73,4 +73,4 @@ def _difference(classifier, images, files, outputs):
         raise ValueError(f"`model` must give an error for the last file only. Received: errors of lengths {lengths}")
     decoded = decode_each(files[:-1], classifier.preprocessing)[0].numpy().astype("float32")
     expected = dict(zip(("files", "features"), classifier.predict(decoded)), images=classifier.predict(images)[0])
-    return max(largest_of_logits(rows, outputs[name][:last]) for name, rows in expected.items())
+    return float(np.max([largest_of_logits(rows, outputs[name][:last]) for name, rows in expected.items()]))

@@ -97,6 +97,7 @@ class _Stream:
 
     def __call__(self, images):
         if len(images) != self.ready:
+            self.ready = None  # if there is no memory for so many, the next call makes room again
             self.interpreter.resize_tensor_input(self.source["index"], images.shape)
             self.interpreter.allocate_tensors()
             self.ready = len(images)

@@ -146,7 +146,8 @@ def _refused(folder, cause):
 def _folder(path):
     if (path / METADATA).is_file():
         return path
-    numbers = versions(path) if path.is_dir() else []
-    if numbers and (path / str(numbers[-1]) / METADATA).is_file():
-        return path / str(numbers[-1])
+    exports = [path / str(number) for number in (versions(path) if path.is_dir() else [])]
+    exports = [each for each in exports if (each / METADATA).is_file()]
+    if exports:
+        return exports[-1]
     raise ValueError(f"`path` must be a folder that keras_effconv.export wrote. Received: path={str(path)!r}")

@@ -1,5 +1,6 @@
 """The kernels of a network by least squares: from what a plain network computes on some images."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_effconv.feature_maps import bands
-from keras_effconv.fitting.behind import FREE
+from keras_effconv.fitting.behind import FREE, plain_name
 from keras_effconv.fitting.kernels import FORMS
 from keras_effconv.fitting.outputs import outputs_of
 from keras_effconv.fitting.room import Room, spread
@@ -58,6 +59,7 @@ def fit_layers(
     rows: int = ROWS,
     seed: int = 0,
     verbose: bool = False,
+    moved: Collection[str] = (),
 ) -> list[LayerFit]:
     """Fit the convolutions of a model to what a plain network computes, without labels and without training.
 
@@ -77,6 +79,8 @@ def fit_layers(
         rows: int, the positions of a layer's map that are used, drawn from all images. Default 30,000.
         seed: int, of the draw. Default 0.
         verbose: bool, whether to show a progress bar. Default `False`.
+        moved: names of the plain network's layers whose channels the model has in another order: layers that write such
+            a map, or a part of it, stay as they are. Default: none.
 
     Returns:
         A list of `LayerFit`, in order. No error is larger after the fit, on the positions drawn.
@@ -94,7 +98,7 @@ def fit_layers(
     graph, plain = Graph(model), Graph(teacher)
     split_activations(graph)
     split_activations(plain)
-    every = outputs_of(graph, plain)
+    every = [each for each in outputs_of(graph, plain) if not _writes_any(each, moved, plain)]
     flow = _Flow(graph, plain, every, images, seed)
     rng, fits = np.random.default_rng(seed), []
     todo = {id(outputs[0].step): outputs for outputs in every}
@@ -106,6 +110,12 @@ def fit_layers(
                 bar.update()
             flow.advance()
     return fits
+
+
+def _writes_any(outputs, names, plain):
+    """Return whether a layer, or what it is compared behind, writes a map of one of these names."""
+    behind = {writer.name for each in outputs if (writer := plain.writer(each.goal)) is not None}
+    return bool({plain_name(outputs[0].step.name, names), *behind} & set(names))
 
 
 def _read(every):

@@ -14,6 +14,7 @@ from keras_effconv.policies import assign
 
 RIDGES = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # of the mean square of a feature, towards the weights as they are
 FOLDS = 4
+AT_ONCE = 32  # images
 
 
 def fit_heads(model: keras.Model, teacher: keras.Model, images: list[np.ndarray], seed: int = 0) -> dict[str, float]:
@@ -78,9 +79,10 @@ def _heads(model, graph):
 
 
 def _features(graph, name, images):
-    """Return what the layer of a name reads, image by image."""
+    """Return what the layer of a name reads, image by image: the maps ahead of it are those of a few at a time."""
     (value,) = next(step.inputs for step in graph.steps if step.name == name)
-    return np.concatenate([array(batch) for batch in Values(graph, images, [value]).read(value)])
+    parts = [[x[first : first + AT_ONCE] for x in images] for first in range(0, len(images[0]), AT_ONCE)]
+    return np.concatenate([array(batch) for part in parts for batch in Values(graph, part, [value]).read(value)])
 
 
 def _outputs(layer, features):

@@ -52,6 +52,15 @@ def moved_probability(expected, received):
     return float(np.abs(np.subtract(received, expected)).sum(-1).mean() / 2)
 
 
+def moved_sigmoid(expected, received):
+    """Return by how much the probability of a class changes where each class has its own, averaged over all.
+
+    >>> moved_sigmoid([[0.5, 0.5], [1.0, 0.0]], [[0.25, 0.75], [1.0, 0.0]])
+    0.125
+    """
+    return float(np.abs(np.subtract(received, expected)).mean())
+
+
 def difference(model, other, pixels=False, draws=3):
     """Return the largest difference of two models' outputs, relative to the largest value of each output.
 

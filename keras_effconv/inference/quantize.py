@@ -7,10 +7,13 @@ import numpy as np
 from keras import layers
 
 from keras_effconv.inference.rewriting import Graph
+from keras_effconv.network_info import says_several
 from keras_effconv.utils.arguments import one_of
 
 DTYPES = ("int8", "bfloat16", "mixed_bfloat16", "float16", "mixed_float16")
 QUANTIZABLE = (layers.Dense, layers.EinsumDense, layers.Embedding)
+
+HALF = 0.5
 
 
 class QuantizeReport(NamedTuple):
@@ -20,7 +23,8 @@ class QuantizeReport(NamedTuple):
         dtype: str.
         layers: tuple of str, the names of the layers that compute in it.
         megabytes: pair of floats, the variables before and after.
-        agreement: float, the share of the images whose most likely class is the same; `None` without images.
+        agreement: float, the share of the images whose most likely class is the same, or, of several labels, all that
+            have a probability of at least a half; `None` without images.
         accuracy: pair of floats, before and after; `None` without labels.
     """
 
@@ -59,7 +63,8 @@ def quantize(
         dtype: str, `"int8"`, `"bfloat16"`, `"mixed_bfloat16"`, `"float16"` or `"mixed_float16"`. Default `"int8"`.
         images: array (n, h, w, c) of inputs as the model reads them, to report how many keep their class. Default
             `None`.
-        labels: array (n,) of the right classes, to report accuracies. Needs images. Default `None`.
+        labels: array (n,) of the right classes, of a single sigmoid 0 or 1, to report accuracies. Needs images. Default
+            `None`.
         batch_size: int, for the images. Default 32.
 
     Returns:
@@ -80,6 +85,8 @@ def quantize(
     if labels is not None and (images is None or np.shape(labels) != (len(images),)):
         need = "come with images" if images is None else f"have shape ({len(images)},)"
         raise ValueError(f"`labels` must {need}. Received: labels of shape {np.shape(labels)}")
+    if labels is not None and says_several(model) and model.output_shape[-1] > 1:
+        raise ValueError("`labels` must be None for a model of several labels. Received: one class an image")
     graph = Graph(model)
     if dtype != "int8":
         _compute_in(graph, dtype)
@@ -89,10 +96,14 @@ def quantize(
     names = tuple(layer.name for layer in quantized.layers if _bits(layer) == dtype)
     report = QuantizeReport(dtype, names, tuple(map(_megabytes, (model, quantized))))
     if images is not None:
-        before, after = (each.predict(images, batch_size, verbose=0).argmax(-1) for each in (model, quantized))
-        report = report._replace(agreement=float((before == after).mean()))
+        several = says_several(model)  # classes, each of which is said from a half on
+        outputs = (each.predict(images, batch_size, verbose=0) for each in (model, quantized))
+        before, after = (x >= HALF if several else x.argmax(-1) for x in outputs)
+        same = before == after
+        report = report._replace(agreement=float((same.all(-1) if several else same).mean()))
         if labels is not None:
-            report = report._replace(accuracy=tuple(float((x == labels).mean()) for x in (before, after)))
+            said = (x[:, 0] if several else x for x in (before, after))
+            report = report._replace(accuracy=tuple(float((x == labels).mean()) for x in said))
     quantized.quantize_report = report
     return quantized
 

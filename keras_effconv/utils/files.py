@@ -127,11 +127,16 @@ def replacing(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     temporary = folder / path.name
+    old = folder / "old"
     try:
         yield temporary
         if path.is_dir():
-            os.replace(path, folder / "old")
+            os.replace(path, old)
         os.replace(temporary, path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

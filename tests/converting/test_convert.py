@@ -13,6 +13,8 @@ import keras_effconv as ke
 from keras_effconv import data
 from keras_effconv.converting import convert
 from keras_effconv.converting.convert import _warn_of_time
+from keras_effconv.converting.mimicking.places import find_places
+from keras_effconv.converting.transferring import transfer
 from keras_effconv.inference.compare import largest_relative
 
 QUIET = {"measure": False, "verbose": False}
@@ -103,6 +105,56 @@ def test_any_model_converts_and_survives_saving_and_deploying(kind, tmp_path):
     report = converted.convert_report
     assert {row.name: row.reason for row in report.layers}["shared"]
     assert "reads the image" in " ".join(report.left.values())
+
+
+def joined(size=16):
+    """Two maps that are concatenated, and a depthwise convolution behind them."""
+    image = keras.Input((size, size, 3))
+    x = keras.layers.Conv2D(16, 3, padding="same", name="stem")(image)
+    a, b = (keras.layers.Conv2D(8, 3, padding="same", name=name)(x) for name in "ab")
+    y = keras.layers.DepthwiseConv2D(3, padding="same", name="dw")(keras.layers.Concatenate(name="cat")([a, b]))
+    y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, padding="same", name="last")(y))
+    return keras.Model(image, keras.layers.Dense(5, name="top")(y))
+
+
+def test_channels_that_a_concatenation_moves_are_compared_with_no_others():
+    """The high bands of both maps come first, so the same place of the dense network's map is another channel's."""
+    model, images = joined(), noise((16, 16, 3), 20)
+    converted = transfer(model, ke.OctConv(alpha=0.25), [images], order=False)
+    assert converted.moved == {"cat", "dw"}
+    for moved, places in ((), 1), (converted.moved, 0):
+        found = find_places(model, converted.model, "layers", moved)
+        assert len({place.name for place in found} & {"cat", "dw"}) == places
+    fitted = {fit.name for fit in converted.fits}
+    assert fitted >= {"a", "b", "last"} and not any(name.startswith("dw") for name in fitted)
+    order = [*range(6), *range(8, 14), 6, 7, 14, 15]  # high of a and b, low of a and b
+    kernel = keras.ops.convert_to_numpy(model.get_layer("dw").kernel)[:, :, order]
+    mine = [keras.ops.convert_to_numpy(v) for v in converted.model.get_layer("dw").weights if v.shape[:2] == (3, 3)]
+    np.testing.assert_allclose(np.concatenate([v.reshape(3, 3, -1) for v in mine], -1), kernel[..., 0], atol=1e-6)
+
+
+def test_networks_without_anything_to_convert_stay():
+    image = keras.Input((6,))
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Dense(4)(image)))
+    converted = convert(model, ke.OctConv(alpha=0.25), noise((6,)), **QUIET)
+    np.testing.assert_allclose(converted.predict_on_batch(noise((6,))), model.predict_on_batch(noise((6,))), atol=1e-6)
+
+
+def test_a_model_of_any_image_size_is_timed():
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(8, 3, padding="same", name="first")(image)
+    x = keras.layers.Conv2D(8, 3, padding="same", name="second")(x)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    converted = convert(model, ke.HetConv(parts=2), noise((16, 16, 3)), batch=1, verbose=False)
+    assert converted.convert_report.ms > 0
+
+
+def test_a_nested_model_converts_without_an_order():
+    inner = foreign()
+    model = keras.Sequential([keras.Input((33, 33, 3)), keras.layers.Rescaling(2.0), inner])
+    images = noise((33, 33, 3))
+    converted = convert(model, ke.HetConv(parts=2), images, order=False, **QUIET)
+    assert converted.output_shape == model.output_shape and converted.convert_report.layers
 
 
 @pytest.mark.parametrize("kind", CHANGES, ids=repr)

@@ -142,9 +142,23 @@ def test_interrupted_and_resumed_ends_with_the_same_weights(tmp_path, monkeypatc
         np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="same run"):
         mimic(student, teacher, IMAGES, folder=tmp_path, **{**options, "steps": 7})
+    changed = keras.models.clone_model(teacher)
+    changed.set_weights([1.5 * weight for weight in teacher.get_weights()])
+    for other, images in ((changed, IMAGES), (teacher, IMAGES[::-1])):
+        with pytest.raises(ValueError, match="same run"):
+            mimic(student, other, images, folder=tmp_path, **options)
     (tmp_path / "mimic.npz").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="must hold a whole"):
         mimic(student, teacher, IMAGES, folder=tmp_path, **options)
+
+
+def test_a_network_that_was_frozen_for_another_training_learns():
+    student, teacher = networks(KINDS[0])
+    student.trainable = False
+    before = weights(student)
+    mimic(student, teacher, IMAGES, steps=2, batch_size=8, verbose=False)
+    assert any(not np.array_equal(a, b) for a, b in zip(before, weights(student)))
+    assert not student.trainable
 
 
 def test_images_as_batches_and_as_a_function_are_those_of_the_array():

@@ -205,6 +205,16 @@ def test_a_depthwise_convolution_ties_what_it_reads_and_writes():
     assert [(c.reads, c.writes) for c in candidates(deep, plain, alphas=(0.25,))] == [(0, 0), (0.25, 0.25)]
 
 
+def test_a_convolution_of_the_prepared_image_is_no_candidate():
+    """Preprocessing in the network has no weights, or those of a normalization: the image is what is read."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Normalization(mean=[1.0] * 3, variance=[2.0] * 3)(keras.layers.Rescaling(1 / 255)(image))
+    x = keras.layers.Conv2D(8, 3, padding="same", name="stem")(x)
+    x = keras.layers.Conv2D(8, 3, padding="same", name="next")(x)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    assert [each.name for each in convolutions(Graph(model), model)[0]] == ["next"]
+
+
 def observed(layer, channels=8, size=10, smooth=False):
     """Return a layer, built, and what it reads: noise, or maps of constant squares of two pixels."""
     x = np.random.default_rng(0).normal(size=(6, size, size, channels)).astype("float32")

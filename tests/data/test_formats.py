@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import tensorflow as tf
 from PIL import Image
 from sample_images import encoded, gradient, png
 
+from keras_effconv.data.images.containers import box_size
 from keras_effconv.data.images.convert import UnreadableImageError, readable
 from keras_effconv.data.images.decode import rgb
 from keras_effconv.data.images.decode_batch import CORRUPT, TOO_LARGE, decode_each
@@ -206,3 +208,12 @@ def test_a_jpeg_that_is_cut_short_is_refused_in_training_too():
     for seed in range(3):
         with pytest.raises(tf.errors.InvalidArgumentError):
             random_crop(file, 8, (seed, 0))
+
+
+def test_boxes_without_end_take_no_memory_and_claim_too_much():
+    box = b"ispe" + struct.pack(">III", 0, 4, 4)
+    assert box_size(b"head" + 9_000 * box) == (4, 4)
+    tracemalloc.start()
+    assert min(box_size(b"....ftypheic" + 200_000 * box)) > 1 << 30
+    assert tracemalloc.get_traced_memory()[1] < 6 << 20  # the content itself is 3.2 MB
+    tracemalloc.stop()

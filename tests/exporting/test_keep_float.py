@@ -1,7 +1,6 @@
 """Layers of an int8 export that are computed in float32: those asked for, and those that accuracy needs."""
 
 import json
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,7 +11,8 @@ from served import LABELS, SIZE
 
 import keras_effconv as ke
 from keras_effconv import exporting
-from keras_effconv.cli.export import calibration
+from keras_effconv.cli.export import calibration, define
+from keras_effconv.cli.flags import Flags
 from keras_effconv.exporting import accuracy, destination
 from keras_effconv.exporting.classifier import classifier_of
 from keras_effconv.exporting.format import INT8, Format, Settings
@@ -115,18 +115,28 @@ def test_too_much_loss_says_what_to_do(model, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_folders_of_classes_are_labels(model, tmp_path):
+def flags_of(folder, *words):
+    flags = Flags()
+    define(flags)
+    flags(["export", f"--calibration_dir={folder}", "--calibration_images=9", *words])
+    return flags
+
+
+def test_folders_of_classes_are_labels(model, tmp_path, capsys):
     """Of the command: the folders have the names of classes, or the images have no labels."""
     for i, name in enumerate([LABELS[2], LABELS[0], LABELS[0]]):
         (tmp_path / name).mkdir(exist_ok=True)
         Image.fromarray(IMAGES[i].astype("uint8")).save(tmp_path / name / f"{i}.png")
-    flags = SimpleNamespace(calibration_dir=str(tmp_path), calibration_images=9, max_loss=0.1)
+    flags = flags_of(tmp_path, "--max_loss=0.1")
     found = calibration(model, LABELS, flags)
     names = [LABELS[i] for i in found["calibration_labels"]]
     assert names == sorted(names) and len(names) == len(found["calibration"]) == 3 and found["max_loss"] == 0.1
     (tmp_path / LABELS[2]).rename(tmp_path / "other")
-    assert calibration(model, LABELS, flags).keys() == {"calibration"}
-    assert calibration(model, None, flags).keys() == {"calibration"}
+    for labels in (LABELS, None):
+        assert calibration(model, labels, flags_of(tmp_path)).keys() == {"calibration"}
+        assert "the accuracy of int8 is not measured: the folder" in capsys.readouterr().out
+        with pytest.raises(ValueError, match=r"`max_loss` needs images in folders .* is no class"):
+            calibration(model, labels, flags)
 
 
 def test_integers_only_are_never_mixed_with_floats(model):

@@ -22,6 +22,7 @@ WRONG = {
     "`version` must be a positive": {"version": 0},
     "`labels` must be 3 names": {"labels": ["a", "b"]},
     "`labels` must be names of one": {"labels": ["a", "b", "c\nd"]},
+    "`labels` must be names of one line": {"labels": ["a\n", "b\n", "c\n"]},
 }
 
 

@@ -17,7 +17,7 @@ import keras_effconv as ke
 from keras_effconv import data, exporting
 from keras_effconv.exporting import destination
 from keras_effconv.exporting.classifier import classifier_of
-from keras_effconv.exporting.format import Settings
+from keras_effconv.exporting.format import METADATA, Settings
 
 # As a server does it: a session, the signatures by name, and neither Keras nor this package.
 SESSION = """
@@ -187,8 +187,22 @@ def test_versions_are_numbered_and_never_taken_twice(tmp_path):
         place.folder.mkdir()
         assert write(Settings(), "b") == ("5", ["b"])
     assert place.path.name == "6"
+    (tmp_path / "4" / METADATA).touch()
     assert write(Settings(version=4), "c") == ("4", ["c"])
     with pytest.raises(RuntimeError), destination.versioned(tmp_path, Settings()) as place:
         place.folder.mkdir()
         raise RuntimeError
     assert sorted(path.name for path in tmp_path.iterdir()) == ["3", "4", "5", "6", "models.config", "x"]
+
+
+def test_a_version_takes_no_place_of_anything_else(tmp_path):
+    """Photos in a folder whose name is a number, and a folder that is an export of another format."""
+    (tmp_path / "digits" / "1").mkdir(parents=True)
+    (tmp_path / "digits" / "1" / "photo.jpg").touch()
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "onnx" / METADATA).touch()
+    for path, settings in ((tmp_path / "digits", Settings(version=1)), (tmp_path / "onnx", Settings())):
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(ValueError, match="`path` must be"), destination.versioned(path, settings):
+            pass
+        assert sorted(tmp_path.rglob("*")) == before

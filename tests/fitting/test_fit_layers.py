@@ -195,7 +195,7 @@ MOBILE = ("MobileNet", (33, 32, 3), {"alpha": 0.25, "depth": 0.2})
 def test_no_error_rises_in_networks_of_odd_sizes(network, kind):
     name, shape, options = network
     teacher = small(name, shape, **options)
-    model, _ = build(teacher, ke.kinds.get(kind))
+    model, *_ = build(teacher, ke.kinds.get(kind))
     changed = fit_layers(model, teacher, [noise(3, *shape)], rows=2000)
     assert changed and all(each.after <= each.before for each in changed)
     assert sum(each.after for each in changed) < sum(each.before for each in changed)
@@ -205,7 +205,7 @@ def test_no_error_rises_in_networks_of_odd_sizes(network, kind):
 @pytest.mark.parametrize("kind", ["HetConv(parts=1)", "OctConv(alpha=0)", "Conv()"])
 def test_what_computes_the_same_stays_to_the_bit(kind):
     teacher = small("ResNet20", (32, 32, 3), width=0.25, depth=0.3)
-    model, _ = build(teacher, ke.kinds.get(kind))
+    model, *_ = build(teacher, ke.kinds.get(kind))
     before = [numpy(v).copy() for v in model.weights]
     assert fit_layers(model, teacher, [noise(2, 32, 32, 3)], rows=1000) == []
     for v, value in zip(model.weights, before):

@@ -52,3 +52,17 @@ def test_what_cannot_be_quantized_is_refused(arguments, message):
     image = keras.Input((8, 8, 3))
     with pytest.raises(ValueError, match=re.escape(message)):
         ke.quantize(keras.Model(image, layers.Conv2D(3, 3)(image)), **arguments)
+
+
+def test_a_sigmoid_says_a_class_from_a_half_on():
+    """A class or none: the probability is what counts, not the largest of one."""
+    images = np.linspace(-1, 1, 20, dtype="float32").reshape(20, 1)
+    layer = keras.layers.Dense(1, activation="sigmoid")
+    model = keras.Sequential([keras.Input((1,)), layer])
+    layer.set_weights([np.array([[4.0]]), np.array([0.1])])
+    labels = (images[:, 0] > 0).astype(int)
+    report = ke.quantize(model, "bfloat16", images=images, labels=labels).quantize_report
+    assert report.accuracy == (1.0, 1.0) and report.agreement == 1.0
+    several = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3, activation="sigmoid")])
+    with pytest.raises(ValueError, match="`labels` must be None for a model of several labels"):
+        ke.quantize(several, "bfloat16", images=images, labels=labels)

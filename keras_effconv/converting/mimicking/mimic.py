@@ -1,9 +1,12 @@
 """A converted network learns from the dense one, on images without labels."""
 
 import functools
+import hashlib
+import json
 import math
 import os
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 
 import keras
@@ -25,6 +28,7 @@ JUDGED = 128  # images that a loss is of: ahead of the first step, behind the la
 TRIAL, FEWEST_TRIED, MOST_TRIED = 0.03, 16, 128  # of the steps, and bounds: steps of a rate's trial
 SAMPLE = 256  # images that the variances of the teacher's maps are of
 SAME = 1e-8  # a loss at which there is nothing to learn
+PLAIN = (bool, int, float, str, type(None))  # fields of a layer that tell it from another one
 SMOOTHED = 20  # steps that a loss of the progress bar is the mean of
 
 
@@ -67,6 +71,7 @@ def mimic(
     dtype: str | None = "auto",
     checkpoint_seconds: float = 120.0,
     verbose: bool = True,
+    moved: Collection[str] = (),
 ) -> MimicReport:
     """Train a student to compute its teacher's maps and outputs. Images need no labels.
 
@@ -99,6 +104,8 @@ def mimic(
             `"auto"`.
         checkpoint_seconds: float, between states that are written. Default 120.
         verbose: bool, whether to show a progress bar. Default `True`.
+        moved: names of layers whose channels the student has in another order than the teacher; their maps are not
+            compared. Default: none.
 
     Returns:
         A `MimicReport`.
@@ -123,7 +130,7 @@ def mimic(
     rate = None if learning_rate is None else positive_number("learning_rate", learning_rate)
     batch_size = _batch_size(student) if batch_size is None else batch_size
     feed, steps = Images(images, batch_size, seed, flip, shift), positive("steps", steps)
-    places, dtype = find_places(teacher, student, along), fastest_policy() if dtype == "auto" else dtype
+    places, dtype = find_places(teacher, student, along, moved), fastest_policy() if dtype == "auto" else dtype
     twin = Twin(student, [name for place in places for name in place.student], dtype)
     trainer = _trainer(twin, teacher, places, feed, head_weight, dtype)
     names = tuple(place.name for place in places)
@@ -133,12 +140,25 @@ def mimic(
         return MimicReport(0, 0, names, 0.0, 0.0, [], time.perf_counter() - begun)
     run = {"steps": steps, "batch_size": batch_size, "learning_rate": rate, "seed": seed, "along": along}
     run |= {"head_weight": head_weight, "flip": flip, "shift": shift, "dtype": dtype, "student": student.name}
+    run["networks"] = _digest(student, teacher, feed.plain(0))
     with twin.without_depthwise():
         _compile(trainer)
         losses, seen, rate = _train(trainer, feed, folder, run, checkpoint_seconds, verbose)
     twin.give_back()
     ends = start, _loss(trainer, feed)
     return MimicReport(steps, seen, names, *ends, losses, time.perf_counter() - begun, rate)
+
+
+def _digest(student, teacher, batch):
+    """Return what tells a run from one of other networks or images: str."""
+    digest = hashlib.sha256(batch.round(3).tobytes())
+    for layer in (*student.layers, *teacher.layers):
+        plain = {name: value for name, value in layer.get_config().items() if isinstance(value, PLAIN)}
+        plain.pop("name", None)  # a process counts them
+        digest.update(json.dumps([type(layer).__name__, plain], sort_keys=True).encode())
+    for weight in teacher.get_weights():  # in any order of channels
+        digest.update(np.sort(np.asarray(weight, "float32"), axis=None).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _batch_size(model):

@@ -26,7 +26,7 @@ class Place(NamedTuple):
     channels: tuple
 
 
-def find_places(teacher, student, along="blocks"):
+def find_places(teacher, student, along="blocks", moved=()):
     """List the places along the way at which two networks are compared, in the order of computing.
 
     Args:
@@ -35,6 +35,7 @@ def find_places(teacher, student, along="blocks"):
             bands.
         along: str. `"blocks"`: behind each sum or concatenation, and the last map at each resolution. `"layers"`:
             behind each activation and sum. `"last"`: the last map alone. Default `"blocks"`.
+        moved: names of layers whose channels the student has in another order; they are no places. Default: none.
 
     Returns:
         A list of `Place`. Maps that the student does not write, or writes with other channels, are left out.
@@ -51,7 +52,7 @@ def find_places(teacher, student, along="blocks"):
     conv4_block1_out ('conv4_block1_out_high', 'conv4_block1_out_low') (8, 8)
     """
     graph = Graph(teacher)
-    names = dict.fromkeys(step.name for step in graph.steps if step in _steps(graph, along))
+    names = dict.fromkeys(step.name for step in graph.steps if step in _steps(graph, along) and step.name not in moved)
     places = (_place(name, teacher, student) for name in names)
     return [place for place in places if place is not None]
 

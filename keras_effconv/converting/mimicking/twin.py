@@ -57,8 +57,9 @@ class Twin:
         self._graph = Graph(keras.Model(inputs, outputs, name=model.name))
         self._folds = _fold(self._graph)
         self.network = self._graph.build(policy)
-        for layer in self.network.layers:  # a masked dense kernel trains several times faster than its parts
-            if isinstance(layer, HetConv2D):
+        for layer in self.network.layers:
+            layer.trainable = True  # whoever froze layers did so for another training
+            if isinstance(layer, HetConv2D):  # a masked dense kernel trains several times faster than its parts
                 layer.execution = "dense"
 
     @contextlib.contextmanager

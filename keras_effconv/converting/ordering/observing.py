@@ -85,6 +85,8 @@ def observe(model, wanted, measure, images, batch_size=BATCH):
     Returns:
         A list of float64 arrays, (..., c) each.
     """
+    if not wanted:
+        return []
     graph = Graph(model)
     outputs = []
     for step, index in wanted:

@@ -20,11 +20,14 @@ class Rewritten(NamedTuple):
         model: `keras.Model`.
         kinds: dict, the repr of the kind that has made each convolution, by the layer's name.
         left: dict, why each other convolution is what it was, by the layer's name.
+        moved: set, the names of the steps whose map in bands has its channels in another order than the dense one:
+            behind a concatenation, the high bands of all that was joined come first.
     """
 
     model: keras.Model
     kinds: dict[str, str]
     left: dict[str, str]
+    moved: set[str]
 
 
 def rewritten(model: keras.Model, kind) -> Rewritten:
@@ -67,7 +70,7 @@ class Rewriting:
         survey: `Survey` of it.
         kind: the kind of convolution.
         copies: `Copies`.
-        kinds, left: dict, as of `Rewritten`.
+        kinds, left, moved: as of `Rewritten`.
         biases: dict, the bias that a normalization has to add, because the convolution that it reads has none any more,
             by the id of its step.
     """
@@ -76,7 +79,7 @@ class Rewriting:
         self.graph, self.kind = Graph(model), kind
         self.survey = Survey(self.graph, kind, self._uses)
         self.copies = Copies({x.name for x in self.graph.inputs})
-        self.kinds, self.left, self.biases = {}, {}, {}
+        self.kinds, self.left, self.biases, self.moved = {}, {}, {}, set()
         self._inputs, values = self.graph.begin(self.copies)
         self._maps = {key: Map(value) for key, value in values.items()}
         self._merged, self._plain, self._back = {}, {}, {}
@@ -94,13 +97,14 @@ class Rewriting:
                 self._back[id(step.outputs[0])] = step
             else:
                 self._rewrite(step)
-        return Rewritten(self.graph.end(self._inputs, self.plain), self.kinds, self.left)
+        return Rewritten(self.graph.end(self._inputs, self.plain), self.kinds, self.left, self.moved)
 
     def _rewrite(self, step):
         rule = rule_of(self.graph, step)
         x = rule and rule.apply(self, step)
         if x is not None and fits(x.value, step.outputs[0].shape):
             self._maps[id(step.outputs[0])] = x
+            self.moved.update([step.name] if x.order is not None else ())
         else:
             self._copy(step)
 

@@ -61,7 +61,7 @@ class Survey:
         latest = number if self.converts(step) else max((self.latest[id(value)] for value in step.inputs), default=-1)
         for value in step.outputs:
             self.strides[id(value)], self.latest[id(value)] = stride, latest
-        if step.inputs and self.reads_image(step) and _keeps_images(step.operation):
+        if step.inputs and self.reads_image(step) and keeps_images(step.operation):
             self._images.update(id(value) for value in step.outputs)
 
     def stride(self, step):
@@ -100,7 +100,8 @@ class Survey:
         return None
 
 
-def _keeps_images(operation):
+def keeps_images(operation):
+    """Return whether a layer leaves images what they are: it has no weights, or normalizes them."""
     return not getattr(operation, "weights", ()) or isinstance(operation, layers.Normalization)
 
 

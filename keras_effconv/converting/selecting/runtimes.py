@@ -16,6 +16,7 @@ from keras_effconv.inference.rewriting import Graph
 from keras_effconv.utils.arguments import one_of
 from keras_effconv.utils.extras import require
 
+ANY_SIDE = 64  # pixels, of the images of a model that takes any
 CALIBRATION = 4  # arrays of noise that int8 takes its scales from: times do not depend on them
 
 
@@ -23,6 +24,8 @@ def runner(
     model: keras.Model, runtime: str, batch: int, precision: str = "float32", threads: int | None = None
 ) -> Callable:
     """Return a function that computes a model once on a batch of noise, and returns when all is computed.
+
+    Of a model that takes images of any size, the noise has `ANY_SIDE` pixels.
 
     Layouts are the runtime's own: ONNX Runtime and OpenVINO get and give (n, c, h, w), so that no transposition is
     timed that a layer inside of a network does not have.
@@ -50,7 +53,8 @@ def runner(
     graph = Graph(in_float32(model))
     choose_forms(graph, runtime)
     rng = np.random.default_rng(0)
-    inputs = [rng.normal(size=(batch, *x.shape[1:])).astype("float32") for x in model.inputs]
+    shapes = [[batch, *(ANY_SIDE if side is None else side for side in x.shape[1:])] for x in model.inputs]
+    inputs = [rng.normal(size=shape).astype("float32") for shape in shapes]
     return MAKERS[runtime](graph.build(), inputs, precision, threads)
 
 

@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from keras_effconv.converting.rewriting.conv_rules import PADDINGS
+from keras_effconv.converting.rewriting.survey import keeps_images
 from keras_effconv.converting.selecting.timing import DENSE, Candidate, LayerCall
 from keras_effconv.feature_maps import split_channels
 from keras_effconv.inference.rules import IDENTITIES
@@ -157,10 +158,16 @@ def _is_candidate(graph, step, stem):
     is_plain = max(layer.dilation_rate) == 1 and getattr(layer, "groups", 1) == 1
     is_map = None not in sizes and max(sizes) > 1 and layer.data_format == "channels_last"
     strides = layer.strides[0] == layer.strides[1] and layer.strides[0] in (1, 2, 4)
-    reads_image = graph.writer(_unpadded(graph, step)[0]) is None
+    reads_image = _is_image(graph, step.inputs[0])
     in_stem = any(step.name == prefix or step.name.startswith(f"{prefix}_") for prefix in stem)
     is_padded = layer.padding == "same" or max(layer.kernel_size) == 1 or _unpadded(graph, step)[1] is not None
     return is_plain and is_map and strides and is_padded and not reads_image and not in_stem
+
+
+def _is_image(graph, value):
+    """Return whether a value is the image, or comes from it through layers without weights."""
+    writer = graph.writer(value)
+    return writer is None or (keeps_images(writer.operation) and all(_is_image(graph, x) for x in writer.inputs))
 
 
 def _unpadded(graph, step):

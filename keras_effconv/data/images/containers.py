@@ -7,16 +7,22 @@ what it finds before it decodes.
 import struct
 
 HEIGHT, WIDTH, BITS = 257, 256, 258
+BOXES, ENDLESS = 10_000, 1 << 31
 
 
 def box_size(data):
-    """AVIF and HEIC: the largest extent of all pictures in the file, tiles and thumbnails among them."""
-    sizes, at = [(0, 0)], data.find(b"ispe")
-    while 0 <= at <= len(data) - 16:
+    """AVIF and HEIC: the largest extent of all pictures in the file, tiles and thumbnails among them.
+
+    More boxes than a file of tiles has are taken for an image that is too large: to read them all would take seconds.
+    """
+    largest, at = (0, 0), data.find(b"ispe")
+    for _ in range(BOXES):
+        if not 0 <= at <= len(data) - 16:
+            return largest
         width, height = struct.unpack_from(">II", data, at + 8)
-        sizes.append((height, width))
+        largest = max(largest, (height, width), key=lambda sides: sides[0] * sides[1])
         at = data.find(b"ispe", at + 4)
-    return max(sizes, key=lambda sides: sides[0] * sides[1])
+    return ENDLESS, ENDLESS
 
 
 def jp2_size(data):
