@@ -118,7 +118,7 @@ def test_too_much_loss_says_what_to_do(model, tmp_path, monkeypatch):
 def flags_of(folder, *words):
     flags = Flags()
     define(flags)
-    flags(["export", f"--calibration_dir={folder}", "--calibration_images=9", *words])
+    flags(["export", "--model=m", "--output=o", f"--calibration_dir={folder}", "--calibration_images=9", *words])
     return flags
 
 
