@@ -231,11 +231,15 @@ def test_threads_and_descriptors_are_level(started):
 
     server = started()
     counts = []
-    for _ in range(3):
+
+    def is_level():
+        return len(counts) > 2 and all(np.ptp(each) <= 2 for each in zip(*counts[-2:]))
+
+    while not is_level() and len(counts) < 8:  # on a busy machine, the threads that are kept become more at first
         for body in (request(1), BROKEN["no HTTP"], head(5) + b"{", b""):
             for _ in range(10):
                 with server.connect() as client:
                     client.sendall(body)
         eventually(lambda: not server.server.server_state.connections, 40)
         counts.append((len(os.listdir("/proc/self/fd")), threading.active_count()))
-    assert np.ptp([files for files, _ in counts]) <= 2 and np.ptp([threads for _, threads in counts[1:]]) <= 2, counts
+    assert is_level() and counts[-1][0] - counts[0][0] <= 2, counts
