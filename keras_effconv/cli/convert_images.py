@@ -9,7 +9,7 @@ import numpy as np
 from keras_effconv import data, preprocessing_for
 from keras_effconv.cli import models
 from keras_effconv.cli.evaluate import known, matched
-from keras_effconv.cli.evaluated_run import record_of, warn_of_other_images
+from keras_effconv.cli.evaluated_run import record_of, split_seed, warn_of_other_images
 from keras_effconv.cli.training_flags import files_of
 from keras_effconv.converting.images import HELD
 from keras_effconv.data.sources.csv_file import is_csv
@@ -57,8 +57,7 @@ def load(flags, model, names):
         return Photos(_unlabelled(folder, view, most), False)
     try:
         record = record_of(flags.model)
-        seed = flags.seed if flags["seed"].present else record.get("seed", flags.seed)
-        source = files_of(flags) | {"seed": seed, "limit": flags.limit}
+        source = files_of(flags) | {"seed": split_seed(flags, record), "limit": flags.limit}
         dataset = data.load(flags.dataset, resize=view, **source)
     except RuntimeError as error:  # a download that failed
         raise ValueError(error) from error

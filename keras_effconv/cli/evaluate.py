@@ -143,15 +143,14 @@ def write(flags, output, measured, rows, facts):
 def at(flags, subject, model, size, record, say=True):
     """Return what is `Measured` at one size of the image, and its row."""
     from keras_effconv import data
-    from keras_effconv.cli.evaluated_run import warn_of_other_images
+    from keras_effconv.cli.evaluated_run import split_seed, warn_of_other_images
     from keras_effconv.data.images.levels import warn_without_white
     from keras_effconv.inference import averaged
     from keras_effconv.training import evaluate
     from keras_effconv.training.reporting.evaluation import answering
 
     view = subject.preprocessing.settled()
-    seed = record.get("seed", 0) if flags.seed is None else flags.seed
-    source = files_of(flags) | {"seed": seed, "limit": flags.limit}
+    source = files_of(flags) | {"seed": split_seed(flags, record), "limit": flags.limit}
     dataset = data.load(flags.dataset, resize=view.at(size), **source)
     split, class_names = matched(chosen(dataset, flags.split), dataset, subject.classes, subject.names, say)
     if say:

@@ -25,6 +25,16 @@ def record_of(model) -> dict:
     return {}
 
 
+def split_seed(flags, record) -> int:
+    """Return the seed of the split of data without one: that of --seed, or of the run, or 0.
+
+    Args:
+        flags: `Flags` with `seed`.
+        record: dict of `record_of`.
+    """
+    return flags.seed if flags["seed"].present else record.get("seed", 0)
+
+
 def warn_of_other_images(record, dataset, split):
     """Warn if a split of the data that a model was trained on is not the one of its run.
 

@@ -53,14 +53,14 @@ def run(flags, words):
 
     if flags.format not in exporting.FORMATS:
         raise ValueError(f"`format` must be one of {', '.join(exporting.FORMATS)}. Received: format={flags.format!r}")
+    for name in ("max_loss", "calibration_images"):
+        if flags[name].present and flags.calibration_dir is None:
+            raise ValueError(f"`{name}` must be with --calibration_dir. Received: without")
     given = ("version", "top", "tolerance", "io", "layout", "opset", "keep_float")
     options = {flag: flags[flag].value for flag in given if flags[flag].present}
     model, labels = models.load(flags.model, flags.conv, flags.weights, flags.labels)
     limits = models.thresholds_of(flags.model, model, models.numbered(model, labels))
     model = deploy(model, target=flags.format) if flags.deploy else model
-    for name in ("max_loss", "calibration_images"):
-        if flags[name].present and flags.calibration_dir is None:
-            raise ValueError(f"`{name}` must be with --calibration_dir. Received: without")
     if flags.calibration_dir is not None:
         options |= calibration(model, labels, flags)
     options |= {"labels": labels, "thresholds": limits, "precision": flags.precision}

@@ -62,10 +62,9 @@ def versioned(path, settings):
     if (path.exists() and not path.is_dir()) or (path / METADATA).is_file():
         text = "`path` must be a folder for the versions of a SavedModel, and no export itself"
         raise ValueError(f"{text}. Received: path={str(path)!r}")
-    if settings.version is not None:
-        _check_free(path / str(settings.version))
     path.mkdir(parents=True, exist_ok=True)
     if settings.version is not None:
+        _check_free(path / str(settings.version))
         with replacing(path / str(settings.version)) as folder:
             yield Destination(folder, path / str(settings.version))
     else:

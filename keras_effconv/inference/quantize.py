@@ -12,8 +12,7 @@ from keras_effconv.utils.arguments import one_of
 
 DTYPES = ("int8", "bfloat16", "mixed_bfloat16", "float16", "mixed_float16")
 QUANTIZABLE = (layers.Dense, layers.EinsumDense, layers.Embedding)
-
-HALF = 0.5
+HALF = 0.5  # the probability from which on a class of several is said
 
 
 class QuantizeReport(NamedTuple):
@@ -85,7 +84,8 @@ def quantize(
     if labels is not None and (images is None or np.shape(labels) != (len(images),)):
         need = "come with images" if images is None else f"have shape ({len(images)},)"
         raise ValueError(f"`labels` must {need}. Received: labels of shape {np.shape(labels)}")
-    if labels is not None and says_several(model) and model.output_shape[-1] > 1:
+    several = says_several(model)
+    if labels is not None and several and model.output_shape[-1] > 1:
         raise ValueError("`labels` must be None for a model of several labels. Received: one class an image")
     graph = Graph(model)
     if dtype != "int8":
@@ -96,7 +96,6 @@ def quantize(
     names = tuple(layer.name for layer in quantized.layers if _bits(layer) == dtype)
     report = QuantizeReport(dtype, names, tuple(map(_megabytes, (model, quantized))))
     if images is not None:
-        several = says_several(model)  # classes, each of which is said from a half on
         outputs = (each.predict(images, batch_size, verbose=0) for each in (model, quantized))
         before, after = (x >= HALF if several else x.argmax(-1) for x in outputs)
         same = before == after

@@ -54,9 +54,9 @@ def cross_validate(
     """Train a network for each fold of the training and validation images, on those of the other folds.
 
     Each image is judged once, by a network that has not seen it, after its last epoch: no epoch is selected, whatever
-    the recipe keeps. So the
-    accuracy over all folds is of as many images as there are, and nothing was chosen by them. Each fold has its part of
-    each class. The test images take no part. Of several labels, it is the mean of the folds' mean average precisions.
+    the recipe keeps. So the accuracy over all folds is of as many images as there are, and nothing was chosen by them.
+    Each fold has its part of each class. The test images take no part. Of several labels, it is the mean of the folds'
+    mean average precisions.
 
     Args:
         recipe: `Recipe`.

@@ -15,13 +15,14 @@ from keras_effconv.training import checkpoint
 from keras_effconv.training.blending import blend, starting_weights
 from keras_effconv.training.budget import Budget, Deadline, fitting_epochs
 from keras_effconv.training.callbacks import Patience, Speed
-from keras_effconv.training.checkpoint import Checkpoint, best_epoch, restore, restore_best
+from keras_effconv.training.checkpoint import best_epoch, restore, restore_best
 from keras_effconv.training.checks import check_phases, check_run
 from keras_effconv.training.devices import Devices
 from keras_effconv.training.half_precision import finished, training_policy
 from keras_effconv.training.head import features, fit_head
 from keras_effconv.training.headline import IN_FOLDS
 from keras_effconv.training.input_pipeline import feed
+from keras_effconv.training.keeping import Checkpoint
 from keras_effconv.training.network import backbone, classifier
 from keras_effconv.training.optimization.rates import asks, highest_rate, trained_share
 from keras_effconv.training.phase_runner import PhaseRunner

@@ -140,7 +140,8 @@ def mimic(
         return MimicReport(0, 0, names, 0.0, 0.0, [], time.perf_counter() - begun)
     run = {"steps": steps, "batch_size": batch_size, "learning_rate": rate, "seed": seed, "along": along}
     run |= {"head_weight": head_weight, "flip": flip, "shift": shift, "dtype": dtype, "student": student.name}
-    run["networks"] = _digest(student, teacher, feed.plain(0))
+    if folder is not None:
+        run["networks"] = _digest(student, teacher, feed.plain(0))
     with twin.without_depthwise():
         _compile(trainer)
         losses, seen, rate = _train(trainer, feed, folder, run, checkpoint_seconds, verbose)

@@ -52,7 +52,7 @@ def find_places(teacher, student, along="blocks", moved=()):
     conv4_block1_out ('conv4_block1_out_high', 'conv4_block1_out_low') (8, 8)
     """
     graph = Graph(teacher)
-    names = dict.fromkeys(step.name for step in graph.steps if step in _steps(graph, along) and step.name not in moved)
+    names = dict.fromkeys(step.name for step in _steps(graph, along) if step.name not in moved)
     places = (_place(name, teacher, student) for name in names)
     return [place for place in places if place is not None]
 
