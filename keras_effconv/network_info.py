@@ -237,9 +237,13 @@ def _is_transparent(layer):
 def says_several(model) -> bool:
     """Return whether a classifier may say several classes of an image: its last layer has a sigmoid.
 
+    Raises:
+        ValueError: for a model that is Python code only, or is not built.
+
     >>> says_several(keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, activation="sigmoid")]))
     True
     """
+    check_functional(model)
     operation = last_operation(model)
     sigmoid = getattr(operation, "activation", None) is keras.activations.sigmoid
     return sigmoid or type(operation).__name__ == "Sigmoid"

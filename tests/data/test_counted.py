@@ -2,7 +2,6 @@
 
 import os
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ from sample_images import encoded, fill, gradient, png, warnings_of
 from served import LABELS, small
 
 from keras_effconv import data
-from keras_effconv.cli.export import calibration
+from keras_effconv.cli.export import calibration, define
+from keras_effconv.cli.flags import Flags
 from keras_effconv.data.images import convert
 from keras_effconv.data.images.levels import find_white
 from keras_effconv.data.images.reading import UnreadableImageError, compiled_decoder, decode_image
@@ -88,7 +88,9 @@ def test_a_folder_to_calibrate_with_is_read_as_others_are(tmp_path, caplog, monk
     files = {f"{i}.png": deep(1000 + i) for i in range(3)} | {"bad 1.jpg": b"no image", "bad 2.jpg": b"no image!"}
     write(tmp_path / "photos", files | {"__MACOSX/x.png": b"junk", "plain.png": encoded(gradient(), "PNG")})
     monkeypatch.setenv("HOME", str(tmp_path))
-    flags = SimpleNamespace(calibration_dir="~/photos", calibration_images=9)
+    flags = Flags()
+    define(flags)
+    flags(["export", "--output=lite", "--calibration_dir=~/photos", "--calibration_images=9"])
     assert calibration(small(1), None, flags)["calibration"].shape[0] == 4
     told, skipped = warnings_of(caplog)
     assert told.startswith("3 of 6 files have 16 bits") and skipped.startswith("skipped 2 images: Unknown image file")
