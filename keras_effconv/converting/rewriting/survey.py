@@ -45,7 +45,7 @@ class Survey:
     def __init__(self, graph, kind, uses):
         self.graph, self.kind = graph, kind
         self.strides = {id(x): 1 for x in graph.inputs}
-        self._images, self.latest = set(self.strides), dict.fromkeys(self.strides, -1)
+        self._images, self.latest = image_values(graph), dict.fromkeys(self.strides, -1)
         self.reasons, self.readers, self.wanted = {}, {}, set()
         for number, step in enumerate(graph.steps):
             self._go_through(step, number)
@@ -61,8 +61,6 @@ class Survey:
         latest = number if self.converts(step) else max((self.latest[id(value)] for value in step.inputs), default=-1)
         for value in step.outputs:
             self.strides[id(value)], self.latest[id(value)] = stride, latest
-        if step.inputs and self.reads_image(step) and keeps_images(step.operation):
-            self._images.update(id(value) for value in step.outputs)
 
     def stride(self, step):
         """Return the stride of what a step writes: an int, 1 or a power of two."""
@@ -100,7 +98,16 @@ class Survey:
         return None
 
 
-def keeps_images(operation):
+def image_values(graph) -> set[int]:
+    """Return the ids of the values of a `Graph` that are the image, or come from it through layers without weights."""
+    images = {id(value) for value in graph.inputs}
+    for step in graph.steps:
+        if step.inputs and all(id(value) in images for value in step.inputs) and _keeps_images(step.operation):
+            images.update(id(value) for value in step.outputs)
+    return images
+
+
+def _keeps_images(operation):
     """Return whether a layer leaves images what they are: it has no weights, or normalizes them."""
     return not getattr(operation, "weights", ()) or isinstance(operation, layers.Normalization)
 

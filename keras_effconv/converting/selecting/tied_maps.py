@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from keras_effconv.converting.rewriting.conv_rules import PADDINGS
-from keras_effconv.converting.rewriting.survey import keeps_images
+from keras_effconv.converting.rewriting.survey import image_values
 from keras_effconv.converting.selecting.timing import DENSE, Candidate, LayerCall
 from keras_effconv.feature_maps import split_channels
 from keras_effconv.inference.rules import IDENTITIES
@@ -74,9 +74,9 @@ def convolutions(graph, model: keras.Model) -> tuple[list[Convolution], set]:
     (['conv2_block1_1_conv', 'conv2_block1_2_conv'], 6)
     """
     ties, fixed = _Ties(), [id(x) for x in (*graph.inputs, *keras.tree.flatten(graph.outputs))]
-    found, stem = [], _stem(model)
+    found, stem, images = [], _stem(model), image_values(graph)
     for step in graph.steps:
-        if _is_candidate(graph, step, stem):
+        if _is_candidate(graph, step, stem, images):
             found.append(step)
             if step.kind is layers.DepthwiseConv2D:
                 ties.tie(step.inputs[0], step.outputs[0])
@@ -151,23 +151,17 @@ def _stem(model):
     return info.architecture.parts()[0].prefixes if info and info.architecture.stem else ()
 
 
-def _is_candidate(graph, step, stem):
+def _is_candidate(graph, step, stem, images):
     if step.kind not in (layers.Conv2D, layers.DepthwiseConv2D) or not graph.is_plain(step):
         return False
     layer, (_, *sizes, _) = step.operation, step.inputs[0].shape
     is_plain = max(layer.dilation_rate) == 1 and getattr(layer, "groups", 1) == 1
     is_map = None not in sizes and max(sizes) > 1 and layer.data_format == "channels_last"
     strides = layer.strides[0] == layer.strides[1] and layer.strides[0] in (1, 2, 4)
-    reads_image = _is_image(graph, step.inputs[0])
+    reads_image = id(step.inputs[0]) in images
     in_stem = any(step.name == prefix or step.name.startswith(f"{prefix}_") for prefix in stem)
     is_padded = layer.padding == "same" or max(layer.kernel_size) == 1 or _unpadded(graph, step)[1] is not None
     return is_plain and is_map and strides and is_padded and not reads_image and not in_stem
-
-
-def _is_image(graph, value):
-    """Return whether a value is the image, or comes from it through layers without weights."""
-    writer = graph.writer(value)
-    return writer is None or (keeps_images(writer.operation) and all(_is_image(graph, x) for x in writer.inputs))
 
 
 def _unpadded(graph, step):
