@@ -81,7 +81,6 @@ def calibration(model, labels, flags):
     from keras_effconv import preprocessing_for
     from keras_effconv.data.sources.listing import LeftOut, list_images
     from keras_effconv.data.sources.unlabelled import read_files
-    from keras_effconv.network_info import says_several
 
     paths = list_images(os.path.expanduser(flags.calibration_dir), LeftOut())
     if not paths:
@@ -91,13 +90,23 @@ def calibration(model, labels, flags):
     view = preprocessing_for(model).preprocessing
     images, read = read_files(paths, view, flags.calibration_images, "calibration_dir")
     folders = [os.path.basename(os.path.dirname(path)) for path in read]
-    strange = [name for name in dict.fromkeys(folders) if name not in (labels or ())]
-    if strange or says_several(model):
-        cause = "an image may have several labels" if says_several(model) else f"the folder {strange[0]!r} is no class"
+    try:
+        classes = _classes_of(model, labels, folders)
+    except ValueError as error:
         if flags["max_loss"].present:
-            text = "`max_loss` needs images in folders with the names of classes, one an image"
-            raise ValueError(f"{text}. Received: {cause}")
-        print(f"the accuracy of int8 is not measured: {cause}")
+            raise ValueError(f"`max_loss` needs images in folders with the names of classes. {error}") from None
+        print(f"the accuracy of int8 is not measured. {error}")
         return {"calibration": images}
-    classes = np.array([labels.index(name) for name in folders])
     return {"calibration": images, "calibration_labels": classes, "max_loss": flags.max_loss}
+
+
+def _classes_of(model, labels, folders):
+    """Return the class of each image by the name of its folder; an error if one may be another or several."""
+    from keras_effconv.network_info import says_several
+    from keras_effconv.training.class_names import match
+
+    if says_several(model):
+        raise ValueError("An image must have one class. Received: a model of several labels")
+    names = list(dict.fromkeys(folders))
+    places = dict(zip(names, match(names, labels or (), "the model")))
+    return np.array([places[name] for name in folders])

@@ -1,6 +1,7 @@
 """Layers of an int8 export that are computed in float32: those asked for, and those that accuracy needs."""
 
 import json
+import unicodedata
 
 import keras
 import numpy as np
@@ -131,12 +132,23 @@ def test_folders_of_classes_are_labels(model, tmp_path, capsys):
     found = calibration(model, LABELS, flags)
     names = [LABELS[i] for i in found["calibration_labels"]]
     assert names == sorted(names) and len(names) == len(found["calibration"]) == 3 and found["max_loss"] == 0.1
+    twice = [LABELS[0], *LABELS[:-1]]  # such as "crane" of ImageNet, a bird and a machine
+    refused = [(LABELS, "does not know: 'other'"), (None, "'other'"), (twice, "several classes have this name")]
     (tmp_path / LABELS[2]).rename(tmp_path / "other")
-    for labels in (LABELS, None):
+    for labels, cause in refused:
         assert calibration(model, labels, flags_of(tmp_path)).keys() == {"calibration"}
-        assert "the accuracy of int8 is not measured: the folder" in capsys.readouterr().out
-        with pytest.raises(ValueError, match=r"`max_loss` needs images in folders .* is no class"):
+        printed = capsys.readouterr().out
+        assert printed.startswith("the accuracy of int8 is not measured. ") and cause in printed
+        with pytest.raises(ValueError, match=rf"`max_loss` needs images in folders .*{cause}"):
             calibration(model, labels, flags)
+
+
+def test_folders_are_classes_in_both_spellings_of_a_name(model, tmp_path):
+    """A Mac writes the names of files decomposed."""
+    folder = tmp_path / unicodedata.normalize("NFD", "Löwenzahn")
+    folder.mkdir()
+    Image.fromarray(IMAGES[0].astype("uint8")).save(folder / "0.png")
+    assert calibration(model, LABELS, flags_of(tmp_path))["calibration_labels"].tolist() == [LABELS.index("Löwenzahn")]
 
 
 def test_integers_only_are_never_mixed_with_floats(model):
