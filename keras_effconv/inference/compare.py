@@ -11,6 +11,7 @@ from keras_effconv.inference.kernels import array
 from keras_effconv.utils.npz import DAMAGE, open_npz
 
 EVEN, ODD = (64, 75)  # pixels, if a size is unknown
+ROUNDED = 0.01  # of a sum of probabilities, in half precision
 
 
 def largest(expected, received):
@@ -46,9 +47,15 @@ def largest_relative(expected, received):
 def moved_probability(expected, received):
     """Return the probability that moves from a class to another, averaged over the rows.
 
+    Expected rows that do not add up to 1 are logits: then it is the probability of the softmax of both.
+
     >>> moved_probability([[0.5, 0.5], [1.0, 0.0]], [[0.25, 0.75], [1.0, 0.0]])
     0.125
+    >>> moved_probability([[7.0, 7.0]], [[9.0, 9.0]])
+    0.0
     """
+    if not np.allclose(np.sum(expected, -1), 1, atol=ROUNDED) or np.min(expected, initial=0) < 0:
+        expected, received = (array(keras.ops.softmax(np.asarray(each, "float32"))) for each in (expected, received))
     return float(np.abs(np.subtract(received, expected)).sum(-1).mean() / 2)
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import keras
 import numpy as np
 import pytest
 from exported import expected, installed
@@ -33,6 +34,21 @@ def test_int8(tmp_path, caplog, capfd):
     for count in (1, 5, 12):
         moved = np.abs(run(IMAGES[:count]) - expected(model, IMAGES[:count])).sum(1) / 2
         assert moved.mean() < 0.05
+
+
+@pytest.mark.long
+def test_int8_of_logits_is_compared_as_probabilities(tmp_path):
+    """Logits may differ by more than 1, and the classes be as likely as before."""
+    installed("openvino")
+    pytest.importorskip("nncf")
+    model = small(1)
+    logits = keras.layers.Dense(3, name="logits")
+    network = keras.Model(model.input, logits(model.layers[-1].input))
+    logits.kernel.assign(300 * logits.kernel)
+    logits.bias.assign([90.0, 0.0, 0.0])
+    folder = ke.export(network, tmp_path / "out", "openvino", LABELS, "int8", calibration=IMAGES)
+    assert np.abs(exporting.load(folder)(IMAGES) - expected(network, IMAGES)).max() > 0.5
+    assert json.loads((folder / "export.json").read_text())["difference"] < 0.1
 
 
 def test_the_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):

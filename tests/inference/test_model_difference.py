@@ -25,7 +25,8 @@ def test_what_is_not_finite_is_never_equal():
     for wrong in (np.nan, np.inf):
         assert compare.largest_relative([1.0, wrong], [1.0, wrong]) == np.inf
         assert not compare.largest([1.0, 1.0], [1.0, wrong]) <= 1
-        assert not compare.moved_probability([[1.0, 1.0]], [[1.0, wrong]]) <= 1
+        for expected in ([0.5, 0.5], [1.0, 1.0]):
+            assert not compare.moved_probability([expected], [[1.0, wrong]]) <= 1
     assert compare.difference(scaled(1.0), scaled(np.nan)) == np.inf
 
 
