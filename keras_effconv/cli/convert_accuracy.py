@@ -1,8 +1,6 @@
 """The accuracy of a dense network and of what it became, on validation images with labels."""
 
-import keras
-
-from keras_effconv import preprocessing_for
+from keras_effconv.inference.pixels import of_pixels
 from keras_effconv.training.reporting import plots
 from keras_effconv.training.reporting.evaluation import evaluate
 
@@ -22,7 +20,7 @@ def measured(model, converted, photos, folder):
         dict, fit for JSON: `images`, `accuracy_before`, `accuracy`, `top5_before`, `top5`, `agreement`.
     """
     split, names = photos.dataset.validation, photos.dataset.class_names
-    dense, new = (evaluate(_of_pixels(each), split, names, min(BATCH, len(split))) for each in (model, converted))
+    dense, new = (evaluate(of_pixels(each), split, names, min(BATCH, len(split))) for each in (model, converted))
     plots.confusion(new, folder / "confusion.png")
     return {
         "images": len(split),
@@ -46,12 +44,3 @@ def told(accuracy):
         f"accuracy {accuracy['accuracy']:.1%}, dense network {accuracy['accuracy_before']:.1%}, "
         f"same class {accuracy['agreement']:.1%}, on {accuracy['images']} validation images"
     )
-
-
-def _of_pixels(model):
-    """Return a model that takes RGB images, 0..255."""
-    layer = preprocessing_for(model)
-    if layer.preprocessing.inside:
-        return model
-    image = keras.Input((layer.preprocessing.size,) * 2 + (3,))
-    return keras.Model(image, model(layer(image)))

@@ -15,7 +15,7 @@ class Subject(NamedTuple):
         names: list of str, of its classes, or `None`.
         classes: int.
         size: int, pixels, its own.
-        at: callable from a size to what `training.evaluate` takes.
+        at: callable from a size to what `training.evaluate` takes, of images 0..255.
         facts: list of pairs of str for the page.
         thresholds: sequence of floats, from which probability on a class is said of an image that may have several;
             `None` if an image has one class.
@@ -48,6 +48,7 @@ def load(model, weights, labels):
         return _export(os.path.expanduser(model), labels)
     from keras_effconv import preprocessing_for
     from keras_effconv.cli import models
+    from keras_effconv.inference.pixels import of_pixels
     from keras_effconv.training.trainer import at_size
 
     network, names = models.load(model, weights=weights, labels=labels)
@@ -56,7 +57,7 @@ def load(model, weights, labels):
         names,
         network.output_shape[-1],
         network.input_shape[1],
-        lambda size: at_size(network, size),
+        lambda size: of_pixels(at_size(network, size)),
         [("Parameters", f"{network.count_params() / 1e6:.2f} million")],
         models.thresholds_of(model, network, models.numbered(network, names)),
     )

@@ -6,9 +6,11 @@ import numpy as np
 from keras import ops
 
 from keras_effconv import zoo
-from keras_effconv.network_info import says_several
+from keras_effconv.inference.pixels import of_pixels
+from keras_effconv.network_info import preprocessing_for, says_several
 from keras_effconv.training.class_names import in_short, match, others
 from keras_effconv.training.task import SingleLabel
+from keras_effconv.training.trainer import at_size
 
 LABELS = "labels.txt"
 
@@ -46,7 +48,8 @@ def load_teacher(path, sizes, class_names=None, task=None):
     """Load a teacher, and check that it can teach.
 
     The classes are matched by name with a `labels.txt` next to the file; without one they must be as many, and are
-    taken in their order. A larger network has larger images of its own: it sees those of the student at its size.
+    taken in their order. A larger network has larger images of its own: it sees those of the student at its size. A
+    network of this package gets the numbers that it wants of them; any other model is taken to read 0..255.
 
     Args:
         path: of a `.keras` file.
@@ -61,13 +64,23 @@ def load_teacher(path, sizes, class_names=None, task=None):
         ValueError: the file is no classifier of such images and classes.
     """
     path = Path(path).expanduser()
-    model = zoo.load_classifier(path, "teacher")
+    model = _of_pixels(zoo.load_classifier(path, "teacher"), max(sizes))
     for size in sizes:
         _check_probabilities(model, path, size, task or SingleLabel())
     own = sides_of(model)
     if any(side not in (None, size) for size in sizes for side in own):
         print(f"the teacher sees the images at its own size, {own[0]} x {own[1]} pixels")
     return Teacher(model, None if class_names is None else _order(model, path, tuple(class_names)))
+
+
+def _of_pixels(model, size):
+    """Return the model for images 0..255; one that takes any size and has its arithmetic outside, of one size."""
+    try:
+        inside = preprocessing_for(model).preprocessing.inside
+    except ValueError:
+        print("the teacher is taken to read RGB images 0..255, as it is no network of this package")
+        return model
+    return model if inside else of_pixels(at_size(model, size) if None in sides_of(model) else model)
 
 
 def _check_probabilities(model, path, size, task):

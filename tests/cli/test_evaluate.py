@@ -11,13 +11,17 @@ from commands import command
 from html_pages import Page
 from PIL import Image
 from small_runs import COLOURS, coloured, coloured_set
+from weights import random_statistics
 
+import keras_effconv as ke
 from keras_effconv import data
-from keras_effconv.cli import evaluate
+from keras_effconv.cli import evaluate, evaluate_subject, predictor
+from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.training import Recipe
 from keras_effconv.training.class_names import match
 from keras_effconv.training.reporting.intervals import wilson
 from keras_effconv.training.reporting.run_record import described, write_record
+from keras_effconv.training.trainer import at_size
 
 NAMES = ["red", "green", "blue"]
 
@@ -25,8 +29,8 @@ NAMES = ["red", "green", "blue"]
 def by_colour():
     """A classifier that is right: the largest channel is the class."""
     image = keras.Input((32, 32, 3))
-    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 32)(image))
-    return keras.Model(image, keras.layers.Softmax()(pooled))
+    x = keras.layers.Rescaling(1 / 32)(Preprocessing(32, crop=None).layer()(image))
+    return keras.Model(image, keras.layers.Softmax()(keras.layers.GlobalAveragePooling2D()(x)))
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +51,6 @@ def painted(folder, names):
 
 def evaluated(saved, folder, *flags):
     return command("evaluate", f"--model={saved / 'model.keras'}", f"--data_dir={folder}", *flags)
-
-
-@pytest.fixture(autouse=True)
-def preprocessing(monkeypatch):
-    """The model is Keras' own, and says nothing of its images."""
-    import keras_effconv as ke
-    from keras_effconv.preprocessing import Preprocessing
-
-    layer = Preprocessing(32, crop=None).layer()
-    monkeypatch.setattr(ke, "preprocessing_for", lambda model: layer)
 
 
 def test_classes_are_matched_by_name(saved, tmp_path):
@@ -153,7 +147,6 @@ def test_columns_of_a_table_are_asked_for(saved, tmp_path):
 def exported(saved, folder, format="onnx"):
     """Export the classifier by colour with its names."""
     from keras_effconv import export
-    from keras_effconv.preprocessing import Preprocessing
 
     model = keras.models.load_model(saved / "model.keras")
     export(model, folder, format, labels=NAMES, preprocessing=Preprocessing(32, crop=None))
@@ -224,3 +217,25 @@ def test_views_change_what_a_model_of_places_says(saved, tmp_path):
         errors.append(json.loads((tmp_path / views / "evaluation.json").read_text())["calibration"]["bins"])
     sure, unsure = ([each["confidence"] for each in bins if each["images"]] for bins in errors)
     assert min(sure) > 0.95 and max(unsure) < 0.55
+
+
+NETWORKS = {
+    "numbers outside": lambda: ke.ResNet20(weights=None, classes=3),
+    "BGR": lambda: ke.VGG11(weights=None, classes=3, input_shape=(32, 32, 3), width=0.05),
+    "-1 to 1": lambda: ke.MobileNet(weights=None, classes=3, input_shape=(32, 32, 3), alpha=0.25),
+    "inside": lambda: ke.EfficientNetLite0(weights=None, classes=3, input_shape=(32, 32, 3), width=0.25, depth=0.3),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_evaluate_computes_what_predict_computes(name, tmp_path):
+    """A network as it is saved may want other numbers than 0..255, at any size."""
+    network = random_statistics(NETWORKS[name]())
+    network.save(tmp_path / "model.keras")
+    path = str(tmp_path / "model.keras")
+    subject, other = evaluate_subject.load(path, None, None), predictor.load(path)
+    images = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3)).astype("float32")
+    np.testing.assert_allclose(subject.at(32)(images[:, :32, :32]), other.run(images[:, :32, :32]), atol=1e-6)
+    if name != "BGR":  # whose dense layers take one size
+        layer = ke.preprocessing_for(network).preprocessing.at(48).layer()
+        np.testing.assert_allclose(subject.at(48)(images), at_size(network, 48)(layer(images)), atol=1e-6)

@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 from commands import check_mistakes
 from small_runs import TINY, coloured, coloured_set
+from weights import random_statistics
 
+import keras_effconv as ke
 from keras_effconv import data
 from keras_effconv.training import run, train
 from keras_effconv.training.reporting.outputs import check_outputs
@@ -109,6 +111,37 @@ def test_a_teacher_sees_the_images_at_its_own_size(tmp_path, capsys):
     recipe = dataclasses.replace(TINY, teacher=str(tmp_path / "teacher.keras"))
     result = train(recipe, GOOD, tmp_path / "run", outputs=False)
     assert np.isfinite(result.curves["loss"]).all()
+
+
+def of_any_size():
+    trunk = ke.ResNet20(weights=None, include_top=False, pooling="avg", input_shape=(None, None, 3), depth=0.3)
+    return keras.Model(trunk.input, keras.layers.Dense(3, activation="softmax")(trunk.output))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ke.ResNet20(weights=None, classes=3, input_shape=(32, 32, 3), depth=0.3),
+        of_any_size,
+        lambda: ke.MobileNet(weights=None, classes=3, input_shape=(32, 32, 3), alpha=0.25),
+        lambda: ke.EfficientNetLite0(weights=None, classes=3, input_shape=(32, 32, 3), width=0.25, depth=0.3),
+    ],
+    ids=["numbers outside", "of any size", "-1 to 1", "inside"],
+)
+def test_a_teacher_sees_the_numbers_that_it_wants(make, tmp_path):
+    network = random_statistics(make())
+    network.save(tmp_path / "teacher.keras")
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("float32")
+    wanted = network(ke.preprocessing_for(network).preprocessing.at(32).layer()(images))
+    np.testing.assert_allclose(load_teacher(tmp_path / "teacher.keras", (32,))(images), wanted, atol=1e-6)
+
+
+def test_a_teacher_of_somebody_else_reads_pixels(tmp_path, capsys):
+    model = classifier()
+    model.save(tmp_path / "teacher.keras")
+    images = coloured(LABELS).images.astype("float32")
+    np.testing.assert_allclose(load_teacher(tmp_path / "teacher.keras", (32,))(images), model(images), atol=1e-6)
+    assert "taken to read RGB images 0..255" in capsys.readouterr().out
 
 
 def test_a_broken_teacher_is_one_line(tmp_path):
