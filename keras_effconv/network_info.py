@@ -43,7 +43,7 @@ class Design:
                 f"`model` must be of a published network: import the module that publishes it first. "
                 f"Received: {self.name!r}{did_you_mean(self.name, ARCHITECTURES)}"
             )
-        return _architecture(self.name, tuple(sorted((key, self.options[key]) for key in self.defaults)))
+        return _architecture(ARCHITECTURES[self.name], tuple(sorted((key, self.options[key]) for key in self.defaults)))
 
     @property
     def changes(self):
@@ -63,8 +63,8 @@ class Design:
 
 
 @functools.lru_cache(maxsize=64)
-def _architecture(name, options):
-    return ARCHITECTURES[name](dict(options))
+def _architecture(make, options):
+    return make(dict(options))
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from keras_effconv import kinds, zoo
+from keras_effconv.applications.blocks import free_name
+from keras_effconv.applications.checks import check_choices, image_shape, image_tensor
 from keras_effconv.architecture import ARCHITECTURES, Architecture
 from keras_effconv.feature_maps import bands
 from keras_effconv.graph import writer_of
@@ -19,7 +22,6 @@ from keras_effconv.utils.arguments import positive
 from keras_effconv.utils.docstrings import arguments_of
 from keras_effconv.utils.suggestions import did_you_mean
 
-MIN_SIZE = 32
 MODELS = {}
 
 USUAL = {
@@ -99,7 +101,7 @@ def publish(
         except TypeError as error:
             raise TypeError(f"{name}() {error}") from None
         bound.apply_defaults()
-        values = {key: bound.arguments[key] for key in own}
+        values = {key: _plain(bound.arguments[key]) for key in own}
         options(**values)  # a wrong option is an error ahead of all others
         kind = kinds.get(bound.arguments["conv"])
         design = Design(name, {**values, "conv": repr(kind)}, own_defaults)
@@ -115,6 +117,11 @@ def publish(
     constructor.__module__ = architecture.__module__
     MODELS[name] = constructor
     return constructor
+
+
+def _plain(value):
+    """Return a number of NumPy as Python's, which JSON takes."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _signature(defaults, order):
@@ -171,12 +178,12 @@ def application(
     positive("classes", classes)
     architecture = design.architecture
     published = weights is not None and classes == architecture.classes
-    _check_choices(published, pooling, include_top, classes, classifier_activation)
-    shape = _image_shape(input_shape, architecture.size, include_top)
-    image = _image(input_tensor, shape)
+    check_choices(published, pooling, include_top, classes, classifier_activation)
+    shape = image_shape(input_shape, architecture.size, include_top)
+    image = image_tensor(input_tensor, shape)
     size = image.shape[1] or architecture.size
     source = None if weights is None else zoo.resolve(weights, design, include_top, size)
-    info = NetworkInfo(design, architecture.preprocessing.at(size))
+    info = NetworkInfo(design, architecture.preprocessing.at(size), name=free_name(image, "network"))
     x, ends = architecture.body(info(image), kind)
     info.ends = {stride: {band: writer_of(y) for band, y in bands(end).items()} for stride, end in ends.items()}
     if include_top:
@@ -200,45 +207,4 @@ def _pooled(x, pooling, names):
     average, maximum = names
     pools = {"avg": (layers.GlobalAveragePooling2D, average), "max": (layers.GlobalMaxPooling2D, maximum)}
     layer, name = pools[pooling]
-    return layer(name=name)(x)
-
-
-def _check_choices(published, pooling, include_top, classes, classifier_activation):
-    """Check what does not depend on the family; `published` weights are of as many classes as published files have."""
-    if keras.config.image_data_format() != "channels_last":
-        raise ValueError("keras_effconv works with `channels_last` maps only: keras.config.set_image_data_format()")
-    if pooling not in (None, "avg", "max"):
-        raise ValueError(f'`pooling` must be `None`, "avg" or "max". Received: pooling={pooling!r}')
-    activation, softmax = keras.activations.get(classifier_activation), keras.activations.softmax
-    if include_top and classes == 1 and activation is softmax:
-        raise ValueError(
-            "`classifier_activation` must be 'sigmoid' or `None` with one class, of which the softmax is always 1. "
-            f"Received: classes=1, classifier_activation={classifier_activation!r}"
-        )
-    if published and include_top and activation not in (keras.activations.linear, softmax):
-        raise ValueError(
-            "`classifier_activation` must be `None` or 'softmax' with pretrained weights of as many classes. "
-            f"Received: classifier_activation={classifier_activation!r}"
-        )
-
-
-def _image_shape(input_shape, size, include_top):
-    if not input_shape:
-        return (size, size, 3) if include_top else (None, None, 3)
-    if len(input_shape) != 3 or input_shape[-1] is None:
-        raise ValueError(
-            f"`input_shape` must be (height, width, channels) with known channels. Received: input_shape={input_shape}"
-        )
-    if any(side is not None and side < MIN_SIZE for side in input_shape[:2]):
-        raise ValueError(f"Input size must be at least {MIN_SIZE}x{MIN_SIZE}. Received: input_shape={input_shape}")
-    if include_top and None in input_shape:
-        raise ValueError(f"If `include_top` is True, `input_shape` must be static. Received: input_shape={input_shape}")
-    return tuple(input_shape)
-
-
-def _image(input_tensor, shape):
-    if input_tensor is None:
-        return layers.Input(shape=shape, name="input_layer")
-    if keras.backend.is_keras_tensor(input_tensor):
-        return input_tensor
-    return layers.Input(tensor=input_tensor, shape=shape)
+    return layer(name=free_name(x, name))(x)

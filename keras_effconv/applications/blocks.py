@@ -17,8 +17,11 @@ from keras_effconv.utils.arguments import one_of
 
 
 def free_name(x, name):
-    """Return `name`, or `name_1`, ... if a layer that x came through has it: names are unique in a model."""
-    taken = {operation.name for operation in keras.Function(keras.utils.get_source_inputs(x), x).operations}
+    """Return `name`, or `name_1`, ... if a layer that a feature map came through has it: names are unique."""
+    tensors = list(bands(x).values())
+    taken = {
+        operation.name for operation in keras.Function(keras.utils.get_source_inputs(tensors[0]), tensors).operations
+    }
     names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
     return next(each for each in names if each not in taken)
 

@@ -29,7 +29,7 @@ from keras_effconv.architecture import Architecture, Pair, Unit
 from keras_effconv.feature_maps import channels
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import keras_preprocessing, lite_preprocessing
-from keras_effconv.utils.arguments import one_of
+from keras_effconv.utils.arguments import fraction, one_of
 from keras_effconv.zoo import decode_predictions
 from keras_effconv.zoo.names import efficientnet as producers
 
@@ -208,6 +208,7 @@ class Options(Multipliers):
 
     def __post_init__(self):
         super().__post_init__()
+        fraction("drop_connect_rate", self.drop_connect_rate)
         one_of("padding", self.padding, PADDINGS)
 
 

@@ -13,13 +13,14 @@ from keras_effconv.applications.blocks import (
     DOWNSAMPLINGS,
     PADDINGS,
     before_stride,
+    free_name,
     head_dtype,
     lift,
     merge,
     norm,
     pad_layer,
 )
-from keras_effconv.applications.scaling import Multipliers, deeper, pixels
+from keras_effconv.applications.scaling import Multipliers, deeper, divisible, pixels
 from keras_effconv.architecture import Architecture, Block, Pair, Unit
 from keras_effconv.kinds import Conv
 from keras_effconv.preprocessing import UNIT
@@ -83,7 +84,7 @@ def body(x, kind, options):
     """Build the network from an image to the last feature map, 32 times smaller."""
     done, alpha = functools.partial(finish, max_value=MAXIMA[options.activation]), options.alpha * options.width
     pad = pad_layer(options.padding, 3, 2, "conv1_pad") if options.padding == "symmetric" else None
-    x = done(Conv().conv(x, int(32 * alpha), 3, 2, pad, name="conv1", use_bias=False), "conv1")
+    x = done(Conv().conv(x, divisible(32 * alpha, 1), 3, 2, pad, name="conv1", use_bias=False), "conv1")
     blocks, stride, maps = [*blocks_of(options.depth), (None, 1)], 2, {2: x}
     for i, ((filters, step), (_, next_step)) in enumerate(itertools.pairwise(blocks), 1):
         stride *= step
@@ -91,7 +92,7 @@ def body(x, kind, options):
         pad = before_stride(options.downsampling, step, f"conv_avg_{i}", pad)
         x = maps[stride] = kind.at(stride).separable(
             x,
-            int(filters * alpha),
+            divisible(filters * alpha, 1),
             3,
             step,
             pad,
@@ -106,8 +107,8 @@ def body(x, kind, options):
 
 def top(x, classes, activation, dropout):
     """Build the classifier: the last map -> predictions (n, classes), by a 1 x 1 convolution as in published files."""
-    x = layers.GlobalAveragePooling2D(keepdims=True, name="global_average_pooling2d")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.GlobalAveragePooling2D(keepdims=True, name=free_name(x, "global_average_pooling2d"))(x)
+    x = layers.Dropout(dropout, name=free_name(x, "dropout"))(x)
     x = layers.Conv2D(classes, 1, padding="same", dtype=head_dtype(), name="conv_preds")(x)
     x = layers.Reshape((classes,), dtype=head_dtype(), name="reshape_2")(x)
     return layers.Activation(activation, dtype=head_dtype(), name="predictions")(x)

@@ -16,6 +16,7 @@ from keras_effconv.applications.blocks import (
     add,
     before_stride,
     entering,
+    free_name,
     head_dtype,
     lift,
     norm,
@@ -140,7 +141,7 @@ def body(x, kind, options):
 
 def top(x, classes, activation):
     """Build the classifier: the last feature map -> predictions (n, classes)."""
-    x = layers.GlobalAveragePooling2D(name="global_average_pooling2d")(x)
+    x = layers.GlobalAveragePooling2D(name=free_name(x, "global_average_pooling2d"))(x)
     return layers.Dense(classes, activation=activation, dtype=head_dtype(), name="predictions")(x)
 
 

@@ -81,7 +81,7 @@ def conv_norm(kind, x, filters, kernel_size, stride, name, options, groups=1, ac
 
 def gated(y, name, options):
     """Return the branch of a block, with squeeze-and-excite if the options ask for it."""
-    return squeeze_excite(y, channels(y) // 16, name, activation="relu") if options.se else y
+    return squeeze_excite(y, max(1, channels(y) // 16), name, activation="relu") if options.se else y
 
 
 def standardized(x, name, options):

@@ -16,6 +16,7 @@ from keras_effconv.applications.blocks import (
     add,
     before_stride,
     entering,
+    free_name,
     labelled,
     norm,
     pad_layer,
@@ -74,7 +75,7 @@ def bottleneck(kind, x, filters, stride, name, options, pool_name):
     else:
         x = rebanded(x, y, f"{name}_0")
         if stride > 1:
-            x = lift(layers.MaxPooling2D, x, name=pool_name, pool_size=1, strides=stride)
+            x = lift(layers.MaxPooling2D, x, name=free_name(x, pool_name), pool_size=1, strides=stride)
     return add(x, y, f"{name}_out")
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def compound(phi: float, alpha: float = 1.2, beta: float = 1.1, gamma: float = 1
         A dict of `depth`, `width` and `resolution`, arguments of the constructors.
 
     Raises:
-        ValueError: for a base that is not a positive number.
+        ValueError: for a base that is not a positive number, or an infinite `phi`.
 
     Example:
 
@@ -63,6 +64,8 @@ def compound(phi: float, alpha: float = 1.2, beta: float = 1.1, gamma: float = 1
     """
     for name, base in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
         positive_number(name, base)
+    if not isinstance(phi, numbers.Real) or not math.isfinite(phi):
+        raise ValueError(f"`phi` must be a finite number. Received: phi={phi!r}")
     return {"depth": alpha**phi, "width": beta**phi, "resolution": gamma**phi}
 
 

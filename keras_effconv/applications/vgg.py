@@ -9,6 +9,7 @@ from keras.applications.vgg16 import preprocess_input
 
 from keras_effconv.applications.application import publish
 from keras_effconv.applications.blocks import act, head_dtype, max_pool, merge, norm, squeeze_excite
+from keras_effconv.applications.scaling import divisible
 from keras_effconv.architecture import Architecture, Block
 from keras_effconv.feature_maps import channels
 from keras_effconv.kinds import Conv
@@ -51,7 +52,7 @@ def conv_bn_relu_se(kind, x, filters, name):
     y = conv_bn_relu(kind, x, filters, name)
     if name == FIRST:
         return y
-    return squeeze_excite(y, channels(y) // 16, name, activation="relu")
+    return squeeze_excite(y, max(1, channels(y) // 16), name, activation="relu")
 
 
 def names_of(convolutions):
@@ -67,7 +68,7 @@ def body(x, kind, convolutions, block, width):
     """Build the network from an image to the last map, 32 times smaller. The first convolution is always plain."""
     maps = {}
     for i, (filters, names) in enumerate(zip(FILTERS, names_of(convolutions)), 1):
-        stride, filters = 2 ** (i - 1), int(filters * width)
+        stride, filters = 2 ** (i - 1), divisible(filters * width, 1)
         for name in names:
             x = maps[stride] = block(Conv() if name == FIRST else kind.at(stride), x, filters, name)
         x = max_pool(x, f"block{i}_pool")

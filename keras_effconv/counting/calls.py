@@ -1,5 +1,6 @@
 """The calls that a model makes, with the shapes that really flow: shared layers, nested models and operations too."""
 
+import numbers
 from typing import NamedTuple
 
 import keras
@@ -30,19 +31,18 @@ def calls_of(model, image=None):
 
     Args:
         model: `keras.Model`, built.
-        image: tuple, the shape of its one input without the batch, if it is not the model's own. Default `None`.
+        image: tuple, the shape of its input without the batch, or a list with one for each of its inputs, if it is not
+            the model's own. Default `None`.
 
     Returns:
         list of `Call`.
 
     Raises:
-        ValueError: when a size is unknown, or a shape is given for a model that does not have one input.
+        ValueError: when a size is unknown, or the model does not take the shape.
     """
     functional = functional_of(model)
     inputs = functional.inputs if functional else [keras.KerasTensor((None, None))]
-    if image is not None and len(inputs) != 1:
-        raise ValueError(f"`input_shape` must be for a model of one input. Received: a model of {len(inputs)}")
-    shapes = [tuple(x.shape) for x in inputs] if image is None else [(None, *image)]
+    shapes = [tuple(x.shape) for x in inputs] if image is None else _given(image, inputs, known=functional is not None)
     if any(None in shape[1:] for shape in shapes):
         raise ValueError(f"`input_shape` must be given for a model of unknown size. Received: {shapes}")
     if functional is None:
@@ -53,6 +53,23 @@ def calls_of(model, image=None):
     return recorder.calls
 
 
+def _given(image, inputs, known):
+    """Return the shapes of inputs as a user gives them, with the batch."""
+    shapes = image if isinstance(image, (tuple, list)) else ()
+    if all(isinstance(side, numbers.Integral) for side in shapes):
+        shapes = [shapes]
+    whole = all(isinstance(shape, (tuple, list)) for shape in shapes) and all(
+        isinstance(side, numbers.Integral) and side > 0 for shape in shapes for side in shape
+    )
+    fit = [len(shape) + 1 for shape in shapes] == [len(x.shape) for x in inputs] if whole and known else whole
+    if not fit:
+        raise ValueError(
+            f"`input_shape` must be (height, width, channels), or as the model's inputs are, a list of {len(inputs)}. "
+            f"Received: input_shape={image!r}"
+        )
+    return [(None, *map(int, shape)) for shape in shapes]
+
+
 class _Recorder:
     """Writes down what is called, and with which shapes."""
 
@@ -60,14 +77,25 @@ class _Recorder:
         self.calls, self.sources, self.kept = [], {}, []
 
     def visit(self, name, operation, args, kwargs):
+        first = next(iter((*args, *kwargs.values())), ())  # it may have been given by name
+        _check_reads(name, operation, first)
         outputs = operation.compute_output_spec(*args, **kwargs)
-        read = keras.tree.flatten(args[:1])
-        before = tuple(self.sources[id(x)] for x in read if id(x) in self.sources)
-        self.calls.append(Call(name, operation, _shapes(args[0]) if args else (), _shapes(outputs), before))
+        before = tuple(self.sources[id(x)] for x in keras.tree.flatten(first) if id(x) in self.sources)
+        self.calls.append(Call(name, operation, _shapes(first), _shapes(outputs), before))
         for tensor in keras.tree.flatten(outputs):
             self.sources[id(tensor)] = operation
             self.kept.append(tensor)  # an id is a tensor's own only as long as it lives
         return outputs
+
+
+def _check_reads(name, operation, tensor):
+    """Raise a `ValueError` for a shape that a layer was not built for; Keras asks when it computes only."""
+    spec, shape = getattr(operation, "input_spec", None), tuple(getattr(tensor, "shape", ()))
+    axes = getattr(spec, "axes", None) or {}
+    if any(shape[axis] not in (None, size) for axis, size in axes.items() if shape and size is not None):
+        raise ValueError(
+            f"`input_shape` must be one that the model takes. Received: one at which {name!r} reads {shape}"
+        )
 
 
 def _shapes(tensors):
@@ -97,10 +125,11 @@ def shapes_in(structure):
     return [shape for child in children for shape in shapes_in(child)]
 
 
-def positions(shape):
-    """Return how many pixels are in a map (n, h, w, c).
+def positions(shape, data_format="channels_last"):
+    """Return how many pixels are in a map (n, h, w, c), or (n, c, h, w).
 
-    >>> positions((None, 5, 4, 64))
-    20
+    >>> positions((None, 5, 4, 64)), positions((None, 64, 5, 4), "channels_first")
+    (20, 20)
     """
-    return elements(shape[:-1]) if len(shape) > 2 else 1
+    sizes = shape[:-1] if data_format == "channels_last" else (shape[0], *shape[2:])
+    return elements(sizes) if len(shape) > 2 else 1

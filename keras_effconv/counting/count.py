@@ -118,7 +118,7 @@ def _shape(shape):
     return " x ".join(map(str, shape)) if isinstance(shape, tuple) else ""
 
 
-def count(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> ModelCount:
+def count(model: keras.Model, input_shape: tuple[int, ...] | list[tuple[int, ...]] | None = None) -> ModelCount:
     """Count a model's parameters, multiply-accumulates (MACs) and activations for one image.
 
     It counts any Keras model: of this package, of `keras.applications`, your own. Shared layers count at each call,
@@ -127,13 +127,14 @@ def count(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> Mod
 
     Args:
         model: `keras.Model`, built.
-        input_shape: tuple of ints, (height, width, channels) to count at. Default: the model's own.
+        input_shape: tuple of ints, (height, width, channels) to count at; of several inputs a list of such. Default:
+            the model's own.
 
     Returns:
         A `ModelCount`.
 
     Raises:
-        ValueError: when a size is unknown.
+        ValueError: when a size is unknown, or not one that the model takes.
 
     Example:
 

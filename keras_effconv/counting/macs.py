@@ -63,7 +63,7 @@ def same(macs):
 @macs_of.register(keras.layers.DepthwiseConv1D)
 @macs_of.register(keras.layers.DepthwiseConv2D)
 def _(layer, call):
-    return same(positions(call.outputs) * math.prod(layer.kernel.shape))
+    return same(positions(call.outputs, layer.data_format) * math.prod(layer.kernel.shape))
 
 
 @macs_of.register(keras.layers.Conv1DTranspose)
@@ -71,14 +71,14 @@ def _(layer, call):
 @macs_of.register(keras.layers.Conv3DTranspose)
 def _(layer, call):
     """Each pixel that is read meets the whole kernel."""
-    return same(positions(call.inputs) * math.prod(layer.kernel.shape))
+    return same(positions(call.inputs, layer.data_format) * math.prod(layer.kernel.shape))
 
 
 @macs_of.register(keras.layers.SeparableConv1D)
 @macs_of.register(keras.layers.SeparableConv2D)
 def _(layer, call):
     weights = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
-    return same(positions(call.outputs) * weights)
+    return same(positions(call.outputs, layer.data_format) * weights)
 
 
 @macs_of.register

@@ -40,7 +40,7 @@ class HetConv(Conv):
 
     def __post_init__(self):
         object.__setattr__(self, "parts", scheduled("parts", self.parts, functools.partial(positive, "parts")))
-        one_of("layout", self.layout, LAYOUTS)
+        object.__setattr__(self, "layout", one_of("layout", self.layout, LAYOUTS))
 
     def reduced(self):
         return Conv() if self.parts == 1 else self
@@ -84,7 +84,7 @@ class PC(HetConv):
     parts: int | None = dataclasses.field(default=None, init=False)
 
     def __post_init__(self):
-        one_of("layout", self.layout, LAYOUTS)
+        object.__setattr__(self, "layout", one_of("layout", self.layout, LAYOUTS))
 
     def __repr__(self):
         return "PC()" if self.layout == "grouped" else f"PC(layout={self.layout!r})"

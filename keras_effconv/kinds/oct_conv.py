@@ -1,6 +1,7 @@
 """The octave convolution as a kind."""
 
 import dataclasses
+import numbers
 
 from keras_effconv.feature_maps import split_channels
 from keras_effconv.kinds.conv import Conv
@@ -37,8 +38,8 @@ class OctConv(Conv):
 
     def __post_init__(self):
         object.__setattr__(self, "alpha", scheduled("alpha", self.alpha, share))
-        positive("coarsest", self.coarsest)
-        positive("multiple", self.multiple)
+        for name in ("coarsest", "multiple"):
+            object.__setattr__(self, name, positive(name, getattr(self, name)))
 
     def reduced(self):
         return self if self.has_bands() else Conv()
@@ -67,6 +68,7 @@ class OctConv(Conv):
 
 
 def share(alpha):
-    """Raise a `ValueError` unless alpha is a number from 0 to 1."""
-    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 <= alpha <= 1:
+    """Return alpha as a plain number, or raise a `ValueError` unless it is one from 0 to 1."""
+    if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real) or not 0 <= alpha <= 1:
         raise ValueError(f"`alpha` must be a number from 0 to 1. Received: alpha={alpha!r}")
+    return int(alpha) if isinstance(alpha, numbers.Integral) else float(alpha)

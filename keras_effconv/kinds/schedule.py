@@ -1,5 +1,6 @@
 """Arguments of a kind that change with the stride."""
 
+import numbers
 from collections.abc import Callable
 
 
@@ -9,13 +10,13 @@ def scheduled(name: str, value, check: Callable):
     Args:
         name: str, of the argument.
         value: one value, or pairs `((stride, value), ...)`, or a dict of them.
-        check: callable that raises a `ValueError` for a wrong value.
+        check: callable that returns a value as a plain number, or raises a `ValueError` for a wrong one.
 
     Returns:
-        The value itself, or a tuple of pairs (stride, value) in order of the stride.
+        The checked value, or a tuple of pairs (stride, value) in order of the stride.
 
     Raises:
-        ValueError: if it is neither, or a value is wrong.
+        ValueError: if it is neither, a value is wrong, or a stride has two.
 
     Example:
 
@@ -23,18 +24,17 @@ def scheduled(name: str, value, check: Callable):
     ((1, 2), (8, 4))
     """
     if not isinstance(value, (dict, tuple, list)):
-        check(value)
-        return value
+        return check(value)
     pairs = list(value.items()) if isinstance(value, dict) else list(value)
     are_pairs = all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs)
-    if not pairs or not are_pairs or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s, _ in pairs):
+    strides = [stride for stride, _ in pairs] if are_pairs else []
+    whole = all(isinstance(s, numbers.Integral) and not isinstance(s, bool) and s >= 1 for s in strides)
+    if not strides or not whole or len(set(strides)) < len(strides):
         raise ValueError(
-            f"`{name}` must be one value or a schedule of (stride, value) pairs like ((1, 2), (16, 4)). "
-            f"Received: {name}={value!r}"
+            f"`{name}` must be one value or a schedule of (stride, value) pairs like ((1, 2), (16, 4)), each stride "
+            f"once. Received: {name}={value!r}"
         )
-    for _, entry in pairs:
-        check(entry)
-    return tuple(sorted((stride, entry) for stride, entry in pairs))
+    return tuple(sorted((int(stride), check(entry)) for stride, entry in pairs))
 
 
 def entry_at(schedule, stride: int, before):

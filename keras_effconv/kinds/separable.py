@@ -34,7 +34,7 @@ class GWCPWC(Conv):
     groups: int = 4
 
     def __post_init__(self):
-        positive("groups", self.groups)
+        object.__setattr__(self, "groups", positive("groups", self.groups))
 
     def conv(self, x, filters, kernel_size, strides=1, pad=None, *, name, groups=1, **config):
         if kernel_size in (1, (1, 1)) or groups > 1:

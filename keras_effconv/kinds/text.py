@@ -38,11 +38,11 @@ def get(kind: Conv | str | None) -> Conv:
         function, arguments = (call.func.id, call) if isinstance(call, ast.Call) else (call.id, None)
         keywords = {k.arg: ast.literal_eval(k.value) for k in arguments.keywords} if arguments else {}
         return KINDS[function](*(ast.literal_eval(a) for a in arguments.args) if arguments else (), **keywords)
-    except (AttributeError, SyntaxError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, SyntaxError, KeyError, TypeError, ValueError, RecursionError, MemoryError) as error:
         reason = f" ({error})" if isinstance(error, (TypeError, ValueError)) and isinstance(kind, str) else ""
         hint = did_you_mean(error.args[0], KINDS) if isinstance(error, KeyError) else ""
         examples = ", ".join(map(_example, KINDS.values()))
-        received = f"Received: conv={kind!r}{reason}{hint}"
+        received = f"Received: conv={f'{kind!r:.200}'}{reason}{hint}"
         raise ValueError(f"`conv` must be a kind like {examples}, or its repr. {received}") from None
 
 

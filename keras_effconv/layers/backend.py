@@ -64,7 +64,7 @@ def conv_in_groups(x, kernel, groups, strides=(1, 1), padding="same", dilation_r
     options = (strides, padding, dilation_rate)
     if groups == 1:
         return conv(x, kernel, *options)
-    if grouped_is_native(max(dilation_rate) > 1):
+    if grouped_is_native(x.dtype, max(dilation_rate) > 1):
         return grouped_conv(x, kernel, *options)
     return split_conv(x, kernel, groups, *options)
 
@@ -118,24 +118,30 @@ def most_split_parts():
     return 7
 
 
-@functools.cache
-def grouped_is_native(dilated=False):
+def grouped_is_native(dtype, dilated=False):
     """Return whether this backend computes `grouped_conv` *and* its gradient.
 
     TensorFlow has the gradient on the CPU only with oneDNN (the default on x86, not with
-    `TF_ENABLE_ONEDNN_OPTS=0`); there is no public way to ask, so it is tried once on a small map.
+    `TF_ENABLE_ONEDNN_OPTS=0`), and of the types that oneDNN has there; there is no public way to ask, so it is tried
+    once on a small map.
 
     Args:
+        dtype: of the map, in any form that Keras knows.
         dilated: bool, whether with a `dilation_rate` above 1. Default `False`.
     """
     if keras.backend.backend() != "tensorflow":
         return True
+    return _has_gradient(keras.backend.standardize_dtype(dtype), dilated)
+
+
+@functools.cache
+def _has_gradient(dtype, dilated):
     import tensorflow as tf
 
     rate = 2 if dilated else 1
     options = {"strides": [1] * 4, "padding": "SAME", "dilations": [1, rate, rate, 1]}
     with tf.init_scope():
-        kernel, outputs = tf.ones((3, 3, 2, 4)), tf.ones((1, 3, 3, 4))
+        kernel, outputs = tf.ones((3, 3, 2, 4), dtype), tf.ones((1, 3, 3, 4), dtype)
         try:
             tf.raw_ops.Conv2DBackpropInput(input_sizes=[1, 3, 3, 4], filter=kernel, out_backprop=outputs, **options)
             tf.raw_ops.Conv2DBackpropFilter(input=outputs, filter_sizes=[3, 3, 2, 4], out_backprop=outputs, **options)

@@ -41,14 +41,14 @@ class ConvolutionBase(keras.layers.Layer):
         super().__init__(**kwargs)
         self.kernel_size = pair("kernel_size", kernel_size)
         self.strides = pair("strides", strides)
-        self.padding = one_of("padding", padding, ("same", "valid"))
+        self.padding = one_of("padding", str(padding).lower(), ("same", "valid"))
         self.dilation_rate = pair("dilation_rate", dilation_rate)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 "`strides` > 1 and `dilation_rate` > 1 do not go together. "
                 f"Received: strides={strides}, dilation_rate={dilation_rate}"
             )
-        self.data_format = one_of("data_format", data_format, ("channels_last",))
+        self.data_format = one_of("data_format", data_format or "channels_last", ("channels_last",))
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -59,14 +59,14 @@ class ConvolutionBase(keras.layers.Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.bias = None
 
-    def add_kernel(self, name, shape, initializer=None):
-        """Add a variable with the kernel's regularizer, constraint and, unless another is passed, initializer."""
+    def add_kernel(self, name, shape, initializer=None, constraint=None):
+        """Add a variable with the kernel's regularizer and, unless others are passed, initializer and constraint."""
         return self.add_weight(
             name=name,
             shape=shape,
             initializer=initializer or self.kernel_initializer,
             regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+            constraint=constraint or self.kernel_constraint,
         )
 
     def add_bias(self):

@@ -9,7 +9,7 @@ from keras_effconv.layers.backend import conv_in_groups
 class GroupConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` with groups, in a form that TensorFlow can serve: see `backend.grouped_conv`.
 
-    Its arguments are those of `keras.layers.Conv2D`.
+    Its arguments are those of `keras.layers.Conv2D`; with channels first it is that layer.
 
     Example:
 
@@ -19,5 +19,7 @@ class GroupConv2D(keras.layers.Conv2D):
     """
 
     def convolution_op(self, inputs, kernel):
+        if self.data_format != "channels_last":
+            return super().convolution_op(inputs, kernel)
         options = (tuple(self.strides), self.padding, tuple(self.dilation_rate))
         return conv_in_groups(inputs, kernel, self.groups, *options)

@@ -117,6 +117,7 @@ class HetConv2D(HetWeights):
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):
+        self.compute_output_shape(tuple(inputs.shape))  # TensorFlow computes nonsense where it raises
         execution = self.execution if self.execution != "auto" else self._fastest()
         if execution == "dense":
             return self.finish(conv(inputs, self.dense_kernel(), self.strides, self.padding, self.dilation_rate))
@@ -134,9 +135,12 @@ class HetConv2D(HetWeights):
     def _fastest(self):
         """Choose an execution: grouped for many parts, separate convolutions for few (see docs/layers.md)."""
         one_run = len(self.packing.runs) == 1
-        if one_run and self.parts > most_split_parts() and grouped_is_native(max(self.dilation_rate) > 1):
+        if one_run and self.parts > most_split_parts() and self._groups_are_native():
             return "grouped"
         return "split"
+
+    def _groups_are_native(self):
+        return grouped_is_native(self.compute_dtype, max(self.dilation_rate) > 1)
 
     def _padded(self, x):
         """Return the map and the padding left to do: none unless "same" windows have their centres on a stride grid."""
@@ -158,7 +162,7 @@ class HetConv2D(HetWeights):
     def _wide(self, x, padding, execution):
         """Apply the k x k kernels to the part each filter sees; zeros for filters whose part has no channel."""
         options = (self.strides, padding, self.dilation_rate)
-        split = execution == "split" or not grouped_is_native(max(self.dilation_rate) > 1)
+        split = execution == "split" or not self._groups_are_native()
         outputs = []
         for run, kernel in self.packing.wide_kernels(self.kernel):
             if run.channels:
@@ -173,7 +177,10 @@ class HetConv2D(HetWeights):
 
     def compute_output_shape(self, input_shape):
         sizes = zip(input_shape[1:3], self.kernel_size, self.strides, (self.padding,) * 2, self.dilation_rate)
-        return (input_shape[0], *(output_size(*size) for size in sizes), self.filters)
+        outputs = [output_size(*size) for size in sizes]
+        if 0 in outputs:
+            raise ValueError(f"`{self.name}` must have a kernel no larger than its map. Received: {input_shape}")
+        return (input_shape[0], *outputs, self.filters)
 
     def get_config(self):
         own = {"filters": self.filters, "parts": self.parts, "layout": self.layout, "execution": self.execution}

@@ -8,6 +8,27 @@ from keras import ops
 
 from keras_effconv.layers.base import ConvolutionBase
 from keras_effconv.layers.het_parts import LAYOUTS, Packing
+from keras_effconv.layers.het_runs import unpack
+
+
+class _ByRun(keras.constraints.Constraint):
+    """A constraint that sees the kernels of each run as those of a convolution, (k, k, m, n), not as they are stored.
+
+    Args:
+        constraint: callable, as Keras' constraints.
+        rows: list of ints, m of each run.
+        filters: list of ints, n of each run.
+    """
+
+    def __init__(self, constraint, rows, filters):
+        self.constraint, self.rows, self.filters = constraint, rows, filters
+
+    def __call__(self, stored):
+        window = stored.shape[:2] if len(stored.shape) > 2 else (1, 1)
+        kernels = zip(unpack(stored, self.rows, self.filters), self.rows, self.filters)
+        kept = [self.constraint(ops.reshape(kernel, (*window, r, f))) for kernel, r, f in kernels]
+        flat = [ops.reshape(each, (*stored.shape[:-1], -1)) for each in kept]
+        return ops.reshape(kept[0], stored.shape) if len(kept) == 1 else ops.concatenate(flat, axis=-1)
 
 
 class HetWeights(ConvolutionBase):
@@ -21,13 +42,18 @@ class HetWeights(ConvolutionBase):
         if self.channels is None:
             raise ValueError(f"`HetConv2D` must know the number of channels. Received: input_shape={input_shape}")
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: self.channels})
+        self.compute_output_shape(input_shape)  # raises for a map that is smaller than the kernel
         self.packing = Packing(self.channels, self.filters, self.parts, self.layout)
         wide, narrow = self.packing.shapes(self.kernel_size)
-        self.kernel = self.add_kernel("kernel", wide, self._initial(0))
+        self.kernel = self.add_kernel("kernel", wide, self._initial(0), self._constraint(self.packing.wide))
         self.pointwise_kernel = None
         if math.prod(narrow):
-            self.pointwise_kernel = self.add_kernel("pointwise_kernel", narrow, self._initial(1))
+            own = self._constraint(self.packing.narrow)
+            self.pointwise_kernel = self.add_kernel("pointwise_kernel", narrow, self._initial(1), own)
         self.add_bias()
+
+    def _constraint(self, held):
+        return self.kernel_constraint and _ByRun(self.kernel_constraint, *held)
 
     def _initial(self, index):
         """Return an initializer that draws a dense kernel and keeps what this layer holds of it.

@@ -7,11 +7,11 @@ import numbers
 import keras
 from keras import ops
 
-from keras_effconv.feature_maps import bands, split_channels
+from keras_effconv.feature_maps import split_channels
 from keras_effconv.layers.backend import add, conv_in_groups, sums_are_fused, up_sample
 from keras_effconv.layers.base import Activation, Constraint, Initializer, IntPair, Regularizer
 from keras_effconv.layers.octave_base import OctaveBase, feature_map_of
-from keras_effconv.layers.octaves import DEPTH, add_up_sampled, broadcast_up, pool
+from keras_effconv.layers.octaves import DEPTH, add_up_sampled, broadcast_up, channels_read, pool
 from keras_effconv.utils.arguments import one_of, positive
 
 EXECUTIONS = ("joined", "separate", "auto")
@@ -114,7 +114,7 @@ class OctConv2D(OctaveBase):
         self.filters = positive("filters", filters)
         self.groups = positive("groups", groups)
         self.execution = one_of("execution", execution, EXECUTIONS)
-        if not isinstance(alpha, numbers.Real) or not 0 <= alpha <= 1:
+        if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real) or not 0 <= alpha <= 1:
             raise ValueError(f"`alpha` must be a number from 0 to 1. Received: alpha={alpha!r}")
         self.alpha = float(alpha)
         self.multiple = positive("multiple", multiple)
@@ -123,7 +123,7 @@ class OctConv2D(OctaveBase):
         return split_channels(self.filters, self.alpha, self.multiple)
 
     def build(self, input_shape):
-        self.read = self._read_bands(input_shape)
+        self.read = channels_read(self, input_shape)
         counts = [*self.read.values(), *self._written(self.read).values()]
         if any(count % self.groups for count in counts):
             raise ValueError(
@@ -135,7 +135,7 @@ class OctConv2D(OctaveBase):
         self.add_bias()
 
     def call(self, inputs):
-        maps = bands(inputs)
+        maps = self._maps(inputs)
         outputs, first = {}, 0
         for write, count in self._written(self.read).items():
             outputs[write] = self.activation(self._write(maps, write, slice(first, first + count)))

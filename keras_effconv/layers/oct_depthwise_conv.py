@@ -3,10 +3,9 @@
 import keras
 from keras import ops
 
-from keras_effconv.feature_maps import bands
 from keras_effconv.layers.base import Activation, Constraint, Initializer, IntPair, Regularizer
 from keras_effconv.layers.octave_base import OctaveBase, feature_map_of
-from keras_effconv.layers.octaves import pool
+from keras_effconv.layers.octaves import channels_read, pool
 from keras_effconv.utils.arguments import positive
 
 KERNEL_ARGUMENTS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
@@ -97,14 +96,14 @@ class OctDepthwiseConv2D(OctaveBase):
         return {band: count * self.depth_multiplier for band, count in read.items()}
 
     def build(self, input_shape):
-        self.read = self._read_bands(input_shape)
+        self.read = channels_read(self, input_shape)
         total = sum(self.read.values())
         self.filters = total * self.depth_multiplier
         self.kernel = self.add_kernel("kernel", (*self.kernel_size, total, self.depth_multiplier))
         self.add_bias()
 
     def call(self, inputs):
-        maps, outputs, first = bands(inputs), {}, 0
+        maps, outputs, first = self._maps(inputs), {}, 0
         for band, count in self.read.items():
             kernel = self.kernel[:, :, first : first + count]
             pooled = pool(maps[band], self.octaves)

@@ -2,7 +2,7 @@
 
 from keras_effconv.feature_maps import bands, half
 from keras_effconv.layers.base import ConvolutionBase
-from keras_effconv.layers.octaves import DEPTH
+from keras_effconv.layers.octaves import DEPTH, channels_read, shapes_of
 
 
 class OctaveBase(ConvolutionBase):
@@ -26,23 +26,19 @@ class OctaveBase(ConvolutionBase):
                 f"twice as fast. Received: kernel_size={kernel_size}, padding='valid'"
             )
 
-    def _read_bands(self, input_shape):
-        """Return the channels of each band of the input; check what arrives."""
-        shapes = bands(input_shape)
-        legal = set(shapes) <= set(DEPTH) and all(len(shape) == 4 and shape[-1] for shape in shapes.values())
-        if not shapes or not legal:
+    def _channels(self, input_shape):
+        """Return the channels of each band of the input, which are those that the layer was built for."""
+        found = channels_read(self, input_shape)
+        if self.built and found != self.read:
             raise ValueError(
-                f"`{type(self).__name__}` expects a map (n, h, w, c) with known channels, or a dict of them with the "
-                f"keys 'high' and 'low'. Received: input_shape={input_shape}"
+                f"`{self.name}` expects the channels that it was built for, {self.read}. Received: {found}"
             )
-        if len(shapes) == 2:
-            halves = [half(size) for size in shapes["high"][1:3]]
-            if any(None not in sizes and sizes[0] != sizes[1] for sizes in zip(halves, shapes["low"][1:3])):
-                raise ValueError(
-                    f"`{type(self).__name__}` expects a low band of half the high band's size, rounded up: "
-                    f"{tuple(halves)}. Received: high={tuple(shapes['high'])}, low={tuple(shapes['low'])}"
-                )
-        return {band: shapes[band][-1] for band in DEPTH if band in shapes}
+        return found
+
+    def _maps(self, inputs):
+        """Return the bands of what arrives, checked."""
+        self._channels(shapes_of(inputs))
+        return bands(inputs)
 
     def compute_output_shape(self, input_shape):
         shapes = bands(input_shape)
@@ -52,7 +48,7 @@ class OctaveBase(ConvolutionBase):
         for _ in range(self.octaves):
             sizes = [half(size) for size in sizes]
         low = [half(size) for size in sizes]
-        written = self._written(self._read_bands(input_shape))
+        written = self._written(self._channels(input_shape))
         outputs = {band: (n, *(low if DEPTH[band] else sizes), count) for band, count in written.items()}
         return feature_map_of(outputs)
 

@@ -3,10 +3,39 @@
 import keras
 from keras import ops
 
-from keras_effconv.feature_maps import half
+from keras_effconv.feature_maps import bands, half
 from keras_effconv.layers.backend import add, up_sample
 
 DEPTH = {"high": 0, "low": 1}
+
+
+def channels_read(layer, input_shape):
+    """Return the channels of each band that a layer reads; raise a `ValueError` for what is no feature map.
+
+    Args:
+        layer: `keras.layers.Layer`, for the message.
+        input_shape: shape (n, h, w, c), or a dict of them by band.
+    """
+    shapes = bands(input_shape)
+    legal = set(shapes) <= set(DEPTH) and all(len(shape) == 4 and shape[-1] for shape in shapes.values())
+    if not shapes or not legal:
+        raise ValueError(
+            f"`{type(layer).__name__}` expects a map (n, h, w, c) with known channels, or a dict of them with the "
+            f"keys 'high' and 'low'. Received: input_shape={input_shape}"
+        )
+    if len(shapes) == 2:
+        halves = [half(size) for size in shapes["high"][1:3]]
+        if any(None not in sizes and sizes[0] != sizes[1] for sizes in zip(halves, shapes["low"][1:3])):
+            raise ValueError(
+                f"`{type(layer).__name__}` expects a low band of half the high band's size, rounded up: "
+                f"{tuple(halves)}. Received: high={tuple(shapes['high'])}, low={tuple(shapes['low'])}"
+            )
+    return {band: shapes[band][-1] for band in DEPTH if band in shapes}
+
+
+def shapes_of(inputs):
+    """Return the shape of a tensor, or of each band of a dict."""
+    return {band: tuple(x.shape) for band, x in inputs.items()} if isinstance(inputs, dict) else tuple(inputs.shape)
 
 
 def pool(x, octaves):
@@ -53,13 +82,14 @@ class MergeBands(keras.layers.Layer):
     """
 
     def call(self, inputs):
+        channels_read(self, shapes_of(inputs))
         if "high" not in inputs:
             return up_sample(inputs["low"])
         height, width = ops.shape(inputs["high"])[1:3]
         return ops.concatenate([inputs["high"], up_sample(inputs["low"])[:, :height, :width]], axis=-1)
 
     def compute_output_shape(self, input_shape):
-        count = sum(shape[-1] for shape in input_shape.values())
+        count = sum(channels_read(self, input_shape).values())
         if "high" in input_shape:
             return (*input_shape["high"][:3], count)
         n, *sizes, _ = input_shape["low"]
@@ -96,6 +126,7 @@ class SplitBands(keras.layers.Layer):
         self.counts = dict(counts)
 
     def call(self, inputs):
+        self.compute_output_shape(tuple(inputs.shape))
         first, outputs = 0, {}
         for band, count in self.counts.items():
             outputs[band] = inputs[..., first : first + count]
@@ -103,6 +134,8 @@ class SplitBands(keras.layers.Layer):
         return outputs
 
     def compute_output_shape(self, input_shape):
+        if input_shape[-1] != sum(self.counts.values()):
+            raise ValueError(f"`counts` must add up to the channels. Received: counts={self.counts}, {input_shape}")
         return {band: (*input_shape[:-1], count) for band, count in self.counts.items()}
 
     def get_config(self):
@@ -130,13 +163,17 @@ class OctMaxPooling2D(keras.layers.Layer):
     """
 
     def call(self, inputs):
-        outputs = {band: ops.max_pool(x, 2, 2, padding=POOL_PADDING[band]) for band, x in inputs.items()}
+        self.compute_output_shape(shapes_of(inputs))
+        outputs = {band: ops.max_pool(x, 2, 2, POOL_PADDING[band], "channels_last") for band, x in inputs.items()}
         if "high" in outputs and "low" in outputs:
             height, width = (-(-size // 2) for size in ops.shape(outputs["high"])[1:3])
             outputs["low"] = outputs["low"][:, :height, :width]
         return outputs
 
     def compute_output_shape(self, input_shape):
+        channels_read(self, input_shape)
+        if "high" in input_shape and 1 in input_shape["high"][1:3]:
+            raise ValueError(f"`OctMaxPooling2D` expects maps of 2 x 2 pixels or more. Received: {input_shape}")
         outputs = {}
         for band, (n, *sizes, count) in input_shape.items():
             outputs[band] = (n, *(half(s) if band == "low" else s and s // 2 for s in sizes), count)

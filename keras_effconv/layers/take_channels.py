@@ -31,6 +31,10 @@ class TakeChannels(keras.layers.Layer):
     def call(self, inputs):
         return ops.take(inputs, self.indices, axis=-1)
 
+    def build(self, input_shape):
+        if self.indices and not 0 <= min(self.indices) <= max(self.indices) < input_shape[-1]:
+            raise ValueError(f"`indices` must be below {input_shape[-1]}. Received: indices={self.indices}")
+
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], len(self.indices))
 

@@ -235,6 +235,8 @@ def test_the_image_may_come_through_a_layer_of_our_name():
         ({"weights": None, "input_shape": (None, None, 3)}, "must be static"),
         ({"weights": None, "input_shape": (64, 64)}, "height, width, channels"),
         ({"weights": None, "classes": 0}, "`classes` must be"),
+        ({"weights": None, "drop_connect_rate": 2}, "`drop_connect_rate` must be"),
+        ({"weights": None, "drop_connect_rate": "a"}, "`drop_connect_rate` must be"),
         ({"weights": None, "include_top": False, "pooling": "mean"}, "`pooling` must be"),
         ({"weights": None, "conv": "Conv3D()"}, "`conv` must be"),
         ({"weights": "imagenet", "classifier_activation": "relu"}, "`classifier_activation` must be"),
@@ -245,6 +247,63 @@ def test_bad_arguments_are_one_clear_line(options, message):
     with pytest.raises(ValueError, match=message) as caught:
         ke.EfficientNetLite0(**options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [32, ("a", 32, 3), (32, 32, 0), (True, 32), np.array([32, 32])], ids=str)
+def test_a_shape_that_is_none_is_one_clear_line(shape):
+    with pytest.raises(ValueError, match="`input_shape` must be"):
+        ke.MobileNet(weights=None, input_shape=shape)
+
+
+@pytest.mark.parametrize(
+    "tensor", [np.ones((1, 32, 32, 3)), keras.KerasTensor((None, 32, 32, None)), keras.KerasTensor((None, 9))]
+)
+def test_a_tensor_that_is_no_image_is_one_clear_line(tensor):
+    with pytest.raises(ValueError, match="`input_tensor` must be") as caught:
+        ke.MobileNet(weights=None, include_top=False, input_tensor=tensor)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_numbers_of_numpy_are_options(tmp_path):
+    """A loop over `np.linspace` gives such numbers: the network is saved, and is the same one."""
+    model = ke.MobileNet(
+        weights=None, alpha=np.float32(0.25), depth_multiplier=np.int64(1), input_shape=np.array([32, 32, 3])
+    )
+    model.save(tmp_path / "m.keras")
+    model.save_weights(tmp_path / "m.weights.h5")
+    same = keras.models.load_model(tmp_path / "m.keras")
+    assert info_of(same).design == info_of(ke.MobileNet(weights=None, alpha=0.25, input_shape=(32, 32, 3))).design
+
+
+AHEAD = {
+    "ResNet50V2": (keras.layers.MaxPooling2D(2, name="max_pooling2d"), {"depth": 0.3, "width": 0.25}),
+    "MobileNetV2": (keras.layers.Rescaling(2.0, name="global_average_pooling2d"), {"alpha": 0.25}),
+    "MobileNet": (keras.layers.Dropout(0.1, name="dropout"), {"alpha": 0.25}),
+    "VGG11": (keras.layers.Rescaling(2.0, name="global_average_pooling2d"), {"width": 0.1}),
+    "ResNet20": (keras.layers.Rescaling(2.0, name="network"), {}),
+}
+
+
+@pytest.mark.parametrize("name", AHEAD)
+def test_layers_ahead_may_have_the_names_that_keras_gives(name):
+    layer, options = AHEAD[name]
+    tensor = layer(keras.Input((64, 64, 3)))
+    for top in ({"include_top": True, "classes": 3}, {"include_top": False, "pooling": "avg"}):
+        model = getattr(ke, name)(weights=None, input_tensor=tensor, **top, **options)
+        assert layer in model.layers and info_of(model).design.name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ResNet18", {"se": True, "width": 0.2, "depth": 0.5}),
+        ("VGG16CIFAR", {"se": True, "width": 0.1}),
+        ("MobileNet", {"alpha": 0.01}),
+        ("VGG16CIFAR", {"width": 0.01}),
+    ],
+)
+def test_a_network_has_a_filter_everywhere(name, options):
+    assert getattr(ke, name)(weights=None, include_top=False, input_shape=(32, 32, 3), **options).count_params() > 0
 
 
 def test_channels_first_is_refused():

@@ -35,6 +35,13 @@ def test_it_loads_into_every_kind_and_counts(tiny, kind, tmp_path):
     assert [tuple(shape[1:3]) for shape in ke.features(model, (2, 4)).output_shape] == [(16, 16), (8, 8)]
 
 
+def test_published_again_it_is_the_new_one():
+    """As in a notebook whose cell is run again with other numbers."""
+    for filters in ((8, 16), (4, 12)):
+        with published(filters) as constructor:
+            assert constructor().get_layer("step2_conv").filters == filters[1]
+
+
 def test_it_survives_saving(tiny, tmp_path):
     tiny().save(tmp_path / "tiny.keras")
     loaded = keras.models.load_model(tmp_path / "tiny.keras")

@@ -23,6 +23,12 @@ def test_compound_about_doubles_the_work(name):
     assert 1.7 < scaled / plain < 2.7
 
 
+@pytest.mark.parametrize("phi", ["a", float("nan"), float("inf"), None])
+def test_compound_of_what_is_no_number(phi):
+    with pytest.raises(ValueError, match="`phi` must be a finite number"):
+        ke.compound(phi)
+
+
 @pytest.mark.parametrize("name", ["VGG11", "VGG16CIFAR"])
 def test_width_multiplies_the_filters_of_vggs(name):
     def filters(width):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import numpy as np
 import pytest
 from grid import KINDS
 from hypothesis import given, settings
@@ -24,6 +25,35 @@ def test_a_kind_is_its_repr(kind):
 def test_every_argument_survives_its_repr(parts, layout, alpha, coarsest):
     for kind in (ke.HetConv(parts, layout), ke.OctConv(alpha, coarsest)):
         assert kinds.get(repr(kind)) == kind
+
+
+@pytest.mark.parametrize("integer", [np.int64, np.int8, np.uint16, int])
+@pytest.mark.parametrize("real", [np.float32, np.float64, float])
+def test_numbers_of_numpy_are_numbers(integer, real):
+    """A loop over `np.arange` or `np.linspace` gives such numbers, and names such strings."""
+    many = [
+        ke.HetConv(integer(2), np.str_("shifted")),
+        ke.HetConv({integer(4): integer(2)}),
+        ke.OctConv(real(0.5), integer(16), integer(8)),
+        ke.OctConv({integer(4): real(0.5)}),
+        ke.OctConv(integer(1)),
+        kinds.GWCPWC(integer(2)),
+    ]
+    for kind in many:
+        assert kinds.get(repr(kind)) == kinds.from_json(kinds.to_json(kind)) == kind
+        assert "np." not in repr(kind)
+
+
+def test_a_stride_has_one_value():
+    with pytest.raises(ValueError, match=r"`parts` must be one value or a schedule .* each stride once"):
+        ke.HetConv(((4, 8), (4, 2)))
+
+
+@pytest.mark.parametrize("text", ["()" * 5000, "(" * 5000, "OctConv(" + "-" * 5000 + "1)", "a" * 5000])
+def test_a_text_of_any_depth_is_one_short_line(text):
+    with pytest.raises(ValueError, match="`conv` must be") as caught:
+        kinds.get(text)
+    assert len(str(caught.value)) < 1000 and "\n" not in str(caught.value)
 
 
 def test_short_names():

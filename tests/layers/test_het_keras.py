@@ -1,5 +1,6 @@
 """What Keras asks of a layer, of HetConv2D."""
 
+import itertools
 import re
 
 import keras
@@ -131,11 +132,50 @@ def test_regularizers(parts):
     np.testing.assert_allclose(sum(numpy(layer.losses)), losses + activity_loss(0.5, y), rtol=1e-5)
 
 
-def test_constraints():
-    layer = HetConv2D(4, 3, parts=2, kernel_constraint="non_neg", bias_constraint="max_norm")
-    layer.build((None, None, None, 4))
-    kernel, bias = keras.constraints.NonNeg, keras.constraints.MaxNorm
-    assert [type(v.constraint) for v in layer.weights] == [kernel, kernel, bias]
+def constrained(constraint, parts):
+    """Return a layer of 5 filters on 4 channels whose weights have been constrained, as an optimizer does it."""
+    layer = HetConv2D(5, 3, parts=parts, kernel_constraint=constraint, bias_constraint="non_neg")
+    fill(layer, feature_map(1, 5, 5, 4))
+    for weight in layer.weights:
+        weight.assign(weight.constraint(3.0 * weight))
+    return layer
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_a_constraint_sees_the_axes_of_a_convolution(parts):
+    """Parts of one size, and of unequal ones: of each filter the k x k kernels and the 1 x 1 have a norm each."""
+    layer = constrained(keras.constraints.UnitNorm(axis=[0, 1, 2]), parts)
+    dense, held = numpy(layer.dense_kernel()), layer.packing.held((3, 3)).reshape(3, 3, 4, 5)
+    is_wide = held.all((0, 1))
+    wide, narrow = (np.square(dense * mask).sum((0, 1, 2)) for mask in (is_wide, ~is_wide))
+    np.testing.assert_allclose(wide, np.any(is_wide, 0), atol=1e-5)
+    np.testing.assert_allclose(narrow, np.any(~is_wide, 0), atol=1e-5)
+    assert (numpy(layer.bias) >= 0).all()
+    assert (numpy(constrained("non_neg", parts).dense_kernel()) >= 0).all()
+    restored = HetConv2D.from_config(layer.get_config())
+    assert isinstance(restored.kernel_constraint, keras.constraints.UnitNorm)
+
+
+def test_a_kernel_larger_than_its_map_is_refused_where_a_plain_convolution_refuses_it():
+    for size, kernel, dilation, parts in itertools.product(range(1, 6), (1, 2, 3), (1, 2), (1, 2)):
+        options = {"kernel_size": kernel, "dilation_rate": dilation, "padding": "valid"}
+        ours, plain = HetConv2D(4, parts=parts, **options), keras.layers.Conv2D(4, **options)
+        x = feature_map(2, size, size + 1, 4)
+        if size < dilation * (kernel - 1) + 1:
+            for layer in (ours, plain):
+                with pytest.raises(ValueError):
+                    layer(x)
+            built = HetConv2D(4, parts=parts, **options)
+            built.build((None, None, None, 4))
+            with pytest.raises(ValueError, match="no larger than its map"):
+                built(x)
+        else:
+            assert ours(x).shape == plain(x).shape
+
+
+def test_arguments_are_spelled_as_keras_takes_them():
+    layer = HetConv2D(4, np.array([3, 3]), padding="SAME", data_format=None)
+    assert (layer.kernel_size, layer.padding, layer.data_format) == ((3, 3), "same", "channels_last")
 
 
 def test_initializers():

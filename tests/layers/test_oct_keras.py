@@ -22,7 +22,7 @@ from reference import (
     oct_conv,
 )
 
-from keras_effconv.layers import OctConv2D, OctDepthwiseConv2D
+from keras_effconv.layers import MergeBands, OctConv2D, OctDepthwiseConv2D, OctMaxPooling2D, SplitBands
 from keras_effconv.layers.oct_conv import EXECUTIONS
 
 
@@ -32,6 +32,69 @@ from keras_effconv.layers.oct_conv import EXECUTIONS
 def test_gradients(split, make):
     x = feature_map(2, 7, 8, *split)
     check_gradients(fill(make(), x), x)
+
+
+OTHER = {
+    "more channels": feature_map(2, 8, 8, 16),
+    "fewer channels": feature_map(2, 8, 8, 4),
+    "bands": {"high": feature_map(2, 8, 8, 8), "low": feature_map(2, 4, 4, 8)},
+    "another share": {"high": feature_map(2, 8, 8, 4), "low": feature_map(2, 4, 4, 4)},
+    "a low band alone": {"low": feature_map(2, 4, 4, 8)},
+    "a low band of another size": {"high": feature_map(2, 8, 8, 6), "low": feature_map(2, 8, 8, 2)},
+}
+
+
+@pytest.mark.parametrize("name", OTHER)
+@pytest.mark.parametrize(
+    "make",
+    [lambda: OctConv2D(8, 3, alpha=0), lambda: OctConv2D(8, 3), lambda: OctDepthwiseConv2D(3)],
+    ids=["without a low band", "with one", "depthwise"],
+)
+@pytest.mark.parametrize(
+    "built_for",
+    [feature_map(2, 8, 8, 8), {"high": feature_map(2, 8, 8, 6), "low": feature_map(2, 4, 4, 2)}],
+    ids=["a map", "bands"],
+)
+def test_a_layer_is_called_with_what_it_was_built_for(make, built_for, name):
+    layer, other = make(), OTHER[name]
+    layer(built_for)
+    symbolic = keras.tree.map_structure(lambda x: keras.KerasTensor((None, *x.shape[1:])), other)
+    for wrong in (other, symbolic):
+        with pytest.raises(ValueError, match=r"expects (the channels that it was built for|a low band of half)"):
+            layer(wrong)
+    layer(built_for)
+
+
+SMALL = {"high": feature_map(2, 8, 8, 6), "low": feature_map(2, 4, 4, 2)}
+UNEVEN = {"high": feature_map(2, 8, 8, 6), "low": feature_map(2, 8, 8, 2)}
+
+
+@pytest.mark.parametrize(
+    ("layer", "right", "wrong"),
+    [
+        (MergeBands, SMALL, UNEVEN),
+        (OctMaxPooling2D, SMALL, UNEVEN),
+        (OctMaxPooling2D, SMALL, {"high": feature_map(2, 1, 2, 6), "low": feature_map(2, 1, 1, 2)}),
+        (lambda: SplitBands({"high": 6, "low": 6}), feature_map(2, 8, 8, 12), feature_map(2, 8, 8, 8)),
+        (lambda: SplitBands({"high": 2, "low": 2}), feature_map(2, 8, 8, 4), feature_map(2, 8, 8, 8)),
+    ],
+)
+def test_layers_of_bands_refuse_what_does_not_fit(layer, right, wrong):
+    for each in (wrong, keras.tree.map_structure(lambda x: keras.KerasTensor((None, *x.shape[1:])), wrong)):
+        layer()(right)
+        with pytest.raises(ValueError, match=r"expects|must add up"):
+            layer()(each)
+
+
+def test_bands_are_pooled_alike_whatever_keras_default_is():
+    expected = OctMaxPooling2D()(SMALL)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        found = OctMaxPooling2D()(SMALL)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    for band in SMALL:
+        np.testing.assert_array_equal(numpy(found[band]), numpy(expected[band]))
 
 
 @pytest.mark.parametrize("size", [(7, 8), (4, 6)])

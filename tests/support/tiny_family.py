@@ -57,10 +57,10 @@ def architecture(variant, options):
 
 
 @contextlib.contextmanager
-def published():
+def published(filters=(8, 16)):
     """Give the constructor, whose name is known meanwhile."""
     constructor = publish(
-        "Tiny", architecture, Options, "Tiny.", Variant("Tiny", (8, 16)), defaults={"weights": None, "classes": 10}
+        "Tiny", architecture, Options, "Tiny.", Variant("Tiny", filters), defaults={"weights": None, "classes": 10}
     )
     yield constructor
     del MODELS["Tiny"], ARCHITECTURES["Tiny"]
