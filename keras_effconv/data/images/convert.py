@@ -14,6 +14,8 @@ from keras_effconv.data.images.containers import PHOTOMETRIC, depth, is_deep, ti
 from keras_effconv.data.images.header import (
     BMP,
     DECODED,
+    INFO,
+    OS2,
     PIXEL_LIMIT,
     REFUSED,
     declared_size,
@@ -68,12 +70,12 @@ def check_size(height, width, max_pixels):
 
 
 def _is_odd_bmp(row, data):
-    """Whether a BMP is compressed, or has other than 8, 24 or 32 bits a pixel in the usual order."""
-    if row is not BMP or len(data) < 70 or data[14] < 40:
+    """Whether a BMP is one of OS/2, compressed, or has other than 8, 24 or 32 bits a pixel in the usual order."""
+    if row is not BMP or len(data) <= INFO or (data[INFO] != OS2 and (len(data) < 34 or data[INFO] < 40)):
         return False
     bits, compression = int.from_bytes(data[28:30], "little"), int.from_bytes(data[30:34], "little")
     usual = compression == 3 and bits == 32 and data[54:66] == b"\0\0\xff\0\0\xff\0\0\xff\0\0\0"
-    return not (usual or (compression == 0 and bits in (8, 24, 32)))
+    return data[INFO] == OS2 or not (usual or (compression == 0 and bits in (8, 24, 32)))
 
 
 @functools.cache
