@@ -1,5 +1,6 @@
 """Data at addresses, through fsspec: `memory://` in place of a cloud, `file://`, and what is not installed."""
 
+import sys
 import threading
 import zipfile
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from sample_images import encoded, fill
 from keras_effconv.data import load, scan
 from keras_effconv.data.sources import remote
 from keras_effconv.data.sources.origin import CHANGES, origin_of, state_of
+from keras_effconv.training.reporting.environment import environment
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -203,3 +205,5 @@ def test_passwords_in_addresses_are_not_said(bucket, monkeypatch, capsys, tmp_pa
     said = capsys.readouterr().out
     assert "memory://me:***@photos?token=***: copying" in said and "secret" not in said + str(raised.value)
     assert not [path for path in (tmp_path / "home").rglob("*") if "secret" in str(path)]
+    monkeypatch.setattr(sys, "argv", ["finetune", "--data_dir=zip://a::ftp://me:secret@host/a.zip"])
+    assert environment()["command"] == ["finetune", "--data_dir=zip://a::ftp://me:***@host/a.zip"]

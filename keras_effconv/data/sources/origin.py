@@ -9,7 +9,9 @@ CHANGES = (
     *("created", "updated", "mtime", "LastModified", "last_modified", "modificationTime", "modified", "modify"),
 )
 SECRETS = r"(?:password|passwd|secret|token|credential|signature|key)"
-HIDDEN = re.compile(rf"(://[^/@:\s]*:)[^/@\s]+(?=@)|([?&][^=&\s]*(?:{SECRETS}|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE)
+USER = r"(?<!github)(?<!gist)(://[^/@:\s]*:)[^/@\s]+(?=@)"  # there, a colon is ahead of the name of a repository
+QUERY = rf"([?&][^=&\s]*(?:{SECRETS}|sig)[^=&\s]*=)[^&\s'\"]+"
+HIDDEN = re.compile(f"{USER}|{QUERY}", re.IGNORECASE)
 
 
 def origin_of(fs, folder):
@@ -36,6 +38,8 @@ def without_secrets(text):
 
     >>> without_secrets("ftp://me:secret@host/a.csv"), without_secrets("https://host/a.csv?token=1&b=2")
     ('ftp://me:***@host/a.csv', 'https://host/a.csv?token=***&b=2')
+    >>> without_secrets("github://owner:repository@main/photos")
+    'github://owner:repository@main/photos'
     """
     return HIDDEN.sub(lambda found: f"{found[1] or found[2]}***", text)
 
