@@ -1,12 +1,17 @@
-"""Paths on any system: two drives of Windows, spaces in a command line."""
+"""Paths and files on any system: two drives of Windows, spaces in a command line, texts of Windows' editors."""
 
 import ast
+import codecs
 import ntpath
 import posixpath
 import shlex
 
+import pytest
 from paths import ROOT
 
+from keras_effconv.cli.models import read_names
+from keras_effconv.training.reporting import thresholds
+from keras_effconv.utils.files import read_json, read_text
 from keras_effconv.utils.paths import contains, quoted
 
 
@@ -36,3 +41,16 @@ def test_a_command_line_is_read_as_it_was_meant():
     words = ["keras-effconv", "predict", "--model=my runs/it's $1.keras"]
     assert shlex.split(quoted(words, windows=False)) == words
     assert quoted(["a b", "c"], windows=True) == '"a b" c'
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_texts_that_an_editor_on_windows_has_saved(tmp_path, mark, end):
+    """The mark ahead of the text was a part of the first class; JSON with one was refused."""
+    path = tmp_path / "labels.txt"
+    path.write_bytes(mark + "Käse".encode() + end + b"dog" + end)
+    assert read_names(2, path) == ["Käse", "dog"] == read_text(path).splitlines()
+    path = tmp_path / thresholds.FILE
+    path.write_bytes(mark + end.join([b"{", '"Käse": 0.25, "dog": 0.5'.encode(), b"}"]))
+    assert read_json(path) == {"Käse": 0.25, "dog": 0.5}
+    assert thresholds.read(path, ["dog", "Käse"]) == (0.5, 0.25)

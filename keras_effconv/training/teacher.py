@@ -11,6 +11,7 @@ from keras_effconv.network_info import preprocessing_for, says_several
 from keras_effconv.training.class_names import in_short, match, others
 from keras_effconv.training.task import SingleLabel
 from keras_effconv.training.trainer import at_size
+from keras_effconv.utils.files import read_text
 
 LABELS = "labels.txt"
 
@@ -102,7 +103,7 @@ def _check_probabilities(model, path, size, task):
 def _order(model, path, class_names):
     """Return the teacher's place of each class of the student; `None` where the order is the same."""
     classes, file = model.output_shape[-1], path.with_name(LABELS)
-    names = file.read_text(encoding="utf-8").splitlines() if file.is_file() else None
+    names = read_text(file, LABELS).splitlines() if file.is_file() else None
     if names is not None and len(names) != classes:
         text = f"`teacher` must have a name for each of its {classes} classes in {LABELS} next to it"
         raise ValueError(f"{text}. Received: '{file}' with {len(names)}")

@@ -67,7 +67,7 @@ def _check_mode(mode, path, name):
 
 
 def read_text(path, name="path", limit=TEXT_LIMIT):
-    """Read a text file of UTF-8.
+    """Read a text file of UTF-8. The mark that editors on Windows write ahead of a text is no part of it.
 
     Args:
         path: str or path of the file.
@@ -86,7 +86,7 @@ def read_text(path, name="path", limit=TEXT_LIMIT):
     if len(content) > limit:
         raise ValueError(f"`{name}` must be a text of at most {limit:,} bytes. Received: {name}={str(path)!r}")
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"`{name}` must be a text of UTF-8. Received: {name}={str(path)!r}: {error}") from None
 

@@ -118,11 +118,34 @@ def test_pixels_of_the_size_need_no_tensorflow(tmp_path):
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1"), done.stderr
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.int64, np.uint64, bool])
+def test_labels_of_any_integers_and_names_as_text_or_bytes(tmp_path, kind):
+    """Names that were written as bytes were "b'dark'"."""
+    names = ["dürr", "light"]
+    for split, written in (("train", np.array(names)), ("test", np.array([name.encode() for name in names]))):
+        write(
+            tmp_path / f"{split}.npz",
+            [encoded(9), encoded(200)],
+            [],
+            {"labels": np.array([0, 1], kind), "class_names": written},
+        )
+    dataset = from_archives(tmp_path, resize=8)
+    assert dataset.class_names == ("dürr", "light") and dataset.train.labels.tolist() == [0, 1]
+    assert dataset.train.labels.dtype == np.int32
+
+
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
         ({"offsets": np.array([0, 10**9, 2])}, "offsets"),
         ({"labels": np.array([7])}, "`labels` must be 0 to 1. Received: 7 to 7"),
+        ({"labels": np.array([2**32])}, r"`labels` must be 0 to 1. Received: 4294967296 to 4294967296"),
+        ({"labels": np.array([-(2**32)])}, r"`labels` must be 0 to 1. Received: -4294967296 to -4294967296"),
+        ({"labels": np.array([2**64 - 1], np.uint64)}, r"`labels` must be 0 to 1. Received: 18446744073709551615 to "),
+        ({"labels": np.array([1.9])}, r"`labels` must be integers \(n,\). Received: labels of float64 \(1,\)"),
+        ({"labels": np.array(["1"])}, r"`labels` must be integers \(n,\). Received: labels of <U1 \(1,\)"),
+        ({"labels": np.array([[0]])}, r"`labels` must be integers \(n,\). Received: labels of int64 \(1, 1\)"),
+        ({"class_names": np.array([b"\xff", b"light"])}, r"Received: another \('utf-8' codec"),
         ({"labels": np.array([0, 1])}, "`offsets` must cut jpeg into 2"),
         ({"labels": np.array([{"a": 1}], object)}, "jpeg, offsets and labels"),
         ({"images": np.zeros((1, 8, 8, 3))}, r"`images` must be uint8 \(1, height, width, 3\)"),

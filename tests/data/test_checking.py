@@ -11,6 +11,7 @@ from sample_images import warnings_of
 from keras_effconv import data
 from keras_effconv.data.checking import check as checking
 from keras_effconv.data.images.reading import UnreadableImageError
+from keras_effconv.data.sources.class_names import alike
 from keras_effconv.data.sources.messages import CAUSES
 
 
@@ -188,8 +189,18 @@ def test_imbalance(folder, count, expected):
 def test_class_names_that_look_alike(folder):
     for name in ("Blue Jay", "blue_jay"):
         shutil.copytree(folder / "train/a", folder / "train" / name)
-    alike = {finding.name: finding for finding in data.check(folder).problems}["alike"]
-    assert alike.text == "1 group of class names that look alike" and alike.examples == ("'Blue Jay' and 'blue_jay'",)
+    problem = {finding.name: finding for finding in data.check(folder).problems}["alike"]
+    assert problem.text == "1 group of class names that look alike"
+    assert problem.examples == ("'Blue Jay' and 'blue_jay'",)
+
+
+@pytest.mark.parametrize("separator", [" ", "-", "_", ".", "- ", "--"])
+def test_separators_count_between_digits_alone(separator):
+    """Once "2.5" and "25", "1-0" and "10", "-1" and "1" were one class, and a check ended with status 1."""
+    for form, count in (("2{}5", 1), ("v1{}0", 1), ("a{}b", 2), ("a{}5", 2), ("5{}a", 2), ("a{}", 2)):
+        names = [form.format(separator), form.format("")]
+        assert max(map(len, alike(names, separators=True)), default=1) == count, names
+    assert not alike(["-1", "1", ".5", "5"], separators=True)
 
 
 def test_a_validation_class_that_looks_like_one_of_training(folder):

@@ -1,12 +1,19 @@
 """Data at addresses, through fsspec: `memory://` in place of a cloud, `file://`, and what is not installed."""
 
+import sys
 import threading
+import zipfile
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
-from sample_images import fill
+from PIL import Image
+from sample_images import encoded, fill
 
 from keras_effconv.data import load, scan
 from keras_effconv.data.sources import remote
+from keras_effconv.data.sources.origin import CHANGES, origin_of, state_of
+from keras_effconv.training.reporting.environment import environment
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -122,3 +129,81 @@ def test_names_that_lead_out_of_their_folder_are_refused(bucket, monkeypatch, tm
     monkeypatch.setattr(remote, "_listed", lambda fs, folder: {"../out.png": ("/photos/film.mp4", {"size": 4})})
     with pytest.raises(OSError, match=r"names must stay in their folder. Received: ../out.png"):
         scan(data_dir="memory://photos")
+
+
+ADDRESSES = (
+    "zip://photos::file://{here}/a.zip",
+    "zip://photos::file://{here}/b.zip",
+    "zip://others::file://{here}/a.zip",
+    "zip://photos::memory://a.zip",
+    "zip://photos/table.csv::file://{here}/c.zip",
+    "memory://photos",
+    "memory://x/photos",
+    *(f"ftp://{user}@{host}/photos" for user in ("alice", "bob") for host in ("host", "other", "host:2121")),
+    "webhdfs://one:9870/photos",
+    "webhdfs://two:9870/photos",
+    "github://alice:flowers@main/photos",
+    "github://bob:flowers@main/photos",
+    "github://alice:cars@main/photos",
+    "github://alice:flowers@v1/photos",
+)
+
+
+@pytest.fixture
+def origin_at(monkeypatch):
+    """A function from an address to its origin; no host is connected to."""
+
+    def unconnected(protocol, **options):
+        return SimpleNamespace(protocol=protocol, storage_options=options)
+
+    monkeypatch.setattr(fsspec.core, "filesystem", unconnected)
+    return lambda address: origin_of(*fsspec.core.url_to_fs(address))
+
+
+def test_addresses_that_differ_in_a_component_have_places_of_their_own(origin_at, tmp_path):
+    """Once the archive, the host and the repository did not count: the second of two had the images of the first."""
+    addresses = [address.format(here=tmp_path) for address in ADDRESSES]
+    assert len({origin_at(address) for address in addresses}) == len(addresses)
+    assert origin_at("ftp://me:secret@host/photos") == origin_at("ftp://me:renewed@host/photos")
+    assert "secret" not in origin_at("zip://photos::ftp://me:secret@host/a.zip")
+
+
+@pytest.mark.parametrize("fact", CHANGES)
+def test_a_file_of_the_same_size_that_another_fact_tells_apart(fact):
+    assert len({state_of({"size": 9, fact: value}) for value in ("one", "two", None)}) == 3
+
+
+def zipped(path, shades):
+    """A zip file of two classes, with images of one size and one date."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, shade in enumerate(shades):
+            name = zipfile.ZipInfo(f"photos/{'ab'[i % 2]}/{i}.bmp", (2020, 1, 1, 0, 0, 0))
+            archive.writestr(name, encoded(Image.new("L", (4, 4), shade), "BMP"))
+
+
+def test_members_of_archives_are_those_of_each_archive_as_it_is_now(bucket, copied, tmp_path):
+    def shades(name):
+        fsspec.get_filesystem_class("zip").clear_instance_cache()
+        dataset = load(data_dir=f"zip://photos::file://{tmp_path}/{name}.zip", resize=4)
+        return sorted(np.concatenate([dataset.train.images, dataset.validation.images])[:, 0, 0, 0].tolist())
+
+    zipped(tmp_path / "a.zip", [10, 20, 30, 40])
+    zipped(tmp_path / "b.zip", [50, 60, 70, 80])
+    assert shades("a") == [10, 20, 30, 40] and shades("b") == [50, 60, 70, 80]
+    zipped(tmp_path / "a.zip", [10, 20, 30, 90])
+    copied.clear()
+    assert shades("a") == [10, 20, 30, 90] and copied == ["b/3.bmp"]
+
+
+def test_passwords_in_addresses_are_not_said(bucket, monkeypatch, capsys, tmp_path):
+    memory = fsspec.filesystem("memory")
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda address: (memory, "/photos"))
+    load(data_dir="memory://me:secret@photos?token=secret", resize=4)
+    monkeypatch.setattr(type(memory), "find", lambda *_, **__: {}["ftp://me:secret@photos"])
+    with pytest.raises(OSError, match=r"Received: 'memory://me:\*\*\*@photos\?token=\*\*\*': KeyError") as raised:
+        load(data_dir="memory://me:secret@photos?token=secret", resize=4)
+    said = capsys.readouterr().out
+    assert "memory://me:***@photos?token=***: copying" in said and "secret" not in said + str(raised.value)
+    assert not [path for path in (tmp_path / "home").rglob("*") if "secret" in str(path)]
+    monkeypatch.setattr(sys, "argv", ["finetune", "--data_dir=zip://a::ftp://me:secret@host/a.zip"])
+    assert environment()["command"] == ["finetune", "--data_dir=zip://a::ftp://me:***@host/a.zip"]

@@ -7,7 +7,7 @@ from sample_images import warnings_of
 from tables import RIGHT, rows, understood, write_images
 
 from keras_effconv.data import from_csv, scan
-from keras_effconv.data.sources.csv_columns import is_header
+from keras_effconv.data.sources.csv_columns import NAMES, is_header
 from keras_effconv.data.sources.table import decoded, delimiter_of
 
 
@@ -76,6 +76,15 @@ def test_encodings(images, encoding, name):
 
 def test_text_lists_without_a_header(images):
     assert understood(images, rows("images/{id}.png {label}"), "train.txt") == RIGHT
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", " "])
+def test_a_class_with_the_name_of_a_column_is_no_header(images, delimiter):
+    """Without a header, the first row of such a class was lost."""
+    for word in (*NAMES["path"], *NAMES["label"], *NAMES["split"]):
+        right = {file: name.replace("cat", word) for file, name in RIGHT.items()}
+        lines = rows(f"images/{{id}}.png{delimiter}{{label}}", lambda name: name[:3].replace("cat", word))  # noqa: B023
+        assert understood(images, lines) == right, word
 
 
 def test_a_home_folder_and_quoted_commas(images, monkeypatch):
@@ -148,6 +157,21 @@ def test_several_labels_in_a_cell_are_refused(images, label):
     assert "\n" not in str(raised.value) and "table.csv" in str(raised.value)
 
 
+@pytest.mark.parametrize("joined", ["apple pie", "apple/pie", "apple, pie", "apple|pie", "pie & apple"])
+def test_what_is_refused_as_several_labels_has_a_way_out(images, joined):
+    """Nothing said how to write a label of which both words are labels, too."""
+    names = iter(["apple", "pie", joined, "apple", "pie", joined])
+    lines = ["path,label", *rows('images/{id}.png,"{label}"', lambda name: next(names))]
+    with pytest.raises(ValueError, match=rf"{MULTI}, unless .*\(if '.*' is one label, write '\w+'\)$") as raised:
+        understood(images, lines)
+    written = str(raised.value).rpartition("write '")[2].removesuffix("')")
+    assert set(understood(images, [line.replace(joined, written) for line in lines]).values()) == {
+        "apple",
+        "pie",
+        written,
+    }
+
+
 def test_names_of_several_words_are_one_label(images):
     names = {"cat": "Blue Jay", "dog": "Cactus Wren, old"}
     lines = ["path,label", *rows('images/{id}.png,"{label}"', lambda name: names[name[:3]])]
@@ -210,6 +234,7 @@ def test_a_column_split_without_splits_is_none(images, capsys):
         ("a.png\tcat and dog\nb.png\tdog\n", "\t"),
         ("a.png 0\nb c.png 1\n", " "),
         ("only\none\n", ","),
+        ("a.png;x,y\nb.png;z\n", ";"),
     ],
 )
 def test_delimiters(text, delimiter):

@@ -1,11 +1,18 @@
 """Several labels for an image, as CSV files have them, and how such images are divided."""
 
+import itertools
+import json
+import unicodedata
+
 import numpy as np
 import pytest
 from sample_images import warnings_of
 from tables import write_images
 
 from keras_effconv import data
+from keras_effconv.data.sources.csv_file import list_csv
+from keras_effconv.data.sources.csv_labels import clean_labels
+from keras_effconv.data.sources.csv_several import divided_labels
 from keras_effconv.data.sources.labelling import SeveralLabels
 from keras_effconv.data.sources.split import dealt
 
@@ -47,6 +54,51 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_labels_in_a_cell(images, form):
     assert listed(images, cells(FORMS[form])) == dict(zip(FILES, TRUE))
+
+
+NAMES = ("cat", "big dog", "it's", 'an "owl"', "a, b", "' '", "", "Käse", "\U0001f431", "a\\b", "[x]")
+WRITERS = {
+    "list": str,
+    "tuple": lambda names: str(tuple(names)),
+    "JSON": json.dumps,
+    "NumPy": lambda names: str(np.array(names)),
+}
+
+
+@pytest.mark.parametrize("width", [10, 75])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_lists_are_the_same_whoever_writes_them(writer, width):
+    """NumPy writes no commas: "['cat' 'dog']" was the class "catdog"."""
+    lists = [list(names) for count in (0, 1, 2, 3) for names in itertools.permutations(NAMES, count)] + [list(NAMES)]
+    with np.printoptions(linewidth=width):
+        cells = [WRITERS[writer](names) for names in lists]
+    assert any("\n" in cell for cell in cells) == ((writer, width) == ("NumPy", 10))
+    assert divided_labels(cells, None) == [tuple(sorted({*names} - {""})) for names in lists]
+
+
+def test_several_labels_as_numpy_writes_them_are_refused_as_one():
+    for cell in ("['cat' 'dog']", "['cat'\n 'dog']"):
+        with pytest.raises(ValueError, match="Each image must have one label"):
+            clean_labels([cell, "['bird']"], "table.csv")
+
+
+@pytest.mark.parametrize("labels", [("0", "1"), ("0.0", "1.0"), ("0", "1.0"), ("0.00", "1.")])
+@pytest.mark.parametrize("missing", [(), ("",), ("nan",), ("None", "<NA>"), ("", "nan", "")])
+def test_numbers_are_written_alike_next_to_empty_cells(labels, missing):
+    """Empty cells are where floats come from, and with them "0.0" was a class of its own."""
+    cells = [*labels, *missing, *labels]
+    expected = ["0", "1", *[""] * len(missing), "0", "1"]
+    assert clean_labels(cells, "table.csv") == expected
+    assert divided_labels(cells, None) == [(name,) if name else () for name in expected]
+    assert divided_labels(["|".join(labels), *missing], "|") == [("0", "1"), *[()] * len(missing)]
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_of_columns_are_composed(images, form, multi_label):
+    rows = [f"images/{file}.png,{i % 2},{1 - i % 2}" for i, file in enumerate(FILES)]
+    (images / "table.csv").write_text("\n".join([unicodedata.normalize(form, "path,Käse,Möhre"), *rows]))
+    assert list_csv(images / "table.csv", multi_label=multi_label).classes == ["Käse", "Möhre"]
 
 
 def test_a_separator_that_is_asked_for(images):

@@ -15,6 +15,7 @@ from keras_effconv.data.images.convert import UnreadableImageError, readable
 from keras_effconv.data.images.decode import rgb
 from keras_effconv.data.images.decode_batch import CORRUPT, TOO_LARGE, decode_each
 from keras_effconv.data.images.header import IMAGE_EXTENSIONS, declared_size, format_of
+from keras_effconv.data.images.limits import declared_pixels
 from keras_effconv.data.images.reading import compiled_decoder, decode_image, read_image
 from keras_effconv.preprocessing import Resize
 
@@ -183,6 +184,48 @@ def test_a_compressed_bmp_is_refused_by_the_graph():
     file = bytearray(encoded(gradient().convert("L"), "BMP"))
     file[30] = 1
     assert each(tf.constant([bytes(file)]))[1].numpy().tolist() == [CORRUPT.encode()]
+
+
+def os2(windows):
+    """A BMP with the header of OS/2: 12 octets, and three for each colour of the table."""
+    start, width, height, bits = (
+        struct.unpack_from(kind, windows, at)[0] for kind, at in zip(("<I", "<i", "<i", "<H"), (10, 18, 22, 28))
+    )
+    table = b"".join(windows[at : at + 3] for at in range(54, start, 4)).ljust(3 * 2**bits if bits < 24 else 0, b"\0")
+    head = b"BM" + struct.pack("<IHHI", len(windows), 0, 0, 26 + len(table))
+    return head + struct.pack("<IHHHH", 12, width, height, 1, bits) + table + windows[start:]
+
+
+@pytest.mark.parametrize("size", [(40, 48), (1, 1)])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_a_bmp_of_os2_is_read_as_one_of_windows(mode, size):
+    """Its size was read as 2818109 x 1572865 pixels."""
+    windows = encoded(gradient(*size).convert(mode), "BMP")
+    old = os2(windows)
+    assert declared_size(old) == size and int(declared_pixels(tf.constant(old))) == size[0] * size[1]
+    np.testing.assert_array_equal(decode_image(old, compiled_decoder(8)), decode_image(windows, compiled_decoder(8)))
+    assert each(tf.constant([old]))[1].numpy().tolist() == [CORRUPT.encode()]
+
+
+def gif_of(bits, local, clear):
+    """A GIF of 2**bits colours, each in a pixel at least, with a clear one, which may be none of them."""
+    drawn = Image.fromarray((np.arange(256) % 2**bits).astype("uint8").reshape(16, 16)).convert("P")
+    drawn.putpalette(bytes(768))
+    file = encoded(drawn, "GIF")
+    codes = file[file.index(b",", 13 + 6 * 2 ** (file[10] % 8)) + 10 :]  # behind the table and the place of the frame
+    table, flags = np.random.default_rng(bits).bytes(3 * 2**bits), bytes([0x80 + bits - 1])
+    head = b"GIF89a" + struct.pack("<HH", 16, 16) + (b"\0\0\0" if local else flags + b"\0\0" + table)
+    control = b"!\xf9\x04\x01\0\0" + bytes([clear]) + b"\0"
+    return head + control + b"," + struct.pack("<HHHH", 0, 0, 16, 16) + (flags + table if local else b"\0") + codes
+
+
+@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_a_clear_colour_that_the_table_of_a_gif_does_not_have_is_none(bits, local):
+    """What stands behind the table was overwritten: the file was refused, or had other pixels."""
+    for clear in (*range(0, 256, 9), 2**bits - 1, 2**bits % 256):
+        file = gif_of(bits, local, clear)
+        np.testing.assert_array_equal(pixels(file).numpy(), over_white(file), err_msg=f"colour {clear} is clear")
 
 
 def test_damaged_webp_and_gif_end_soon_and_spoil_one_row():

@@ -1,29 +1,13 @@
-"""Folders as archives are unpacked: wrappers, splits by many names, splits inside classes, and what looks like them."""
+"""Folders as archives are unpacked: wrappers, splits by many names, and what looks like them."""
 
 import os
 
 import pytest
+from laid_out import found, lay
 from PIL import Image
-from sample_images import encoded, fill, gradient, save, warnings_of
+from sample_images import encoded, gradient, save, warnings_of
 
 from keras_effconv.data import from_directory, scan
-
-
-def lay(root, *paths, count=2):
-    for path in paths:
-        fill(root / path, count)
-
-
-def found(root, capsys, **options):
-    """{split: {class: number of images}}, and the line that says so."""
-    dataset = scan(data_dir=root, **options)
-    counts = {}
-    for part in ("train", "validation", "test"):
-        if (split := getattr(dataset, part)) is not None:
-            names = [dataset.class_names[label] for label in split.labels]
-            counts[part] = {name: names.count(name) for name in sorted(set(names))}
-    return counts, capsys.readouterr().out.strip()
-
 
 SPLIT = ("{train}/cats", "{train}/dogs", "{validation}/cats", "{validation}/dogs", "{test}/cats", "{test}/dogs")
 WHOLE = {part: {"cats": 2, "dogs": 2} for part in ("train", "validation", "test")}
@@ -106,25 +90,6 @@ def test_a_flat_unlabelled_test_is_left_out(tmp_path, capsys, caplog, flat):
     counts, _ = found(tmp_path, capsys)
     assert counts == {"train": {"a": 4, "b": 4}, "validation": {"a": 1, "b": 1}}
     assert len(warnings_of(caplog)) == 1 and "left out 5 images of" in warnings_of(caplog)[0]
-
-
-def test_splits_inside_classes(tmp_path, capsys, caplog):
-    lay(tmp_path, *(f"{name}/{part}" for name in ("cats", "dogs") for part in ("train", "val", "test")))
-    assert found(tmp_path, capsys)[0] == WHOLE
-    assert warnings_of(caplog)[0].endswith("each class folder has its own splits")
-    lay(tmp_path, "birds")
-    with pytest.raises(
-        ValueError, match=r"splits of classes, or classes of splits. Received: splits in cats, dogs, and"
-    ):
-        scan(data_dir=tmp_path)
-
-
-@pytest.mark.parametrize("form", ["{name}_{part}", "{part}-{name}"])
-def test_splits_in_the_names_of_classes(tmp_path, capsys, caplog, form):
-    names, parts = ("cats", "dogs"), ("train", "val", "test")
-    lay(tmp_path, *(form.format(name=name, part=part) for name in names for part in parts))
-    assert found(tmp_path, capsys)[0] == WHOLE
-    assert warnings_of(caplog)[0].endswith("the names of its folders are class and split")
 
 
 @pytest.mark.parametrize("order", ["{part}/{name}", "{name}/{part}"])

@@ -1,13 +1,19 @@
 """Files of 16 bits whose values end at 1023 or 4095: the range is found once, and stays with the network."""
 
+import itertools
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
-from sample_images import encoded, png, warnings_of
+from sample_images import encoded, gradient, png, warnings_of
 
 import keras_effconv as ke
 from keras_effconv import data
-from keras_effconv.data.images.levels import find_white
+from keras_effconv.data.images.convert import UnreadableImageError
+from keras_effconv.data.images.decode import rgb
+from keras_effconv.data.images.levels import find_white, has_16_bits
+from keras_effconv.data.images.reading import compiled_decoder, decode_image
 from keras_effconv.network_info import preprocessing_for
 from keras_effconv.preprocessing import Preprocessing, Resize
 from keras_effconv.training import Recipe, network
@@ -104,3 +110,54 @@ def test_a_network_of_grey_images_gets_one_channel(inside):
     np.testing.assert_allclose(layer(luma), expected, rtol=1e-4, atol=1e-3)
     model = ke.ResNet20(weights=None, input_shape=(32, 32, 1))
     assert preprocessing_for(model)(luma).shape == (2, 32, 32, 1) == preprocessing_for(model)(images).shape
+
+
+def tiff(values, order, photometric):
+    """An uncompressed TIFF of an array (height, width, channels) of 8 or 16 bits, in an order of bytes."""
+    (height, width, channels), bits = values.shape, 8 * values.itemsize
+    tags = [(256, 4, 1, width), (257, 4, 1, height), (259, 3, 1, 1), (262, 3, 1, photometric), (277, 3, 1, channels)]
+    tags += [(278, 4, 1, height), (279, 4, 1, values.nbytes)] + [(338, 3, 1, 2)] * (channels == 4)
+    behind = 8 + 2 + 12 * (len(tags) + 2) + 4
+    tags += [(258, 3, channels, behind if channels > 2 else bits), (273, 4, 1, behind + 8)]
+    entries = [
+        struct.pack(order + ("HHIHxx" if kind == 3 and count == 1 else "HHII"), tag, kind, count, value)
+        for tag, kind, count, value in sorted(tags)
+    ]
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(tags)) + b"".join(entries)
+    pixels = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    return head + bytes(4) + struct.pack(order + "4H", *[bits] * 4) + pixels
+
+
+@pytest.mark.parametrize(
+    ("channels", "order", "bits", "photometric"),
+    [
+        *itertools.product([1], "<>", [8, 16], [0, 1]),
+        *itertools.product([3, 4], "<>", [8, 16], [2]),
+    ],
+)
+def test_a_tiff_has_the_pixels_of_a_png_or_is_refused(channels, order, bits, photometric):
+    """Grey of 16 bits was white if big-endian and inverted if 0 is white; in colour it had 8 bits, without a word."""
+    values = np.random.default_rng(0).integers(0, 2**bits, (5, 7, channels)).astype(f"uint{bits}")
+    file, decoder = tiff(values, order, photometric), compiled_decoder(Resize(8, white=3000), rgb)
+    light = values if photometric else np.iinfo(values.dtype).max - values
+    rows = b"".join(b"\0" + row.tobytes() for row in light.astype(light.dtype.newbyteorder(">")))
+    expected = decode_image(png(7, 5, bits, {1: 0, 3: 2, 4: 6}[channels], rows), decoder)
+    assert has_16_bits(file) == (bits == 16)
+    if bits == 16 and channels > 1:
+        message = f"^TIFF of 16 bits and {channels} channels cannot be read in full: convert it to PNG$"
+        with pytest.raises(UnreadableImageError, match=message):
+            decode_image(file, decoder)
+    elif (order, bits, photometric) == (">", 16, 0):  # Pillow knows no such files
+        with pytest.raises(UnreadableImageError, match=r"^TIFF: "):
+            decode_image(file, decoder)
+    else:
+        np.testing.assert_array_equal(decode_image(file, decoder), expected)
+
+
+def test_a_jpeg_2000_of_several_deep_channels_is_refused():
+    file = bytearray(encoded(gradient(), "JPEG2000"))
+    for mark, depths in ((b"ihdr", [14]), (b"\xff\x4f\xff\x51", [42, 45, 48])):
+        for at in depths:
+            file[file.index(mark) + at] = 15
+    with pytest.raises(UnreadableImageError, match=r"^JPEG 2000 of 16 bits and 3 channels cannot be read in full"):
+        decode_image(bytes(file), compiled_decoder(8))

@@ -161,7 +161,9 @@ def test_a_teachers_classes_are_matched_by_name(tmp_path, capsys):
     """A teacher of another order, with labels.txt next to it: it says the same of an image."""
     model = classifier()
     model.save(tmp_path / "teacher.keras")
-    (tmp_path / "labels.txt").write_text("blue\nred\ngreen\n")
+    (tmp_path / "labels.txt").write_text(
+        "blue\r\nred\r\ngreen\r\n", encoding="utf-8-sig"
+    )  # as an editor on Windows does
     images = coloured(LABELS).images.astype("float32")
     teacher = load_teacher(tmp_path / "teacher.keras", (32,), ("red", "green", "blue"))
     np.testing.assert_allclose(teacher(images), model.predict(images, verbose=0)[:, [1, 2, 0]], rtol=1e-5)

@@ -2,12 +2,12 @@
 
 from keras_effconv.data.images.alpha import blended
 from keras_effconv.data.images.apart import apart
-from keras_effconv.data.images.header import little_endian, octets_of, padded
+from keras_effconv.data.images.header import INFO, OS2, little_endian, octets_of, padded
 from keras_effconv.utils.extras import Deferred
 
 tf = Deferred("tensorflow")
 
-INFO, BITS, COMPRESSION, MASKS = 14, 28, 30, 54  # positions in the header
+BITS, COMPRESSION, MASKS = 28, 30, 54  # positions in the header
 RGB, BIT_FIELDS = 0, 3  # values of COMPRESSION
 BGRA = b"\0\0\xff\0" + b"\0\xff\0\0" + b"\xff\0\0\0" + b"\0\0\0\xff"
 
@@ -22,15 +22,17 @@ def decode_bmp(data: "tf.Tensor", background: tuple[int, int, int]) -> "tf.Tenso
             only if the header says so by a mask.
 
     Raises:
-        tf.errors.InvalidArgumentError: other than 8, 24 or 32 bits a pixel, compressed, or channels in another order.
+        tf.errors.InvalidArgumentError: other than 8, 24 or 32 bits a pixel, compressed, channels in another order, or
+            the header of OS/2.
     """
     octets, header = octets_of(padded(data)), padded(data)
     masks = tf.strings.substr(header, MASKS, 12) == BGRA[:12]
     fields = little_endian(octets, COMPRESSION, 4) == BIT_FIELDS
-    plain = (little_endian(octets, COMPRESSION, 4) == RGB) | (octets[INFO] < 40)  # the oldest header has no such field
-    known = plain | (fields & masks & (octets[BITS] == 32))
+    plain = (little_endian(octets, COMPRESSION, 4) == RGB) | (octets[INFO] < 40)  # a short header has no such field
+    known = (plain | (fields & masks & (octets[BITS] == 32))) & (octets[INFO] != OS2)
     clear = fields & (octets[INFO] >= 56) & (tf.strings.substr(header, MASKS, 16) == BGRA)
-    with tf.control_dependencies([tf.debugging.Assert(known, ["a compressed BMP, or one of other channels"])]):
+    what = "a compressed BMP, one of OS/2, or one of other channels"
+    with tf.control_dependencies([tf.debugging.Assert(known, [what])]):
         data = tf.identity(data)
     kind = tf.where(octets[BITS] == 8, 1, tf.where(clear, 2, 0))
     branches = [

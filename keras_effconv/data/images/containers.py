@@ -6,7 +6,7 @@ what it finds before it decodes.
 
 import struct
 
-HEIGHT, WIDTH, BITS = 257, 256, 258
+HEIGHT, WIDTH, BITS, PHOTOMETRIC = 257, 256, 258, 262  # tags of TIFF
 BOXES, ENDLESS = 10_000, 1 << 31
 
 
@@ -74,9 +74,14 @@ def tiff_tags(data):
 
 def is_deep(data):
     """Whether a TIFF or a JPEG 2000 declares 9 to 16 bits a channel."""
+    return 8 < depth(data) <= 16
+
+
+def depth(data):
+    """Return the bits of the first channel that a TIFF or a JPEG 2000 declares; 0 if it is cut off ahead of that."""
     if data[:2] in (b"II", b"MM"):
-        return 8 < tiff_tags(data).get(BITS, 1) <= 16
+        return tiff_tags(data).get(BITS, 1)
     at = data.find(b"ihdr", 0, 4096) + 14  # behind the sides and the number of channels
     if data.startswith(b"\xff\x4f\xff\x51"):
         at = 42  # Ssiz of the first channel
-    return len(data) > at and 8 <= data[at] % 128 < 16
+    return data[at] % 128 + 1 if len(data) > at else 0

@@ -8,9 +8,14 @@ import importlib
 import io
 import re
 
+import numpy as np
+
+from keras_effconv.data.images.containers import PHOTOMETRIC, depth, is_deep, tiff_tags
 from keras_effconv.data.images.header import (
     BMP,
     DECODED,
+    INFO,
+    OS2,
     PIXEL_LIMIT,
     REFUSED,
     declared_size,
@@ -26,6 +31,7 @@ PLUGINS = {"HEIF": "pillow_heif"}
 KEPT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16")  # modes of Pillow that become a PNG as they are
 AS_RGB = ("CMYK", "YCbCr", "LAB", "HSV", "RGBX")
 WAY_OUT = "convert it to JPEG or PNG"
+WHITE_IS_ZERO = 0  # a value of TIFF's tag
 
 
 class UnreadableImageError(ValueError):
@@ -40,7 +46,8 @@ def readable(data: bytes, max_pixels: int = PIXEL_LIMIT) -> bytes:
         max_pixels: int; a file that declares more is refused before it is decoded. Default 178,000,000.
 
     Raises:
-        UnreadableImageError: it is of a format that cannot be read, too large or damaged, or a package is missing.
+        UnreadableImageError: it is of a format that cannot be read, too large or damaged, or a package is missing; or
+            Pillow would drop bits, as of a TIFF of 16 bits and several channels.
 
     Example:
 
@@ -63,12 +70,12 @@ def check_size(height, width, max_pixels):
 
 
 def _is_odd_bmp(row, data):
-    """Whether a BMP is compressed, or has other than 8, 24 or 32 bits a pixel in the usual order."""
-    if row is not BMP or len(data) < 70 or data[14] < 40:
+    """Whether a BMP is one of OS/2, compressed, or has other than 8, 24 or 32 bits a pixel in the usual order."""
+    if row is not BMP or len(data) <= INFO or (data[INFO] != OS2 and (len(data) < 34 or data[INFO] < 40)):
         return False
     bits, compression = int.from_bytes(data[28:30], "little"), int.from_bytes(data[30:34], "little")
     usual = compression == 3 and bits == 32 and data[54:66] == b"\0\0\xff\0\0\xff\0\0\xff\0\0\0"
-    return not (usual or (compression == 0 and bits in (8, 24, 32)))
+    return data[INFO] == OS2 or not (usual or (compression == 0 and bits in (8, 24, 32)))
 
 
 @functools.cache
@@ -94,9 +101,12 @@ def _rewritten(data, row, max_pixels):
     try:
         with pillow.open(io.BytesIO(data), formats=[plugin]) as image:
             check_size(image.height, image.width, max_pixels)
-            image = require("PIL.ImageOps", EXTRA).exif_transpose(image)
+            plain = _plain(require("PIL.ImageOps", EXTRA).exif_transpose(image), row)
+            if is_deep(data):
+                _check_depth(plain, row, depth(data), len(image.getbands()))
+                plain = _as_light(plain, data)
             file = io.BytesIO()
-            _plain(image, row).save(file, "PNG", compress_level=1)
+            plain.save(file, "PNG", compress_level=1)
     except UnreadableImageError:
         raise
     except Exception as error:  # each plug-in has its own for a damaged file
@@ -115,12 +125,25 @@ def _plain(image, row):
     elif mode in ("La", "RGBa"):
         image = image.convert(mode.upper())
     elif mode.startswith("I;16"):
-        image = image if mode == "I;16" else image.convert("I;16")
+        image = image if mode == "I;16" else image.convert("I").convert("I;16")  # at once, Pillow cuts off at 255
     elif mode not in KEPT:
         raise UnreadableImageError(f"{row.name} of {mode} values cannot be read: convert it to 8 or 16 bits")
     clear = image.info.get("transparency") if image.mode in ("P", "L", "RGB", "1") else None
     image.info = {} if clear is None else {"transparency": clear}
     return image.convert("RGBA") if image.mode == "PA" else image
+
+
+def _check_depth(image, row, bits, channels):
+    """Raise an `UnreadableImageError` for an image that Pillow has cut down to 8 bits, as those of several channels."""
+    if image.mode != "I;16":
+        text = f"{row.name} of {bits} bits and {channels} channels cannot be read in full"
+        raise UnreadableImageError(f"{text}: convert it to PNG")
+
+
+def _as_light(image, data):
+    """Return an image of 16 bits whose 0 is black; Pillow itself inverts the others whose 0 is white."""
+    inverted = data[:2] in (b"II", b"MM") and tiff_tags(data).get(PHOTOMETRIC) == WHITE_IS_ZERO
+    return _pillow(None).fromarray(np.uint16(65535) - np.asarray(image)) if inverted else image
 
 
 def converted(data: "tf.Tensor") -> "tf.Tensor":

@@ -21,7 +21,8 @@ class Frame(NamedTuple):
         file: scalar string tensor, the GIF cut off behind it. A file that is cut short gives what it has of the frame.
         pixels: int64 scalar, how many it claims: of its canvas or of the frame, whichever is more.
         box: four int64 scalars, its left, top, width and height on the canvas.
-        clear: int64 scalar, the position in the file of the colour that counts as transparent; -1 without one.
+        clear: int64 scalar, the position in the file of the colour that counts as transparent; -1 without one, and for
+            one that the table of colours does not have.
         flags: int64 scalar, the position of the octet that says so.
         place: int64 scalar, the position in the file of the left and top side; 0 without a frame.
         canvas: two int64 scalars, height and width.
@@ -63,8 +64,9 @@ def first_frame(data: "tf.Tensor") -> Frame:
     box = tuple(little_endian(octets, image + 1 + 2 * side, 2) for side in range(4))
     local = octets[image + 9] >= 128
     flags = tf.maximum(walk.control, 0) + 3
-    clear = tf.where(local, image + 10, 13) + 3 * octets[flags + 3]
-    known = (walk.control >= 0) & (walk.image >= 0) & (octets[flags] % 2 == 1)
+    table, place = tf.where(local, octets[image + 9], octets[10]), 3 * octets[flags + 3]
+    known = (walk.control >= 0) & (walk.image >= 0) & (octets[flags] % 2 == 1) & (place < _table_length(table))
+    clear = tf.where(local, image + 10, 13) + place
     return Frame(
         tf.strings.join([tf.strings.substr(data, 0, tf.minimum(tf.cast(walk.position, tf.int32), length)), b";"]),
         tf.maximum(tf.where(walk.image >= 0, (box[0] + box[2]) * (box[1] + box[3]), 0), height * width),
@@ -78,10 +80,6 @@ def first_frame(data: "tf.Tensor") -> Frame:
 
 def _walked(octets, length):
     """Return the `_Walk` at the end of the first picture, or of the file."""
-
-    def colours(flags):
-        """The length of a colour table."""
-        return tf.where(flags >= 128, 6 * 2 ** (flags % 8), tf.zeros_like(flags))
 
     def unfinished(*state):
         state = _Walk(*state)
@@ -98,7 +96,7 @@ def _walked(octets, length):
         is_image = ~chained & (octet == IMAGE)
         starts = is_image | (~chained & (octet == EXTENSION))
         controls = starts & (octets[position + 1] == CONTROL) & ~is_image
-        begin = tf.where(is_image, 11 + colours(octets[position + 9]), 2)
+        begin = tf.where(is_image, 11 + _table_length(octets[position + 9]), 2)
         return (
             position + tf.where(starts, begin, octet + 1),
             tf.where(chained, octet != 0, starts),
@@ -109,8 +107,13 @@ def _walked(octets, length):
         )
 
     no, none = tf.constant(False), tf.constant(-1, tf.int64)
-    start = _Walk(13 + colours(octets[10]), no, no, no, none, none)
+    start = _Walk(13 + _table_length(octets[10]), no, no, no, none, none)
     return _Walk(*tf.while_loop(unfinished, step, tuple(start), maximum_iterations=MOST))
+
+
+def _table_length(flags):
+    """Return the octets of a table of colours, of three octets each; 0 if the flags say that there is none."""
+    return tf.where(flags >= 128, 6 * 2 ** (flags % 8), tf.zeros_like(flags))
 
 
 def decode_gif(data: "tf.Tensor", background: tuple[int, int, int]) -> "tf.Tensor":

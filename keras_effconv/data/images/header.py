@@ -14,6 +14,7 @@ from keras_effconv.utils.extras import Deferred
 tf = Deferred("tensorflow")
 
 LENGTH = 72  # octets of a header: all that `FORMATS` reads of what TensorFlow decodes, and the masks of a BMP
+INFO, OS2 = 14, 12  # where a BMP says the length of its second header, and that length as OS/2 has it
 PIXEL_LIMIT = 178_000_000  # the limit of pillow: above it a small file is an attack on memory, not a photo
 
 
@@ -30,6 +31,13 @@ def little_endian(octets, first, count):
 def _magnitude(octets, first):
     """Without the sign: a BMP of negative height begins with its top row."""
     return abs((little_endian(octets, first, 4) + 2**31) % 2**32 - 2**31)
+
+
+def _sides(octets):
+    """Those of a BMP: OS/2 has 16 bits for each."""
+    is_old = 1 // (1 + abs(octets[INFO] - OS2))
+    old, new = (little_endian(octets, at, 2) for at in (20, 18)), (_magnitude(octets, at) for at in (22, 18))
+    return tuple(is_old * short + (1 - is_old) * long for short, long in zip(old, new))
 
 
 def _lossy(octets):
@@ -78,7 +86,7 @@ PNG = Format(
     "PNG", {0: b"\x89PNG"}, lambda octets: (big_endian(octets, 20, 4), big_endian(octets, 16, 4)), (".png", ".apng")
 )
 GIF = Format("GIF", {0: b"GIF8"}, lambda octets: (little_endian(octets, 8, 2), little_endian(octets, 6, 2)), (".gif",))
-BMP = Format("BMP", {0: b"BM"}, lambda octets: (_magnitude(octets, 22), _magnitude(octets, 18)), (".bmp", ".dib"))
+BMP = Format("BMP", {0: b"BM"}, _sides, (".bmp", ".dib"))
 WEBP_EXTENDED = _webp(b"X", _canvas)
 WEBP = (_webp(b" ", _lossy), _webp(b"L", _lossless), WEBP_EXTENDED)
 DECODED = (JPEG, PNG, GIF, BMP, *WEBP)  # by TensorFlow

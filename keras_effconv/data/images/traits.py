@@ -1,6 +1,6 @@
 """What image files are like apart from their pixels, as their headers say: grey, CMYK, opacity, depth, orientation."""
 
-from keras_effconv.data.images.containers import tiff_tags
+from keras_effconv.data.images.containers import PHOTOMETRIC, tiff_tags
 from keras_effconv.data.images.exif import TAG, orientation
 from keras_effconv.data.images.header import JPEG, PNG, WEBP, WEBP_EXTENDED, format_of, jpeg_shape
 from keras_effconv.data.images.levels import has_16_bits
@@ -18,7 +18,7 @@ GREY, CMYK, OPACITY, DEEP, TURNED = TRAITS = (
 )
 ENDS, TAIL = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}, 64  # what a file ends with, and octets that may follow
 CHANNELS = {1: GREY, 4: CMYK}  # of a JPEG
-PHOTOMETRIC, SEPARATED = 262, 5  # a tag of TIFF, and its value for CMYK
+SEPARATED = 5  # the value of a TIFF's tag for CMYK
 FLAGS, CANVAS_ALPHA, LOSSLESS_ALPHA = 20, 0x10, 24  # of a WebP: octet and bit of its canvas, octet of a lossless one
 
 

@@ -8,7 +8,8 @@ from absl import logging
 
 from keras_effconv.data.sources.messages import some
 
-SEPARATORS = re.compile(r"[\s_.-]+")  # of words in a name
+# Between words in a name. Between digits, and ahead of the first one, they are a part of a number: "2.5", "1-0", "-1".
+SEPARATORS = re.compile(r"(?<=[^\d\s_.-])[\s_.-]+|(?<![\s_.-])[\s_.-]++(?!\d)")
 
 
 def normalized(name):
@@ -68,7 +69,8 @@ def alike(names, separators=False):
 
     Args:
         names: iterable of str.
-        separators: bool, whether spaces, hyphens, underscores and dots inside do not count either. Default `False`.
+        separators: bool, whether spaces, hyphens, underscores and dots do not count either, but between digits. Default
+            `False`.
 
     Returns:
         List of lists of two or more names, in their order.
@@ -77,6 +79,8 @@ def alike(names, separators=False):
 
     >>> alike(["Blue Jay", "blue_jay", "wren", "blue jay"], separators=True)
     [['Blue Jay', 'blue_jay', 'blue jay']]
+    >>> alike(["2.5", "25", "1-0", "10", "-1", "1"], separators=True)
+    []
     """
     by_key = defaultdict(list)
     for name in dict.fromkeys(names):

@@ -3,6 +3,8 @@
 import dataclasses
 import re
 
+from keras_effconv.data.images.header import IMAGE_EXTENSIONS
+from keras_effconv.data.sources.class_names import normalized
 from keras_effconv.data.sources.csv_splits import NO, YES, are_splits, flag_of
 
 # In order of preference, as `_plain` writes them.
@@ -16,6 +18,8 @@ LABELS = (
 )
 SPLITS = "split set subset partition phase usage dataset datasplit traintest"
 NAMES = {"path": PATHS.split(), "label": LABELS.split(), "split": SPLITS.split()}
+# What no name of a column has: a class may be called "name" or "y", too, but next to it is the path of an image.
+IMAGE = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(IMAGE_EXTENSIONS)))})(?!\w)|://", re.IGNORECASE)
 SAMPLE = 200  # rows whose values tell what a column is
 
 
@@ -64,7 +68,9 @@ def named(cells, what):
 
 
 def is_header(cells):
-    """Whether cells name a column of paths or of labels."""
+    """Whether cells name a column of paths or of labels, and none is the file of an image."""
+    if any(map(IMAGE.search, cells)):
+        return False
     return named(cells, "path") is not None or named(cells, "label") is not None
 
 
@@ -157,6 +163,6 @@ def _by_values(sample, count, is_image):
 
 
 def _one_hot(sample, columns, names, least=2):
-    """`{column: class name}` of those with 0 and 1, or false and true, only; at least so many."""
+    """`{column: class name}` (NFC) of those with 0 and 1, or false and true, only; at least so many."""
     binary = [i for i in columns if sample and all(cells[i].lower() in YES + NO for cells in sample)]
-    return {i: names[i] for i in binary} if len(binary) >= least else {}
+    return {i: normalized(names[i]) for i in binary} if len(binary) >= least else {}

@@ -12,6 +12,7 @@ from keras_effconv.data.sources.messages import some
 MULTI = "Each image must have one label, unless `multi_label` (--multi_label) is set"
 WHOLE = re.compile(r"-?\d+(\.0*)?")
 LIST_OF_ONE = re.compile(r"""[\[(]\s*(['"])([^'"]*)\1\s*,?\s*[\])]""")
+JOINTS = re.compile(r"[\s|;,/+&]+")  # what may be between labels
 MISSING = ("nan", "none", "null", "na", "n/a", "<na>")
 
 
@@ -30,10 +31,10 @@ def labels_of_one(rows, columns, source, separator=None):
 
 
 def clean_labels(labels, source):
-    """Return labels as class names: composed (NFC); of whole numbers such as "0.0" and "1" without a point.
+    """Return labels as class names: composed (NFC), and as `without_points` writes them.
 
     Args:
-        labels: list of str; of numbers "nan" and the like become "".
+        labels: list of str.
         source: str, for messages.
 
     Raises:
@@ -42,14 +43,26 @@ def clean_labels(labels, source):
     labels = [normalized(label) for label in labels]
     if all(map(LIST_OF_ONE.fullmatch, filter(None, labels))):  # "['cat']"
         labels = [label and LIST_OF_ONE.fullmatch(label)[2] for label in labels]
-    present = [label for label in labels if label.lower() not in MISSING]
-    if any("." in label for label in present) and all(WHOLE.fullmatch(label) for label in present):
-        whole = {label: label.partition(".")[0] if WHOLE.fullmatch(label) else "" for label in set(labels)}
-        labels = [whole[label] for label in labels]
-    elif len(present) < len(labels) and present and all(label.lstrip("-").isdecimal() for label in present):
-        labels = [label if label.lower() not in MISSING else "" for label in labels]
+    written = without_points(labels)
+    labels = [written[label] for label in labels]
     check_single(set(labels), source)
     return labels
+
+
+def without_points(names):
+    """Return how class names are written, `{name: class name}`: of whole numbers such as "0.0" and "1" without a point.
+
+    A column of numbers with empty cells was perhaps one of floats: "nan" and the like are empty in it, too.
+
+    Example:
+
+    >>> without_points(["0.0", "1.0", "", "nan"]), without_points(["cat", "nan"])
+    ({'0.0': '0', '1.0': '1', '': '', 'nan': ''}, {'cat': 'cat', 'nan': 'nan'})
+    """
+    present = {name for name in names if name and name.lower() not in MISSING}
+    if not present or not all(map(WHOLE.fullmatch, present)):
+        return {name: name for name in names}
+    return {name: name.partition(".")[0] if name in present else "" for name in names}
 
 
 def check_single(names, source, wanted=MULTI):
@@ -73,10 +86,11 @@ def check_single(names, source, wanted=MULTI):
             for name, each in joined.items()
             if several(part in names or (not strict and uses[part] > 1) for part in each)
         ]
-        if found or any(re.fullmatch(r"\[.*['\"].*\]", name) for name in joined):
-            raise ValueError(
-                f"{wanted}. Received: {source} with labels such as {some(map(repr, sorted(found or joined)))}"
-            )
+        if found or any(re.fullmatch(r"\[.*['\"].*\]", name, re.DOTALL) for name in joined):
+            shown = some(map(repr, sorted(found or joined)))
+            one = min(found, default="")
+            hint = f" (if {one!r} is one label, write {JOINTS.sub('_', one)!r})" if found else ""
+            raise ValueError(f"{wanted}. Received: {source} with labels such as {shown}{hint}")
         if strict and len(joined) > 8 and 2 * len(uses) < len(joined):
             logging.warning(
                 "%s: %d labels are made of %d words: each is taken as one class, such as %s",

@@ -1,15 +1,19 @@
 """Several labels for an image, as CSV files have them: joined in a cell, or in columns of 0 and 1."""
 
 import ast
+import contextlib
+import json
 import re
 
 from keras_effconv.data.sources.class_names import normalized
-from keras_effconv.data.sources.csv_labels import check_single
+from keras_effconv.data.sources.csv_labels import check_single, without_points
 from keras_effconv.data.sources.csv_splits import NO, YES
 from keras_effconv.data.sources.messages import some
 
 SEPARATORS = ("|", ";")
-LIST = re.compile(r"[\[({].*[\])}]|set\(\)")
+LIST = re.compile(r"[\[({].*[\])}]|set\(\)", re.DOTALL)
+QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+SPACED = re.compile(rf"({QUOTED})(\s+(?=['\"]))?", re.DOTALL)  # NumPy writes nothing but spaces between texts
 ASKED = "`label_separator` (--csv_label_separator) must say what is between the labels of an image"
 NO_FLAG = "a value other than 0 and 1 among the columns of labels"
 
@@ -70,6 +74,8 @@ def separator_of(cells, asked, source):
 def divided_labels(cells, separator):
     """Return the labels of each cell, sorted, each once: list of tuples of str; an empty cell has none.
 
+    Names are composed (NFC), and written as `without_points` has them.
+
     Args:
         cells: list of str.
         separator: str, of `separator_of`.
@@ -86,17 +92,19 @@ def divided_labels(cells, separator):
         parts = [_listed(cell) for cell in cells]
     else:
         parts = [[cell] if separator is None else cell.split(separator) for cell in cells]
-    return [tuple(sorted({normalized(part.strip()) for part in each} - {""})) for each in parts]
+    parts = [[normalized(part.strip()) for part in each] for each in parts]
+    written = without_points({part for each in parts for part in each})
+    return [tuple(sorted({written[part] for part in each} - {""})) for each in parts]
 
 
 def _listed(cell):
-    """Return the texts of a list as Python or JSON writes it: the reading executes nothing."""
+    """Return the texts of a list as Python, JSON or NumPy writes it: the reading executes nothing."""
     if cell in ("", "set()", "{}"):
         return []
-    try:
-        names = ast.literal_eval(cell)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        names = None
+    text, names = SPACED.sub(lambda found: found[1] + (", " if found[2] else ""), cell), None
+    for read in (ast.literal_eval, json.loads):  # as JSON if it is JSON, whose escapes are not those of Python
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            names = read(text)
     names = [names] if isinstance(names, str) else names  # ("cat") is no tuple
     if not isinstance(names, (list, tuple, set)) or not all(isinstance(name, (str, int)) for name in names):
         raise ValueError(f"labels in brackets must be a list of names in quotes. Received: {cell:.60}")
@@ -114,7 +122,7 @@ def from_flags(cells, columns, source):
     Raises:
         ValueError: two columns have one name, or no row is good.
     """
-    names = [normalized(name) for name in columns.values()]
+    names = list(columns.values())
     if twice := sorted({name for name in names if names.count(name) > 1 or not name}):
         raise ValueError(f"columns of labels must have a name each. Received: {source} with {some(map(repr, twice))}")
     labels = []

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 
-from keras_effconv.data.sources.inner_splits import take_inner_splits
+from keras_effconv.data.sources.inner_splits import only, take_inner_splits
 from keras_effconv.data.sources.listing import (
     LeftOut,
     classes_in,
@@ -20,13 +20,11 @@ from keras_effconv.data.sources.listing import (
 from keras_effconv.data.sources.messages import counted
 from keras_effconv.data.sources.split_names import (
     SPLITS,
-    TEST,
     TRAIN,
     UNLABELLED,
-    VALIDATION,
     group_by_split,
     split_of,
-    words_of,
+    told_apart,
 )
 
 
@@ -144,10 +142,7 @@ def _splits_among(root, folders, layout):
         if len(groups) > 1 and not others and not groups.get(UNLABELLED) and any(map(sub_directories, named)):
             refuse("have a split for training", f"{sorted(by_name)} in {str(root)!r}")
         return {}
-    graded = [folder for folder in groups.get(VALIDATION, ()) if words_of(folder.name)[0].startswith("eval")]
-    if TEST not in groups and len(groups.get(VALIDATION, ())) == 2 and len(graded) == 1:  # next to "validation"
-        groups |= {TEST: graded, VALIDATION: [folder for folder in groups[VALIDATION] if folder not in graded]}
-    splits = {split: _one_of(split, members) for split, members in groups.items()}
+    splits = {split: _one_of(split, members) for split, members in told_apart(groups).items()}
     if not has_classes(splits[TRAIN]):
         return _classes_called_train(root, splits, others, layout)
     if others and len(splits) == 1:
@@ -176,10 +171,7 @@ def _classes_called_train(root, splits, others, layout):
 
 def _one_of(split, folders):
     """Return the folder of a split; of several the only one that has classes."""
-    full = [folder for folder in folders if has_classes(folder)]
-    if len(full) > 1:
-        refuse(f"have one folder per split. {split} may be any of {names_of(full)}", str(full[0].parent))
-    return (full or folders)[0]
+    return only(split, [folder for folder in folders if has_classes(folder)] or folders[:1])
 
 
 def _take_splits(groups, layout):

@@ -53,9 +53,9 @@ def from_archives(
 
     An archive holds `labels`, integers (n,), and either pixels, `images`, uint8 (n, height, width, 3), RGB; or images
     encoded as files one after another: `jpeg` (or `encoded`), the bytes, uint8, and `offsets`, int64 (n + 1,), where
-    each begins. `class_names` names the labels; without it they are "0", "1", ... No object is unpickled. Each image
-    that cannot be decoded is skipped with a warning. Pixels that already have the size are taken as they are if nothing
-    is cropped, and then nothing in this function needs TensorFlow.
+    each begins. `class_names`, text or bytes of UTF-8, names the labels; without it they are "0", "1", ... No object is
+    unpickled. Each image that cannot be decoded is skipped with a warning. Pixels that already have the size are taken
+    as they are if nothing is cropped, and then nothing in this function needs TensorFlow.
 
     The names of archives begin or end with their split. Without `validation*.npz`, `test*.npz` validates, as in
     publications; with it, `test*.npz` is for the end.
@@ -133,13 +133,8 @@ class Archive(NamedTuple):
 def _open(path):
     try:
         with open_npz(path) as archive:
-            labels = archive["labels"].astype(np.int32)
-            if labels.ndim != 1:
-                raise ValueError(f"labels of shape {labels.shape}")
-            most = labels.max(initial=0)
-            if most >= MAX_CLASSES:
-                raise ValueError(f"the label {most:,}")
-            names = archive["class_names"] if "class_names" in archive else range(most + 1)
+            labels = archive["labels"]
+            names = _texts(archive["class_names"]) if "class_names" in archive else None
             key = "jpeg" if "jpeg" in archive else "encoded"
             arrays = (archive["images"],) if "images" in archive else (archive[key], archive["offsets"])
     except DAMAGE as error:
@@ -147,11 +142,20 @@ def _open(path):
         raise ValueError(
             f"{path}: an archive must have jpeg, offsets and labels, or images and labels. Received: another ({cause})"
         ) from None
-    names = tuple(map(str, np.atleast_1d(names)))
+    if labels.ndim != 1 or labels.dtype.kind not in "biu":
+        raise ValueError(f"{path}: `labels` must be integers (n,). Received: labels of {labels.dtype} {labels.shape}")
+    least, most = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
+    count = MAX_CLASSES if names is None else len(names)
+    if len(labels) and not 0 <= least <= most < count:  # ahead of the cast, which would take 2**32 for 0
+        raise ValueError(f"{path}: `labels` must be 0 to {count - 1}. Received: {least} to {most}")
+    names = tuple(map(str, range(most + 1))) if names is None else names
     entry = (_pixels if len(arrays) == 1 else _files)(path, labels, *arrays)
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
-        raise ValueError(f"{path}: `labels` must be 0 to {len(names) - 1}. Received: {labels.min()} to {labels.max()}")
-    return Archive(path, labels, names, entry)
+    return Archive(path, labels.astype(np.int32), names, entry)
+
+
+def _texts(names):
+    """Return the values of an array as text: tuple of str."""
+    return tuple(name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in np.atleast_1d(names))
 
 
 def _pixels(path, labels, images):

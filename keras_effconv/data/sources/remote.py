@@ -12,6 +12,7 @@ from keras_effconv.data.sources.csv_columns import is_header
 from keras_effconv.data.sources.image_paths import URL
 from keras_effconv.data.sources.listing import IMAGE_EXTENSIONS, PILLOW_EXTENSIONS, is_junk
 from keras_effconv.data.sources.messages import some
+from keras_effconv.data.sources.origin import origin_of, state_of, without_secrets
 from keras_effconv.data.sources.table import read_table
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing, write_json
@@ -41,7 +42,8 @@ def localized(url):
 
     Files appear when they are whole, so that an interrupted copy resumes. A file that has changed there is copied anew,
     one that is gone there is removed here. Of a folder, images, tables and archives are copied; of a table, it and the
-    images that it names next to it or below. Copies are in `KERAS_HOME` (else ~/.keras), in `datasets`.
+    images that it names next to it or below. Copies are in `KERAS_HOME` (else ~/.keras), in `datasets`: each host,
+    bucket, repository, archive and path has a folder of its own.
 
     Args:
         url: str, of a folder or of a CSV file, in a scheme that fsspec knows.
@@ -59,7 +61,7 @@ def localized(url):
     path = path.rstrip("/")
     is_table = path.lower().endswith(TABLES)
     folder = posixpath.dirname(path) if is_table else path
-    target = _cache() / f"{_digest(f'{fs.protocol} {folder}')}" / (posixpath.basename(folder) or "data")
+    target = _cache() / _digest(origin_of(fs, folder)) / (posixpath.basename(folder) or "data")
     with _one_line(url):
         if not is_table:
             _copy(fs, _listed(fs, folder), target, url, remove=True)
@@ -92,9 +94,10 @@ def _opened(url):
     try:
         return fsspec.core.url_to_fs(url)
     except ImportError as error:
-        raise ImportError(f"{DOWNLOAD}. Received: {url!r}, whose scheme needs a package: {error}") from error
+        text = f"{DOWNLOAD}. Received: {url!r}, whose scheme needs a package: {error}"
+        raise ImportError(without_secrets(text)) from error
     except ValueError as error:
-        raise ValueError(f"{DOWNLOAD}. Received: {url!r}: {error}") from error
+        raise ValueError(without_secrets(f"{DOWNLOAD}. Received: {url!r}: {error}")) from error
 
 
 def _is_local(fs):
@@ -110,7 +113,7 @@ def _one_line(url):
         raise
     except Exception as error:  # Each has its own types: of the network, of rights, of missing keys.
         cause = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise OSError(f"{DOWNLOAD}. Received: {url!r}: {cause}") from error
+        raise OSError(without_secrets(f"{DOWNLOAD}. Received: {url!r}: {cause}")) from error
 
 
 def _cache():
@@ -136,7 +139,7 @@ def _listed(fs, folder):
     if not files:
         raise FileNotFoundError(f"no image, table or archive ({other} other files)")
     if other:
-        print(f"{folder}: {other} files are not copied, since they are no images")
+        print(f"{without_secrets(folder)}: {other} files are not copied, since they are no images")
     return files
 
 
@@ -161,7 +164,7 @@ def _copy(fs, files, target, url, remove=False):
     if outside := [path for path in files if not os.path.realpath(target / path).startswith(root + os.sep)]:
         raise ValueError(f"names must stay in their folder. Received: {some(outside)}")
     states = _read_states(target)
-    now = {path: _state(facts) for path, (_, facts) in files.items()}
+    now = {path: state_of(facts) for path, (_, facts) in files.items()}
     missing = [path for path in files if states.get(path) != now[path] or not (target / path).is_file()]
     if remove:
         for path in set(states) - set(now):
@@ -169,7 +172,9 @@ def _copy(fs, files, target, url, remove=False):
         states = {path: state for path, state in states.items() if path in now}
     if missing:
         size = sum(files[path][1].get("size") or 0 for path in missing)
-        print(f"{url}: copying {len(missing)} of {len(files)} files, {size / 2**20:.1f} MiB, to {target}")
+        print(
+            f"{without_secrets(url)}: copying {len(missing)} of {len(files)} files, {size / 2**20:.1f} MiB, to {target}"
+        )
     try:
         for path in _copied(fs, {path: files[path][0] for path in missing}, target):
             states[path] = now[path]
@@ -215,8 +220,3 @@ def _read_states(target):
         return json.loads((target / STATES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-
-
-def _state(facts):
-    """What changes with the content of a file there, as text; the names of these facts differ by file system."""
-    return repr([str(facts[key]) for key in ("size", "ETag", "etag", "md5Hash", "created", "mtime") if facts.get(key)])

@@ -17,6 +17,10 @@ SPLIT_OF_WORD = {word: split for split, words in WORDS.items() for word in words
 FILLERS = ("dataset", "data", "subset", "set", "split", "images", "image", "imgs", "img", "photos", "pictures")
 FILLERS += ("files", "folder", "dir", "seg", "classes", "labelled", "labeled", "final")
 
+GAPS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")  # between words
+SET = re.compile(r"(data|sub)?set(?![^\W_])", re.IGNORECASE)  # behind a split it is a part of that
+BEFORE, BEHIND = re.compile(r"[\s_.,;:(\[{-]+$"), re.compile(r"^[\s_.,;:)\]}-]+")  # a split, which may be in brackets
+
 
 @functools.lru_cache(4096)
 def words_of(name):
@@ -72,6 +76,34 @@ def affixed_split_of(name):
     if len(places) != 1 or places[0] not in (0, len(words) - 1):
         return None
     return SPLIT_OF_WORD[words[places[0]]], words[: places[0]] + words[places[0] + 1 :]
+
+
+def cut_split(name):
+    """Return (split, the rest as it is written) of a name that begins or ends with a split; `None` for other names.
+
+    Example:
+
+    >>> cut_split("Blue_Jay-train"), cut_split("test set boeing737"), cut_split("training")
+    (('train', 'Blue_Jay'), ('test', 'boeing737'), None)
+    """
+    split, words = affixed_split_of(name) or (None, ())
+    gaps = list(GAPS.finditer(name)) if words else []
+    for gap in reversed(gaps):
+        if split_of(name[gap.end() :]) == split:
+            return split, BEFORE.sub("", name[: gap.end()])
+    for gap in gaps:
+        if split_of(name[: gap.start()]) == split and not SET.match(name[gap.end() :]):
+            return split, BEHIND.sub("", name[gap.start() :])
+    return None
+
+
+def told_apart(groups):
+    """Return folders by split, `{split: folders}`, where "evaluation" next to "validation" is a test."""
+    several = groups.get(VALIDATION, ())
+    graded = [folder for folder in several if words_of(folder.name)[0].startswith("eval")]
+    if TEST in groups or len(several) != 2 or len(graded) != 1:
+        return groups
+    return groups | {TEST: graded, VALIDATION: [folder for folder in several if folder not in graded]}
 
 
 def split_of_value(value):

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import keras
 
+from keras_effconv.data.sources.origin import without_secrets
+
 PACKAGES = ("keras-effconv", "keras", "tensorflow", "jax", "numpy", "tensorflow-datasets")
 
 
 def environment():
-    """Return the command, versions, machine and git commit of this process.
+    """Return the command, without passwords in addresses, versions, machine and git commit of this process.
 
     Returns:
         dict, fit for JSON; what is not known is `None`.
@@ -27,7 +29,7 @@ def environment():
     ['backend', 'command', 'commit', 'cores', 'machine', 'packages', 'python', 'time']
     """
     return {
-        "command": sys.argv,
+        "command": [without_secrets(word) for word in sys.argv],
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
