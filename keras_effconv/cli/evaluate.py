@@ -78,9 +78,9 @@ def run(flags, words):
         rows.append(row)
         shown = measured if shown is None or size == subject.size else shown  # images of the other sizes are not kept
         del measured
+    picture = write(flags, output, shown, rows, subject.facts)
     print(sizes_table(rows))
     print("\n" + "\n".join(report.table(shown.evaluation)))
-    picture = write(flags, output, shown, rows, subject.facts)
     print(f"\nwritten to {output}: report.html evaluation.json {picture}")
 
 
