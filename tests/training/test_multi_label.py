@@ -26,7 +26,6 @@ from keras_effconv.training.network import classifier, preprocessing
 from keras_effconv.training.one_vs_rest import balanced_weights, fit_one_vs_rest, sigmoid
 from keras_effconv.training.optimization import losses
 from keras_effconv.training.reporting import thresholds
-from keras_effconv.training.reporting.intervals import bootstrapped
 from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
 from keras_effconv.training.task import MultiLabel, SingleLabel, task_of
 
@@ -87,12 +86,6 @@ def test_the_metric_of_the_curves_is_that_of_the_report():
     hard = MeanAveragePrecision(1)  # a probability of 1e-5 is still more than one of 1e-6
     hard.update_state([[1], [0]], [[1e-5], [1e-6]])
     assert float(hard.result()) == 1.0
-
-
-def test_the_interval_is_around_the_value_and_narrower_with_more_images():
-    (low, high), (lower, higher) = (bootstrapped(*drawn(count)) for count in (400, 60))
-    assert low < mean_average_precision(*drawn(400)) < high and high - low < (higher - lower) / 1.5
-    assert (low + high) / 2 == pytest.approx(mean_average_precision(*drawn(400)), abs=1e-5)
 
 
 @pytest.mark.parametrize("focal", [0.0, 2.0])
