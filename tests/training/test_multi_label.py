@@ -170,6 +170,27 @@ def test_thresholds_have_the_best_f1():
         assert f1_at(known, score, threshold) == pytest.approx(max(f1_at(known, score, each) for each in score))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-7, 1e-30, 1e-44])
+@pytest.mark.parametrize("spread", [1.0, 1e-5, 1e-7])
+@pytest.mark.parametrize("near_one", [False, True])
+def test_no_digit_of_a_threshold_changes_what_is_said(tmp_path, dtype, scale, spread, near_one):
+    """Of the images that chose it, also as the file has it: probabilities may be tiny, nearly 1, or nearly the same."""
+    labels, scores = drawn(200, seed=4)
+    scores = scale * (1 - spread + spread * scores.astype("float64"))
+    scores = (1 - scores if near_one else scores).astype(dtype)
+    evaluation = MultiLabelEvaluation(scores, labels, tuple("abcd")).with_own_thresholds("images")
+    thresholds.write(tmp_path, evaluation.class_names, evaluation.thresholds)
+    read = thresholds.read(tmp_path / thresholds.FILE, evaluation.class_names)
+    assert read == evaluation.thresholds
+    for known, score, threshold in zip(labels.T, scores.T.astype("float64"), read):
+        assert f1_at(known, score, threshold) == max(f1_at(known, score, each) for each in score)
+        gap = np.diff(np.unique(score)).min(initial=1.0)
+        rest = 1 - threshold if threshold > 0.5 else threshold
+        if gap > 1e-4 * rest:
+            assert float(f"{rest:.6g}") == pytest.approx(rest, rel=1e-9)
+
+
 def test_few_images_leave_a_threshold_at_a_half():
     labels = np.zeros((50, 2), "int32")
     labels[:4, 0], labels[:5, 1] = 1, 1

@@ -147,7 +147,7 @@ class MultiLabelEvaluation:
 
     def with_own_thresholds(self, images: str) -> "MultiLabelEvaluation":
         """Return an evaluation with the best thresholds of its images; each answer is by those of the other folds."""
-        best = thresholds.best_thresholds(self.labels, self.probabilities).round(6)  # as the file has them
+        best = thresholds.best_thresholds(self.labels, self.probabilities).tolist()
         answers = thresholds.folded_answers(self.labels, self.probabilities)
         chosen = f"on the other folds of the {images}, in {thresholds.FOLDS} folds"
         return dataclasses.replace(self, thresholds=tuple(best), answers=answers, chosen=chosen)
