@@ -51,6 +51,17 @@ def log_to_stderr():
     absl_logging.set_verbosity(absl_logging.WARNING)
 
 
+def recode(stream, **options):
+    """Change how a stream of text is encoded, where it has an encoding.
+
+    Args:
+        stream: file, such as `sys.stdout`; `None` without a console.
+        **options: of `io.TextIOWrapper.reconfigure`.
+    """
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(**options)
+
+
 def resumable(run, left):
     """Run what can be resumed; ctrl-C ends it with a line that says what is left.
 
@@ -71,7 +82,8 @@ def resumable(run, left):
 def execute(name, words, doc, define, run, begun=None):
     """Run a command; a user's mistake is one line on stderr and status 2.
 
-    Mistakes are flags that cannot be read, and every `ValueError`, `OSError` or `ImportError` of `run`.
+    Mistakes are flags that cannot be read, and every `ValueError`, `OSError` or `ImportError` of `run`. A character
+    that stdout or stderr cannot encode is written as its escape, such as `\\u73ab`.
 
     Args:
         name: str, what the line begins with.
@@ -84,6 +96,8 @@ def execute(name, words, doc, define, run, begun=None):
     Returns:
         int, the status.
     """
+    for stream in (sys.stdout, sys.stderr):
+        recode(stream, errors="backslashreplace")
     flags = Flags(begun)
     define(flags)
     try:

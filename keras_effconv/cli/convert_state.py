@@ -5,7 +5,7 @@ import os
 
 from keras_effconv.converting.mimicking.state import FILE as STATE
 from keras_effconv.training.reporting.fingerprint import file_fingerprint, fingerprints
-from keras_effconv.utils.files import read_json, write_json
+from keras_effconv.utils.files import read_json, strict, write_json
 
 RECORD = "conversion.json"
 FLAGS = ("order", "fit", "mimic", "images", "seed", "crop", "preprocessing", "image_size")
@@ -22,7 +22,8 @@ def described(flags, conv, dataset):
     paths = {name: os.path.expanduser(flags[name].value) for name in ("model", "weights")}
     files = {name: file_fingerprint(path) if os.path.isfile(path) else path for name, path in paths.items()}
     record = {**files, "conv": repr(conv), **{name: flags[name].value for name in FLAGS}}
-    return json.loads(json.dumps({**record, "data": fingerprints({"train": dataset.train})["train"]}, default=repr))
+    record |= {"data": fingerprints({"train": dataset.train})["train"]}
+    return strict(json.loads(json.dumps(record, default=repr)))
 
 
 def begin(folder, resume, record):

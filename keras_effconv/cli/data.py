@@ -92,9 +92,10 @@ def check(flags, path=None):
         check_folder(output, 1 << 20)
         _check_apart(output)
     report = data.check(limit=flags.limit, seed=flags.seed, **source)
-    print(f"\n{report}")
     if output:
         report.save(output)
+    print(f"\n{report}")
+    if output:
         print(f"\nwritten to {output}: {JSON} {PICTURE}")
     return int(bool(report.problems))
 

@@ -78,9 +78,9 @@ def run(flags, words):
         rows.append(row)
         shown = measured if shown is None or size == subject.size else shown  # images of the other sizes are not kept
         del measured
+    picture = write(flags, output, shown, rows, subject.facts)
     print(sizes_table(rows))
     print("\n" + "\n".join(report.table(shown.evaluation)))
-    picture = write(flags, output, shown, rows, subject.facts)
     print(f"\nwritten to {output}: report.html evaluation.json {picture}")
 
 
@@ -89,7 +89,10 @@ def sizes_table(rows):
     columns = [name for name in NAMES if name in rows[0]]
     cells = [("pixels", *(NAMES[name] for name in columns), "images/s")]
     for row in rows:
-        shares = [" to ".join(f"{share:.1%}" for share in np.atleast_1d(row[name])) for name in columns]
+        shares = [
+            "" if row[name] is None else " to ".join(f"{share:.1%}" for share in np.atleast_1d(row[name]))
+            for name in columns
+        ]
         cells.append((row["size"], *shares, f"{row['images_per_second']:.0f}"))
     return aligned(cells, right=range(len(cells[0])), rule=True)
 

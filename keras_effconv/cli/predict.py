@@ -19,6 +19,7 @@ import contextlib
 import csv
 import sys
 
+from keras_effconv.cli.command import recode
 from keras_effconv.cli.flags import define_views
 
 
@@ -47,9 +48,9 @@ def run(flags, words):
 
     if not words:
         raise ValueError("`IMAGE` must be at least one file, folder or pattern. Received: nothing")
-    for stream in (sys.stdin, sys.stdout):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=TEXT["errors"])
+    recode(sys.stdin, errors=TEXT["errors"])
+    if flags.csv == "-":
+        recode(sys.stdout, **TEXT)
     paths = image_files.paths(words, sys.stdin)
     model = predictor.load(flags.model, flags.conv, flags.weights)
     model = model._replace(run=averaged(model.run, flags.views))
@@ -67,16 +68,23 @@ def run(flags, words):
 
 
 def tell(rows):
-    """Print a table for each row, and a line on stderr for each file that cannot be read; return how many these are."""
+    """Print a table for each row, and a line on stderr for each file that cannot be read; return how many these are.
+
+    Names are `escaped`: those of files may hold what a terminal obeys.
+    """
+    from keras_effconv.data.sources.messages import escaped
+
     failed = 0
     for row in rows:
         if row.error:
             failed += 1
-            print(f"{row.path}: {row.error}", file=sys.stderr)
+            print(escaped(f"{row.path}: {row.error}"), file=sys.stderr)
             continue
-        print(row.path if row.best else f"{row.path}\n  none of the classes")
+        print(escaped(row.path))
+        if not row.best:
+            print("  none of the classes")
         for name, score in row.best:
-            print(f"  {score:6.1%}  {name}")
+            print(f"  {score:6.1%}  {escaped(name)}")
     return failed
 
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from keras_effconv.counting import count
+from keras_effconv.data.sources.messages import printable
 from keras_effconv.network_info import preprocessing_for
-from keras_effconv.utils.paths import quoted
-from keras_effconv.utils.text_table import markdown
+from keras_effconv.utils.paths import one_line
+from keras_effconv.utils.text_table import markdown, markdown_text
 
 CARD = """# {source}, converted to {short}
 
@@ -51,15 +52,15 @@ def card(model, report, source, data, environment, files, labels=None, accuracy=
     short = report.conv if len(report.conv) <= SHORT else report.conv.partition("(")[0]
     packages = environment["packages"]
     steps = "; ".join(f"{STEPS.get(name, name)} ({seconds:.0f} s)" for name, seconds in report.seconds.items())
-    return CARD.format(
-        source=_short_name(source),
+    text = CARD.format(
+        source=markdown_text(_short_name(source)),
         short=short,
         numbers=markdown([("", ""), *rows, ("written", ", ".join(files))]),
         picture="![Variance explained and multiply-accumulates, layer by layer](explained.png)\n\n"
         if "explained.png" in files
         else "",
         dense=_dense(report),
-        command=quoted([Path(environment["command"][0]).name, *environment["command"][1:]]),
+        command=one_line(environment["command"]),
         steps=f"In order: {steps}." if steps else "",
         version=packages["keras-effconv"],
         keras=packages["keras"],
@@ -67,6 +68,7 @@ def card(model, report, source, data, environment, files, labels=None, accuracy=
         commit=environment["commit"] or "unknown",
         time=environment["time"],
     )
+    return printable(text)  # names of folders may be any bytes
 
 
 def _rows(model, report, source, data, labels, accuracy):
@@ -76,10 +78,10 @@ def _rows(model, report, source, data, labels, accuracy):
         ("convolution", f"`{report.conv}`"),
         ("size", f"{counted.params / 1e6:.2f}M parameters, {_share(report.macs, report.macs_before)}"),
         ("images", _images(model)),
-        ("fitted to", f"{report.images} images of {data}, without labels"),
+        ("fitted to", f"{report.images} images of {markdown_text(data)}, without labels"),
     ]
     if labels is not None:
-        shown = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
+        shown = ", ".join(map(markdown_text, labels[:10])) + (", ..." if len(labels) > 10 else "")
         rows.insert(4, ("output", f"{len(labels)} classes: {shown}"))
     if report.agreement is not None:
         rows.append(("same class as the dense network", f"{report.agreement:.1%} of {report.held} images held back"))

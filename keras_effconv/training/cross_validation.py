@@ -167,8 +167,9 @@ def _written(found: list[Fold]) -> Mapping[str, Any]:
 
 
 def _read(folder):
-    """Return the folds that a folder has, by their number."""
+    """Return the folds that a folder has, by their number; one without a score, which was nan, is judged again."""
     try:
-        return {number: Fold(**fold) for number, fold in enumerate(read_json(folder / FILE)["runs"], 1)}
+        runs = [Fold(**fold) for fold in read_json(folder / FILE)["runs"]]
+        return {number: fold for number, fold in enumerate(runs, 1) if fold.score is not None}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -44,6 +44,26 @@ def figure_of(ax):
     return ax.get_figure(root=True)
 
 
+def named_legend(axes, handles, names, **options):
+    """Add a legend of names as they are, and of what else has a label in these axes.
+
+    Matplotlib leaves out names that begin with `_`, and reads what is between two `$` as a formula.
+
+    Args:
+        axes: `matplotlib.axes.Axes`.
+        handles: sequence of artists.
+        names: sequence of str, one for each.
+        **options: of `matplotlib.axes.Axes.legend`.
+    """
+    others = [(each, label) for each, label in zip(*axes.get_legend_handles_labels()) if each not in handles]
+    entries = [*others, *((each, "") for each in handles)]
+    if not entries:
+        return
+    texts = axes.legend(*zip(*entries), **options).get_texts()
+    for text, name in zip(texts[len(others) :], names, strict=True):
+        text.set(text=name, parse_math=False)
+
+
 def plain_numbers(axis, limits):
     """Write numbers at 1, 2 and 5 of each decade of a logarithmic axis, or at more places of less than a decade.
 

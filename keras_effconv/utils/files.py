@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import glob
 import json
+import math
 import os
 import shutil
 import stat
@@ -152,10 +153,25 @@ def bytes_in(folder):
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def strict(value):
+    """Return a value as JSON can hold it: `None` in the place of nan and infinity, which JSON lacks.
+
+    Example:
+
+    >>> strict({"losses": (0.5, float("nan"), -math.inf)})
+    {'losses': [0.5, None, None]}
+    """
+    if isinstance(value, dict):
+        return {key: strict(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_json(path, value):
-    """Write a value as JSON."""
+    """Write a value as JSON that any parser reads, see `strict`."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(strict(value), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_lines(path, lines):

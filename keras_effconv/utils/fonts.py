@@ -35,9 +35,13 @@ class Names:
 
     @contextlib.contextmanager
     def drawing(self):
-        """Draw with these fonts; what a font says of characters that it lacks after all is no user's business."""
+        """Draw with these fonts, and no text as a formula, whatever `$` a name has.
+
+        What a font says of characters that it lacks after all is no user's business.
+        """
         matplotlib = require("matplotlib")
-        with matplotlib.rc_context({"font.family": self.families}), warnings.catch_warnings():
+        style = {"font.family": self.families, "text.parse_math": False}
+        with matplotlib.rc_context(style), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"(?s).*(Glyph .* missing from|Matplotlib currently does not)")
             yield
 

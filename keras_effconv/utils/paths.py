@@ -24,6 +24,17 @@ def quoted(words, windows=os.name == "nt"):
     return subprocess.list2cmdline(words) if windows else shlex.join(words)
 
 
+def one_line(words):
+    """Return a command line as a card shows it: in one line, and without the folder of the program.
+
+    Example:
+
+    >>> one_line(["/usr/bin/keras-effconv", "train", "--model=VGG11"])
+    'keras-effconv train --model=VGG11'
+    """
+    return quoted([os.path.basename(words[0]), *words[1:]]).replace("\n", " ")
+
+
 def contains(folder, path, flavour=os.path):
     """Return whether a path is a folder, or lies below it, by their spelling.
 

@@ -1,5 +1,6 @@
 """Tables as text: aligned in columns, or Markdown. The first row is the head."""
 
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -104,5 +105,46 @@ def markdown_row(cells: Sequence) -> str:
     >>> markdown_row(("a | b", 0.5))
     '| a \\\\| b | 0.5 |'
     """
-    escaped = (str(cell).replace("|", "\\|") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+    return f"| {' | '.join(_piped(str(cell)) for cell in cells)} |"
+
+
+SIGNS = re.compile(r"[\\`*<~$\[]|&(?=#?\w+;)|(?<!\w)_|_(?!\w)")  # what Markdown, or HTML inside of it, begins with
+
+
+def markdown_text(text: str) -> str:
+    """Write a name in Markdown, as one line that is read as the name: names of classes and files may hold anything.
+
+    Example:
+
+    >>> print(markdown_text("<b>*my_cats*</b>\\n"))
+    \\<b>\\*my_cats\\*\\</b>
+    """
+    return SIGNS.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def markdown_cell(text: str) -> str:
+    """Write a name likewise, for a cell of a table that `markdown_row` does not write.
+
+    Example:
+
+    >>> print(markdown_cell("a | b"))
+    a \\| b
+    """
+    return _piped(markdown_text(text))
+
+
+def markdown_code(text: str) -> str:
+    """Write a text as code in a cell of a table.
+
+    Example:
+
+    >>> print(markdown_code("a|b.keras"), markdown_code("a`b"))
+    `a\\|b.keras` `` a`b ``
+    """
+    text = " ".join(text.split())
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return _piped(f"{ticks} {text} {ticks}" if "`" in text else f"`{text}`")
+
+
+def _piped(text):
+    return text.replace("|", "\\|")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from keras_effconv import kinds
 from keras_effconv.utils.arguments import one_of
-from keras_effconv.utils.figures import COLOURS, LINE, SOFT, axes_or_new, figure_of, plain_numbers
+from keras_effconv.utils.figures import COLOURS, LINE, SOFT, axes_or_new, figure_of, named_legend, plain_numbers
 from keras_effconv.utils.files import read_json
 
 REPORT = "report.json"
@@ -151,10 +151,11 @@ def short(kind: str) -> str:
 
 
 def _legend(ax, colours, points):
-    for model, colour in colours.items():
-        ax.plot([], [], "-", color=colour, label=model)
-    for name in dict.fromkeys(family(point.kind) for point in points):
-        ax.plot([], [], MARKS.get(name, OTHER), color=SOFT, label=name)
+    models = [ax.plot([], [], "-", color=colour)[0] for colour in colours.values()]
+    families = list(dict.fromkeys(family(point.kind) for point in points))
+    marks = [ax.plot([], [], MARKS.get(name, OTHER), color=SOFT)[0] for name in families]
+    names = [*colours, *families]
     if any(point.taught for point in points):
-        ax.plot([], [], "s:", color=SOFT, mfc="none", label="with a teacher")
-    ax.legend(fontsize=8, frameon=False)
+        marks += ax.plot([], [], "s:", color=SOFT, mfc="none")
+        names.append("with a teacher")
+    named_legend(ax, [*models, *marks], names, fontsize=8, frameon=False)

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_effconv.utils.arguments import positive
 from keras_effconv.utils.extras import require
-from keras_effconv.utils.figures import BLUE, COLOURS, GREEN, LINE, ORANGE, SOFT, axes_or_new, figure_of
+from keras_effconv.utils.figures import BLUE, COLOURS, GREEN, LINE, ORANGE, SOFT, axes_or_new, figure_of, named_legend
 
 COLOUR = {"high": BLUE, "low": ORANGE}
 
@@ -74,17 +74,17 @@ def plot_spectrum(maps: Mapping[str, np.ndarray], ax=None):
     maps = _checked(maps)
     ax, height = axes_or_new(ax, (4.6, 3.4)), max(each.shape[0] for each in maps.values())
     others = iter((GREEN, *COLOURS[3:], *COLOURS))
+    lines = []
     for name, each in maps.items():
         frequencies, power = spectrum(each)
         scale, known = each.shape[0] / height, power > 0
         density = power / (frequencies[1] * scale)
-        ax.plot(
-            (frequencies * scale)[known], density[known], label=name, color=COLOUR.get(name) or next(others), lw=1.8
-        )
+        style = {"label": name, "color": COLOUR.get(name) or next(others), "lw": 1.8}
+        lines += ax.plot((frequencies * scale)[known], density[known], **style)
     ax.set(yscale="log", xlim=(0, 0.5), xlabel="cycles a pixel of the largest map", ylabel="density of the power")
     ax.grid(color=LINE)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=9)
+    named_legend(ax, lines, list(maps), frameon=False, fontsize=9)
     return figure_of(ax)
 
 
@@ -122,7 +122,8 @@ def plot_bands(maps: Mapping[str, np.ndarray], channels: int = 4, figure=None):
             _draw_channel(ax, values[..., channel])
             size = " x ".join(map(str, values.shape))
             title = f"{name} band, {size}\nchannel {channel}" if not column else f"channel {channel}"
-            ax.set_title(title, fontsize=9, loc="left", color=COLOUR.get(name, SOFT) if not column else SOFT)
+            colour = SOFT if column else COLOUR.get(name, SOFT)
+            ax.set_title(title, fontsize=9, loc="left", color=colour, parse_math=False)
     plot_spectrum(maps, figure.add_subplot(grid[:, channels:]))
     return figure
 

@@ -224,3 +224,19 @@ def test_classes_that_cannot_be_measured(folder):
     blots(60).save(folder / "train/c/0.png")
     texts = [finding.text for finding in data.check(folder).findings if finding.name == "classes"]
     assert texts == ["a single training image in 1 class: c", "no validation image in 1 class: c"]
+
+
+@pytest.mark.parametrize("place", [".", "train/a/0.png", "train/a/unreadable.png", "train/a/odd.bytes"])
+def test_a_name_that_is_no_text_is_in_every_output(folder, tmp_path, place):
+    """Names of files are bytes: of the data set, of images and of what is left out."""
+    for name in ("unreadable.png", "odd.bytes"):
+        (folder / "train/a" / name).write_bytes(b"no image")
+    path = folder / place
+    renamed = os.fsdecode(b"\xff\x1b") + path.suffix + os.fsdecode(b"\xfe" * (place == "train/a/odd.bytes"))
+    os.rename(path, path.with_name(renamed))
+    result = data.check(tmp_path / renamed if place == "." else folder)
+    result.save(tmp_path / "out")
+    str(result).encode("utf-8")
+    assert "\x1b" not in str(result)
+    (tmp_path / "out/check.json").read_text("utf-8").encode("utf-8")
+    assert (tmp_path / "out/contact_sheet.png").stat().st_size > 1000

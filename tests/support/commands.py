@@ -22,9 +22,13 @@ class Done(NamedTuple):
     stderr: str
 
 
-def command(name, *arguments, folder=ROOT, **environment):
-    """Run `keras-effconv NAME ...` in this process and a working folder; a fault of the command is raised."""
-    words, stdout, stderr = list(map(str, arguments)), io.StringIO(), io.StringIO()
+def command(name, *arguments, folder=ROOT, encoding="utf-8", **environment):
+    """Run `keras-effconv NAME ...` in this process and a working folder; a fault of the command is raised.
+
+    Its stdout and stderr have an encoding, and refuse what that lacks, as those of a process do.
+    """
+    words = list(map(str, arguments))
+    stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding, newline="\n") for _ in range(2))
     handler = logging.StreamHandler(stderr)
     handler.setLevel(logging.WARNING)
     handler.addFilter(lambda record: "retracing" not in record.getMessage())  # counted over all tests of a process
@@ -40,7 +44,12 @@ def command(name, *arguments, folder=ROOT, **environment):
             status = start(name, words)
     finally:
         logging.getLogger().removeHandler(handler)
-    return Done(status, stdout.getvalue(), stderr.getvalue())
+    return Done(status, *map(_written, (stdout, stderr)))
+
+
+def _written(stream):
+    stream.flush()
+    return stream.buffer.getvalue().decode(stream.encoding, stream.errors)
 
 
 def process(name, *arguments, timeout=300, folder=ROOT, **environment):

@@ -87,6 +87,18 @@ def test_finished_folds_are_not_run_again(tmp_path):
     assert len(damaged.seen) == 3
 
 
+def test_a_fold_without_a_score_is_run_again(tmp_path):
+    """A mean average precision is nan without an image of any class, and `null` in the file."""
+    dataset = coloured_set(LABELS, [0, 1, 2])
+    cross_validate(TINY, dataset, tmp_path, 3, train=Runs())
+    kept = json.loads((tmp_path / FILE).read_text())
+    kept["runs"][1]["score"] = None
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    again = Runs()
+    cross_validate(TINY, dataset, tmp_path, 3, resume=True, train=again)
+    assert [folder.name for _, folder, *_ in again.seen] == ["fold-2"]
+
+
 @pytest.mark.parametrize("folds", [1, 9])
 def test_folds_that_cannot_be_are_refused(folds, tmp_path):
     with pytest.raises(ValueError, match=rf"`folds` must be 2 to 8, the images .*Received: folds={folds}"):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import keras_effconv as ke
 from keras_effconv import visualize
@@ -201,3 +202,26 @@ def test_pictures_fit_in_a_figure_of_ones_own_without_pyplot(octave):
     with pytest.raises(ValueError, match="`ax` must be a matplotlib Axes"):
         visualize.plot_architecture(octave, ax=3)
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+@pytest.mark.parametrize("name", ["$5%$", "_bg", "\\", "^", "%", "$\\frac{$", "_$x$"])
+def test_names_are_no_formulas_and_none_is_missing(octave, name, tmp_path):
+    """Matplotlib reads `$5%$` as a formula, and leaves `_bg` out of a legend."""
+    maps = {name: RNG.normal(size=(8, 8, 2)), "low": RNG.normal(size=(4, 4, 2))}
+    figures = [
+        visualize.plot_spectrum(maps),
+        visualize.plot_bands(maps, 2),
+        visualize.plot_accuracy([visualize.Point(name, "Conv()", 0.04, 0.9, 0.85, 0.94)]),
+        visualize.plot_grad_cam(octave, PHOTO, "conv2_block1_out", 0, [name] * 10),
+        visualize.plot_architecture(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3)], name=name)),
+    ]
+    for number, figure in enumerate(figures):
+        figure.savefig(tmp_path / "picture.png")
+        assert any(name in text.get_text() for text in figure.findobj(Text)), number
+
+
+def test_a_legend_has_what_a_user_has_drawn_too():
+    ax = Figure().subplots()
+    ax.plot([0, 0.5], [1, 1], label="mine")
+    visualize.plot_spectrum({"_x": RNG.normal(size=(8, 8))}, ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mine", "_x"]

@@ -66,11 +66,11 @@ def draw(samples, splits, path, title, white=None):
         figure, axes = new_figure(1, 1, (max(width + margin, LETTER * len(title)) + 0.2, height + 0.7))
         axes.imshow(sheet, interpolation="antialiased")
         ticks = (SIDE + GAP) * np.arange(len(labels)) + SIDE / 2
-        axes.set_yticks(ticks, labels, fontsize=9, parse_math=False)
+        axes.set_yticks(ticks, labels, fontsize=9)
         axes.set_xticks([])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        figure.suptitle(f"{title}\n{NUMBERED}" if names.numbered else title, fontsize=10, parse_math=False)
+        figure.suptitle(f"{title}\n{NUMBERED}" if names.numbered else title, fontsize=10)
         save_figure(figure, path)
 
 

@@ -89,7 +89,7 @@ class CheckReport:
             ImportError: matplotlib or Pillow is not installed.
         """
         folder = Path(folder)
-        contact_sheet.draw(self.samples, self.splits, folder / PICTURE, self.name, self.white)
+        contact_sheet.draw(self.samples, self.splits, folder / PICTURE, printable(self.name), self.white)
         write_json(folder / JSON, self.as_dict())
 
 

@@ -41,6 +41,8 @@ class Calibration(NamedTuple):
         ece_after: float, likewise with the temperature, on images that it was not found on; `None` if there is none.
         bins, bins_after: list of `Bin`, before and after; the latter `None` without `ece_after`.
         applied: float, the temperature that the model is saved with; `None` if it is saved as it was trained.
+        beyond: float, 0.05 or 20: the end of what is tried that the best temperature lies beyond. `None` if it lies
+            within, or if all temperatures are the same.
     """
 
     measured_on: str
@@ -51,6 +53,7 @@ class Calibration(NamedTuple):
     bins: list[Bin]
     bins_after: list[Bin] | None
     applied: float | None = None
+    beyond: float | None = None
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> list[Bin]:
@@ -118,10 +121,42 @@ def find_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float | N
     >>> round(find_temperature(np.tile([0.9, 0.1], (10, 1)), np.array([0] * 8 + [1] * 2)), 3)
     1.585
     """
+    slope = _slope(probabilities, labels)
+    hot, cold = -np.log(HOTTEST), -np.log(COLDEST)
+    if not slope(hot) < 0 < slope(cold):
+        return None
+    return float(np.exp(-require("scipy.optimize").brentq(slope, hot, cold, xtol=1e-6)))
+
+
+def limit_beyond(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
+    """Return the end of what is tried, 0.05 or 20, that the temperature of the greatest likelihood lies beyond.
+
+    Args:
+        probabilities: array (n, classes).
+        labels: integers (n,).
+
+    Returns:
+        float; `None` if it lies within, or if all temperatures are the same.
+
+    Example:
+
+    >>> sure, unsure = np.tile([0.9, 0.1], (10, 1)), np.tile([0.51, 0.49], (10, 1))
+    >>> limit_beyond(sure, np.array([0, 1] * 5)), limit_beyond(unsure, np.array([0] * 9 + [1]))
+    (20.0, 0.05)
+    """
+    slope = _slope(probabilities, labels)
+    hot, cold = slope(-np.log(HOTTEST)), slope(-np.log(COLDEST))
+    if hot >= 0 and cold > 0:
+        return HOTTEST
+    return COLDEST if cold <= 0 and hot < 0 else None
+
+
+def _slope(probabilities, labels):
+    """Return a function: the slope of the mean negative log likelihood at a logarithm of the inverse temperature."""
     some = slice(None, None, -(-probabilities.size // VALUES) or 1)
     logits, labels = np.log(np.maximum(probabilities[some], TINY)), labels[some]
     if not len(labels):
-        return None
+        return lambda log_factor: 0.0
     logits = logits - logits.max(1, keepdims=True)
     mean = float(logits[np.arange(len(labels)), labels].mean(dtype="float64"))
 
@@ -129,10 +164,7 @@ def find_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float | N
         powers = np.exp(np.exp(log_factor).astype(logits.dtype) * logits)
         return float(((powers * logits).sum(1) / powers.sum(1)).mean(dtype="float64")) - mean
 
-    hot, cold = -np.log(HOTTEST), -np.log(COLDEST)
-    if not slope(hot) < 0 < slope(cold):
-        return None
-    return float(np.exp(-require("scipy.optimize").brentq(slope, hot, cold, xtol=1e-6)))
+    return slope
 
 
 def calibrate(evaluation, name: str, held_out=None, held_out_name: str = "") -> Calibration | None:
@@ -161,8 +193,10 @@ def calibrate(evaluation, name: str, held_out=None, held_out_name: str = "") -> 
     if not _are_probabilities(evaluation.probabilities):
         return None
     before = reliability(evaluation.probabilities.max(1), right)
+    fitted = evaluation
     if held_out is not None and _are_probabilities(held_out.probabilities):
-        fitted_on, temperature = held_out_name, find_temperature(held_out.probabilities, held_out.labels)
+        fitted, fitted_on = held_out, held_out_name
+        temperature = find_temperature(held_out.probabilities, held_out.labels)
         confidence = None if temperature is None else scaled(evaluation.probabilities, temperature).max(1)
     else:
         fitted_on = f"the other folds of the {name}, in {FOLDS} folds"
@@ -171,7 +205,8 @@ def calibrate(evaluation, name: str, held_out=None, held_out_name: str = "") -> 
         confidence = None if folds is None else folds[0]
     after = None if confidence is None else reliability(confidence, right)
     ece, ece_after = (None if bins is None else expected_calibration_error(bins) for bins in (before, after))
-    return Calibration(name, fitted_on, temperature, ece, ece_after, before, after)
+    beyond = limit_beyond(fitted.probabilities, fitted.labels) if temperature is None else None
+    return Calibration(name, fitted_on, temperature, ece, ece_after, before, after, beyond=beyond)
 
 
 def trusted_temperature(evaluation) -> float | None:

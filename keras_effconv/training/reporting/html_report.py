@@ -120,17 +120,20 @@ def _facts(recipe, dataset, summary):
     if summary["images_per_second"]:
         yield "Speed of training", f"{summary['images_per_second']:.0f} images/s"
     if summary["test_images"]:
-        measured = f"{percent(summary[metric])}, {interval(summary[f'{metric}_interval'])}"
+        measured = _with_interval(summary[metric], summary[f"{metric}_interval"])
         yield f"Validation {in_words(metric)}", f"{measured} ({summary['validation_images']} images)"
     for key, label in ((f"head_{metric}", "Head alone, validation"), (f"last_{metric}", "Last epoch, validation")):
         if summary["epochs"] and summary[key] is not None:
             yield label, percent(summary[key])
     if summary["head_cross_validated"] is not None:
-        measured, ends = percent(summary["head_cross_validated"]), summary["head_cross_validated_interval"]
-        measured += f", {interval(ends)}" if ends else ""
+        measured = _with_interval(summary["head_cross_validated"], summary["head_cross_validated_interval"])
         yield "Head alone, five folds", f"{measured} ({summary['head_cross_validated_images']} training images)"
     if summary["unreadable"]:
         yield "Files skipped", f"{len(summary['unreadable'])}, since they could not be read"
+
+
+def _with_interval(share, ends):
+    return f"{percent(share)}, {interval(ends)}" if ends else percent(share)
 
 
 def _kept(summary):

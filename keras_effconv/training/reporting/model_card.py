@@ -1,14 +1,13 @@
 """The model card of a run: what the model is, what it was trained on, and what it does (arXiv:1810.03993, in short)."""
 
-from pathlib import Path
-
 from keras_effconv.data.sources.messages import printable
 from keras_effconv.training.class_names import in_short
 from keras_effconv.training.headline import in_words
 from keras_effconv.training.recipes import differences
 from keras_effconv.training.reporting import thresholds
 from keras_effconv.training.reporting.summary import measured
-from keras_effconv.utils.paths import quoted
+from keras_effconv.utils.paths import one_line
+from keras_effconv.utils.text_table import markdown_cell, markdown_code
 from keras_effconv.zoo.hub.card import calibration_told
 
 CARD = """# {model} on {data}
@@ -64,10 +63,10 @@ def card(model, recipe, dataset, summary, environment, files):
     text = CARD.format(
         model=recipe.model,
         conv=recipe.conv,
-        data=dataset.name,
+        data=markdown_cell(dataset.name),
         params=summary["params"] / 1e6,
         macs=summary["macs"] / 1e9,
-        weights=f"`{recipe.weights}`" if recipe.weights else "none: random",
+        weights=markdown_code(str(recipe.weights)) if recipe.weights else "none: random",
         size=model.input_shape[1],
         crop=f"the central {recipe.crop:.0%}" if recipe.crop else "the whole image, squeezed to a square",
         output=_output(summary, names),
@@ -77,9 +76,9 @@ def card(model, recipe, dataset, summary, environment, files):
         validation=_measured(summary, "", summary["validation_images"], len(names)),
         test=_measured(summary, "test_", summary["test_images"], len(names)),
         honest=HONEST if summary["test_images"] else "",
-        absent=in_short(summary["classes_without_validation_images"]) or "none",
+        absent=in_short([*map(markdown_cell, summary["classes_without_validation_images"])]) or "none",
         files=", ".join(files),
-        command=quoted([Path(environment["command"][0]).name, *environment["command"][1:]]),
+        command=one_line(environment["command"]),
         recipe=changed or "the defaults",
         version=environment["packages"]["keras-effconv"],
         keras=environment["packages"]["keras"],
@@ -118,7 +117,7 @@ def _measured(summary, prefix, images, classes):
 
 
 def _output(summary, names):
-    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    shown = ", ".join(map(markdown_cell, names[:10])) + (", ..." if len(names) > 10 else "")
     if "thresholds" in summary:
         return f"a probability for each of {len(names)} classes: {shown}; each is said from its threshold on"
     return f"probabilities of {len(names)} classes: {shown}"

@@ -1,6 +1,7 @@
 """What a model that may say several classes of an image does on a split, in numbers."""
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from keras_effconv.training.headline import MEAN_AVERAGE_PRECISION
 from keras_effconv.training.reporting import thresholds
 from keras_effconv.training.reporting.calibration import scaled
 from keras_effconv.training.reporting.class_scores import shares_of
-from keras_effconv.training.reporting.intervals import bootstrapped
+from keras_effconv.training.reporting.intervals import of_mean_average_precision
 from keras_effconv.training.reporting.single_label import Evaluation
 
 NO, YES, NOTHING = "no", "yes", "none"
@@ -79,10 +80,10 @@ class MultiLabelEvaluation:
         """Return the mean average precision over the classes that have images."""
         return mean_average_precision(self.labels, self.probabilities)
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Return the interval of the mean average precision at 95 %, by drawing the images again."""
-        return bootstrapped(self.labels, self.probabilities)
+    @functools.cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """Return the interval of the mean average precision at 95 %; `None` with too few images of a class."""
+        return of_mean_average_precision(self.labels, self.probabilities)
 
     @property
     def wrong(self) -> np.ndarray:
@@ -146,7 +147,7 @@ class MultiLabelEvaluation:
 
     def with_own_thresholds(self, images: str) -> "MultiLabelEvaluation":
         """Return an evaluation with the best thresholds of its images; each answer is by those of the other folds."""
-        best = thresholds.best_thresholds(self.labels, self.probabilities).round(6)  # as the file has them
+        best = thresholds.best_thresholds(self.labels, self.probabilities).tolist()
         answers = thresholds.folded_answers(self.labels, self.probabilities)
         chosen = f"on the other folds of the {images}, in {thresholds.FOLDS} folds"
         return dataclasses.replace(self, thresholds=tuple(best), answers=answers, chosen=chosen)

@@ -8,7 +8,7 @@ from keras_effconv.training.headline import headline, in_words
 from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
 from keras_effconv.training.reporting.single_label import Evaluation
 from keras_effconv.utils.extras import require
-from keras_effconv.utils.figures import new_figure, save_figure
+from keras_effconv.utils.figures import named_legend, new_figure, save_figure
 from keras_effconv.utils.fonts import NUMBERED, Names
 
 
@@ -98,8 +98,8 @@ def confusion(evaluation, path, images=""):
 def _draw_confusion(figure, axes, matrix, shown, names):
     shares = matrix[np.ix_(shown, shown)] / np.maximum(matrix.sum(1)[shown, None], 1)
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    axes.set_xticks(range(len(shown)), names, rotation=90, parse_math=False)
-    axes.set_yticks(range(len(shown)), names, parse_math=False)
+    axes.set_xticks(range(len(shown)), names, rotation=90)
+    axes.set_yticks(range(len(shown)), names)
     axes.set(xlabel="predicted", ylabel="true")
     for i, j in zip(*np.nonzero(shares)) if len(shown) <= 15 else ():
         colour = "white" if shares[i, j] > 0.5 else "black"
@@ -123,14 +123,14 @@ def precision_recall(evaluation, path, images=""):
     shown = sorted(known, key=lambda each: each[1].average_precision)[:MOST_CURVES]
     with names.drawing():
         figure, axes = new_figure(1, 1, (7.5, 5.5))
+        lines = []
         for i, each in shown:
             precision, recall, _ = curve(evaluation.labels[:, i], np.nan_to_num(evaluation.probabilities[:, i]))
-            label = f"{names.shown[i]} ({each.average_precision:.1%})"
-            (line,) = axes.step(recall, precision, where="post", label=label)
-            axes.plot(each.recall, each.precision or 0.0, "o", color=line.get_color())
+            lines += axes.step(recall, precision, where="post")
+            axes.plot(each.recall, each.precision or 0.0, "o", color=lines[-1].get_color())
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-        if shown:
-            axes.legend(title="average precision", fontsize=8)
+        labels = [f"{names.shown[i]} ({each.average_precision:.1%})" for i, each in shown]
+        named_legend(axes, lines, labels, title="average precision", fontsize=8)
         of = f"the worst {len(shown)} of {len(known)} classes" if len(shown) < len(known) else "each class"
         title = f"{images}precision and recall of {of}; a dot is the threshold" + (f"\n{NUMBERED}" * names.numbered)
         axes.set_title(title[0].upper() + title[1:], fontsize=10)
@@ -180,7 +180,6 @@ def predictions(evaluation, split, path, columns=6, rows=3):
                 evaluation.caption(i, names.shown),
                 fontsize=8,
                 color="tab:red" if wrong[i] else "black",
-                parse_math=False,
             )
         title = f"Validation images; {wrong.sum()} of {len(split)} are wrong, shown first"
         figure.suptitle(f"{title}\n{NUMBERED}" if names.numbered else title, fontsize=10)

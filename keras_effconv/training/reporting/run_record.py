@@ -10,7 +10,7 @@ from pathlib import Path
 from keras_effconv import kinds
 from keras_effconv.training.checkpoint import peek
 from keras_effconv.training.reporting.fingerprint import file_fingerprint, fingerprints
-from keras_effconv.utils.files import read_json, write_json
+from keras_effconv.utils.files import read_json, strict, write_json
 
 FILE = "run.json"
 SHOWN = 8  # fields in a message
@@ -47,7 +47,7 @@ def described(recipe, dataset=None):
             IMAGES: fingerprints(splits),
         }
     del fields["source"]
-    return json.loads(json.dumps(fields, default=repr))
+    return strict(json.loads(json.dumps(fields, default=repr)))
 
 
 def _file(value):

@@ -15,12 +15,12 @@ def summarized(result, recipe, dataset):
         recipe: `Recipe`.
         dataset: `Dataset`.
     """
-    metric = result.evaluation.metric
+    metric, own = result.evaluation.metric, result.evaluation.measured()
     return {
         "model": recipe.model,
         "conv": str(recipe.conv),
         "metric": metric,
-        **result.evaluation.measured(),
+        **own,
         f"head_{metric}": result.head_score,
         **_cross_validated(result.search),
         f"last_{metric}": result.last_score,
@@ -31,16 +31,17 @@ def summarized(result, recipe, dataset):
         "trained_share": result.trained_share,
         "validation_images": len(result.evaluation.labels),
         "classes_without_validation_images": result.evaluation.without_images,
-        **_of_test(result),
+        **_of_test(result.test, own),
         "test_images": None if result.test is None else len(result.test.labels),
         "images_per_second": round(result.images_per_second, 1),
         "unreadable": list(dataset.unreadable),
     }
 
 
-def _of_test(result):
-    names = result.evaluation.measured() if result.test is None else result.test.measured()
-    return {f"test_{name}": None if result.test is None else value for name, value in names.items()}
+def _of_test(test, names):
+    """Return the numbers on the test images, by the names of those on the validation images."""
+    numbers = dict.fromkeys(names) if test is None else test.measured()
+    return {f"test_{name}": value for name, value in numbers.items()}
 
 
 def _cross_validated(search):
@@ -83,7 +84,7 @@ def told(summary, seconds):
         f"({others or 'nothing was trained'}); {speed}{seconds:.0f} s in all"
     ]
     if summary["head_cross_validated"] is not None:
-        shown = _with_interval(summary["head_cross_validated"], summary["head_cross_validated_interval"])
+        shown = with_interval(summary["head_cross_validated"], summary["head_cross_validated_interval"])
         lines.append(f"head alone, in five folds of {summary['head_cross_validated_images']} training images: {shown}")
     absent = summary["classes_without_validation_images"]
     if absent:
@@ -103,10 +104,6 @@ def _at_thresholds(summary):
             shares = (f"{name} {summary[f'{prefix}{key}']:.1%}" for name, key in SHARES.items())
             chosen = summary[f"{prefix}thresholds_chosen"]
             yield f"{images} images at thresholds chosen {chosen}: {', '.join(shares)} (means over classes)"
-
-
-def _with_interval(share, interval):
-    return f"{share:.1%}" if interval is None else with_interval(share, interval)
 
 
 def _choice(summary):

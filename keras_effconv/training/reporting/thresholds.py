@@ -13,12 +13,13 @@ FILE = "thresholds.json"
 DEFAULT = 0.5
 LEAST = 5  # images of a class, and others, that determine a threshold: fewer leave it at the default
 FOLDS = 5
+DIGITS = 6  # of a threshold, unless it takes more to lie between two probabilities
 
 
 def best_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return the threshold of each class that gives the best F1, float64 (classes,); of equals the one nearest to 0.5.
 
-    A threshold lies in the middle between two probabilities.
+    A threshold lies in the middle between two probabilities, with as few digits as tell it from the lower one.
 
     Args:
         labels: array (n, classes) of 0 and 1.
@@ -27,8 +28,8 @@ def best_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     Example:
 
     >>> labels = np.array([[0], [1]] * 5)
-    >>> best_thresholds(labels, np.where(labels, 0.4, 0.1)).round(2).tolist()
-    [0.25]
+    >>> best_thresholds(labels, np.where(labels, 3e-7, 1e-7)).tolist()
+    [2e-07]
     """
     return np.array([_best(*columns) for columns in zip(np.asarray(labels).T, np.asarray(probabilities, "float64").T)])
 
@@ -40,9 +41,23 @@ def _best(known, scores):
     scores, right = scores[order], np.cumsum(known[order])
     ends = np.flatnonzero(np.diff(scores, append=-1.0))  # where the next probability is another one
     f1 = 2 * right[ends] / (ends + 1 + right[-1])
-    middle = (scores[ends] + np.append(scores, 0.0)[ends + 1]) / 2
+    least, lower = scores[ends], np.append(scores, 0.0)[ends + 1]
     best = np.flatnonzero(f1 >= f1.max() - 1e-12)
-    return float(middle[best[np.abs(middle[best] - DEFAULT).argmin()]])
+    place = best[np.abs((least + lower)[best] / 2 - DEFAULT).argmin()]
+    return _between(float(lower[place]), float(least[place]))
+
+
+def _between(lower, least):
+    """Return a number above `lower` and `least` at most: the middle, with as few digits, from 6 on, as leave it there.
+
+    Near 1, these are the digits of what is lacking to 1.
+    """
+    middle = (lower + least) / 2
+    for digits in range(DIGITS, 17):
+        rounded = float(f"{middle:.{digits}g}") if middle < 0.5 else 1 - float(f"{1 - middle:.{digits}g}")
+        if lower < rounded <= least:
+            return rounded
+    return least
 
 
 def folded_answers(labels: np.ndarray, probabilities: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -64,7 +79,7 @@ def folded_answers(labels: np.ndarray, probabilities: np.ndarray, seed: int = 0)
 
 def write(folder: str | os.PathLike, class_names: Sequence[str], thresholds: Sequence[float]):
     """Write the thresholds of a model next to it: JSON, an entry a class, which may be edited."""
-    write_json(Path(folder) / FILE, {name: round(float(each), 6) for name, each in zip(class_names, thresholds)})
+    write_json(Path(folder) / FILE, dict(zip(class_names, map(float, thresholds))))
 
 
 def read(path: str | os.PathLike, class_names: Sequence[str]) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from keras_effconv.counting import count
 from keras_effconv.network_info import info_of
 from keras_effconv.utils.extras import require
+from keras_effconv.utils.text_table import markdown_cell, markdown_code
 from keras_effconv.zoo.records import RECORDS
 
 TASK = "image-classification"
@@ -77,16 +78,16 @@ def card(repository, model, labels, report, record, license=None):
         model_name=repository.split("/")[1],
         eval_results=results,
     )
-    size, shown = model.input_shape[1], list(map(_cell, labels[:10]))
+    size, shown = model.input_shape[1], list(map(markdown_cell, labels[:10]))
     return TEXT.format(
         data=data.to_yaml(),
         repository=repository,
         model=info.design.name,
         conv=info.conv,
-        dataset=_cell(dataset),
+        dataset=markdown_cell(dataset),
         params=counted.params / 1e6,
         macs=counted.macs / 1e9,
-        weights=f"`{weights}`" if weights else "none: random",
+        weights=markdown_code(weights) if weights else "none: random",
         size=size,
         classes=len(labels),
         names=", ".join(shown) + (", ..." if len(labels) > 10 else ""),
@@ -138,11 +139,6 @@ def _license(model, weights):
     """Return the licence of a set as the hub spells it; `"unknown"` for what is no set."""
     licences = {record.licence for record in RECORDS if (record.model, record.tag) == (model, weights)}
     return licences.pop().lower() if len(licences) == 1 else "unknown"
-
-
-def _cell(text):
-    """Return a text that stays in its cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _identity(dataset):

@@ -10,6 +10,7 @@ from keras_effconv.training import Evaluation
 from keras_effconv.training.network import HEAD
 from keras_effconv.training.reporting import calibration, findings
 from keras_effconv.training.reporting.calibration import calibrate, find_temperature, scaled
+from keras_effconv.training.reporting.page import sections
 from keras_effconv.training.result import Result
 
 EDGES = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
@@ -83,6 +84,29 @@ def test_of_two_classes_the_temperature_is_a_quotient():
 @pytest.mark.parametrize("labels", [[0] * 20, [1] * 20, []])
 def test_what_does_not_determine_a_temperature_has_none(labels):
     assert find_temperature(np.tile([0.9, 0.1], (len(labels), 1)), np.array(labels, int)) is None
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("right", [0, 5, 9, 10])
+@pytest.mark.parametrize("confidence", [0.5, 0.505, 0.9, 0.999])
+def test_a_page_says_why_there_is_no_temperature(confidence, right, held_out):
+    """If every answer has the odds of q, and a share a is right, the best temperature is the quotient of their logs."""
+    odds = [np.log(share / (1 - share)) if share < 1 else np.inf for share in (confidence, max(right / 10, 0.5))]
+    temperature = None if odds == [0, 0] else odds[0] / odds[1] if odds[1] else np.inf
+    labels = np.repeat([0, 1], [right, 10 - right])
+    evaluation = evaluated(np.tile([confidence, 1 - confidence], (10, 1)), labels)
+    other = evaluated(*drawn(1.0, 50, classes=2))
+    pair = (other, "test images", evaluation, "validation images") if held_out else (evaluation, "images")
+    measured = calibrate(*pair)
+    within = temperature is not None and 0.05 < temperature < 20 and confidence > 0.5
+    assert (measured.temperature is not None) == within
+    side = None if within or confidence == 0.5 else 20 if temperature > 20 else 0.05
+    assert measured.beyond == side
+    words = sections.calibration(measured)
+    assert ("the higher, the better, up to 20" in words) == (side == 20)
+    assert ("the lower, the better, down to 0.05" in words) == (side == 0.05)
+    assert ("its best temperature is" in words) == within and ("do not determine" in words) != within
+    assert findings.described(measured)["beyond"] == side
 
 
 def test_the_temperature_of_held_out_images_is_applied_to_the_others():

@@ -1,14 +1,18 @@
 """Names of classes in pictures: any script, any length, without a warning and without boxes."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 from small_runs import coloured
 
+from keras_effconv.data.checking import contact_sheet
 from keras_effconv.training import Evaluation
 from keras_effconv.training.reporting import plots
+from keras_effconv.training.reporting.multi_label import MultiLabelEvaluation
 from keras_effconv.utils import fonts
 from keras_effconv.utils.fonts import Names
 
@@ -70,3 +74,50 @@ def test_a_font_that_has_the_name_is_taken(monkeypatch):
     fonts._families.cache_clear()
     assert names.shown == ["rose", "玫瑰"]
     assert names.families[0] == fonts.DEFAULT and "One Font" in names.families
+
+
+AWKWARD = ("$5%$", "_bg", "\\", "^", "%", "$\\frac{$", "_$x$", "plain")
+
+
+def one_label():
+    labels = np.arange(len(AWKWARD), dtype="int32")
+    return Evaluation(np.roll(np.eye(len(AWKWARD)), 1, axis=0), labels, AWKWARD)
+
+
+def several_labels():
+    labels = np.eye(len(AWKWARD), dtype="int32")
+    return MultiLabelEvaluation(np.roll(labels, 1, axis=0).astype("float32"), labels, AWKWARD)
+
+
+def images():
+    return coloured(np.arange(len(AWKWARD)) % 4)
+
+
+def sheet(path):
+    summary = SimpleNamespace(classes=dict.fromkeys(AWKWARD, 3))
+    contact_sheet.draw({name: ["missing.png"] for name in AWKWARD}, {"train": summary}, path, "$5%$")
+
+
+PICTURES = {
+    "confusion": lambda path: plots.confusion(one_label(), path),
+    "precision and recall": lambda path: plots.precision_recall(several_labels(), path),
+    "images of one label": lambda path: plots.predictions(one_label(), images(), path),
+    "images of several labels": lambda path: plots.predictions(several_labels(), images(), path),
+    "contact sheet": sheet,
+}
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_names_are_no_formulas_and_none_is_missing(picture, tmp_path, monkeypatch):
+    """Matplotlib reads `$5%$` as a formula, and leaves `_bg` out of a legend."""
+    figures = []
+    for module in (plots, contact_sheet):
+        real = module.save_figure
+        monkeypatch.setattr(
+            module, "save_figure", lambda figure, path, real=real: figures.append(figure) or real(figure, path)
+        )
+    PICTURES[picture](tmp_path / "picture.png")
+    texts = [text.get_text() for figure in figures for text in figure.findobj(Text) if text.get_visible()]
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+    for name in AWKWARD:
+        assert any(name in text for text in texts), name

@@ -10,10 +10,12 @@ from keras_effconv.utils.files import write_lines
 # A browser asks nobody for anything, even if a name should find its way out of the escapes.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 SOURCES = (
-    "Intervals: Wilson, 1927; of mean average precision: Efron, 1979. Heat maps: Selvaraju et al., 2017, "
+    "Intervals: Wilson, 1927; of mean average precision: Tukey, 1958. Heat maps: Selvaraju et al., 2017, "
     "arXiv:1610.02391. Wrong labels: Northcutt et al., 2021, arXiv:1911.00068. Calibration: Guo et al., 2017, "
     "arXiv:1706.04599."
 )
+
+NO_INTERVAL = "too few images of a class for a 95 % interval"
 
 
 def headline(evaluation, images: str, sentences: Sequence[str], facts: Sequence[tuple[str, str]]) -> str:
@@ -26,7 +28,9 @@ def headline(evaluation, images: str, sentences: Sequence[str], facts: Sequence[
         facts: sequence of pairs of str, texts: a name and a value.
     """
     count = evaluation.sentence(images)
-    small = element("small", f" {in_words(evaluation.metric)}; 95 % interval: {interval(evaluation.interval)}")
+    known = evaluation.interval is not None
+    sure = f"95 % interval: {interval(evaluation.interval)}" if known else NO_INTERVAL
+    small = element("small", f" {in_words(evaluation.metric)}; {sure}")
     accuracy = element("div", percent(evaluation.score), small, class_="accuracy")
     shown = [element("div", element("dt", text(key)), element("dd", text(value))) for key, value in facts]
     said = paragraph(f"{text(count)}.", *(text(sentence, 400) for sentence in sentences))

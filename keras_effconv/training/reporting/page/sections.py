@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_effconv.training.headline import headline, in_words
+from keras_effconv.training.reporting.calibration import COLDEST, HOTTEST
 from keras_effconv.training.reporting.class_scores import class_scores, confused_pairs
 from keras_effconv.training.reporting.page.charts import Series, line_chart, reliability_chart
 from keras_effconv.training.reporting.page.parts import element, interval, name, paragraph, percent, section, table
@@ -13,6 +14,14 @@ WORST, BEST = 20, 10
 MATRIX = 20  # classes of which a matrix can be read
 PAIRS = 20
 SHORT = 24  # characters of a name at the matrix
+
+BEYOND = {  # why the images determine no temperature, see `Calibration`
+    None: "The images do not determine a temperature: all are the same.",
+    COLDEST: f"The images do not determine a temperature: the lower, the better, down to {COLDEST}, the lowest tried. "
+    "There are no or few mistakes, or the model is far less sure of itself than it is right.",
+    HOTTEST: f"The images do not determine a temperature: the higher, the better, up to {HOTTEST:g}, the highest "
+    "tried. The model is far surer of itself than it is right.",
+}
 
 
 def curves(head_curves, network_curves) -> str:
@@ -138,12 +147,12 @@ def calibration(measured) -> str:
 
 def _temperature(measured):
     if measured.temperature is None:
-        yield "The images do not determine a temperature: there are too few mistakes."
+        yield BEYOND[measured.beyond]
         return
     sure = "surer of itself than it is right" if measured.temperature > 1 else "less sure of itself than it is right"
     yield f"The model is {sure}: its best temperature is {measured.temperature:.2f}."
     if measured.ece_after is None:
-        yield "There are too few mistakes to find it on some of the images and to measure it on others."
+        yield f"Part of the images alone has none from {COLDEST} to {HOTTEST:g}, so it is not measured on the others."
         return
     yield f"With a temperature, the error is {percent(measured.ece_after)}."
     yield f"It is found on the {measured.fitted_on.removeprefix('the ')}, and not on the images of this error."
