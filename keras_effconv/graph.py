@@ -1,11 +1,9 @@
-"""The walk over a Keras graph. All of Keras' private names that this package uses are in this file."""
+"""The walk over a Keras graph. Keras' private names that this package uses are here, and in stateless.py."""
 
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-from keras.src.backend.common import global_state
 
 
 def functional_of(model) -> keras.Function | None:
@@ -183,6 +181,28 @@ def last_operation(model: keras.Model | keras.Function) -> keras.Operation:
     return operation if functional_of(operation) is None else last_operation(operation)
 
 
+def come_through(*tensors: keras.KerasTensor) -> dict[keras.KerasTensor, keras.Operation]:
+    """Return what symbolic tensors are computed from, themselves included, each with the operation that writes it.
+
+    `keras.utils.get_source_inputs` takes time exponential in the number of sums with two branches.
+
+    Example:
+
+    >>> image = keras.Input((4,), name="image")
+    >>> x = keras.layers.Dense(4, name="first")(image)
+    >>> [operation.name for operation in come_through(keras.layers.Add(name="sum")([x, image])).values()]
+    ['sum', 'first', 'image']
+    """
+    found, left = {}, list(reversed(tensors))
+    while left:
+        tensor = left.pop()
+        if tensor not in found:
+            operation, node, _ = tensor._keras_history
+            found[tensor] = operation
+            left += reversed(operation._inbound_nodes[node].input_tensors)
+    return found
+
+
 def tensor_of(model: keras.Model, name: str, index: int) -> keras.KerasTensor | None:
     """Return the symbolic tensor that an operation of a model's own graph writes; `None` if there is none.
 
@@ -259,28 +279,3 @@ def outputs_of(model: keras.Model) -> Iterator[tuple[str, tuple]]:
             yield from ((operation.name, tuple(tensor.shape)) for tensor in node.outputs)
         if isinstance(operation, keras.Model):
             yield from outputs_of(operation)
-
-
-@contextlib.contextmanager
-def without_variables() -> Iterator[keras.StatelessScope]:
-    """Let a block make models whose variables have no memory; they take it when the block ends well.
-
-    Yields:
-        `keras.StatelessScope`, which has what the block has assigned to them.
-
-    Example:
-
-    >>> with without_variables() as scope:
-    ...     layer = keras.layers.Dense(2)
-    ...     layer.build((None, 3))
-    ...     _ = layer.bias.assign([1.0, 2.0])
-    >>> keras.ops.convert_to_numpy(scope.get_current_value(layer.bias)).tolist()
-    [1.0, 2.0]
-    """
-    with keras.StatelessScope() as scope:
-        try:
-            yield scope
-        except BaseException:
-            scope.initialize_variables = False
-            global_state.set_global_attribute("uninitialized_variables", [])  # the next scope would make them
-            raise

@@ -6,7 +6,8 @@ import keras
 import pytest
 from keras import layers
 
-from keras_effconv.graph import functional_of, layers_of, tensors_read, walk, with_structure
+import keras_effconv as ke
+from keras_effconv.graph import come_through, functional_of, layers_of, tensors_read, walk, with_structure
 
 
 class Wrapper(keras.Model):
@@ -91,3 +92,20 @@ def test_tensors_that_a_layer_reads_in_a_model_not_in_another(model):
     assert [[x.name for x in call] for call in tensors_read(first, shared)] == [["a"]]
     assert len(tensors_read(second, shared)) == 2 and tensors_read(second, shared)[0][0].name == "b"
     assert tensors_read(first, layers.Dense(4)) == []
+
+
+def test_what_a_tensor_comes_through_is_found_once_however_many_ways_there_are():
+    """Of two hundred sums with two branches each there are 2 ** 200 ways back to the image."""
+    x = image = keras.Input((4,), name="image")
+    for i in range(200):
+        x = keras.layers.Add(name=f"sum{i}")([x, keras.layers.ReLU(name=f"relu{i}")(x)])
+    names = [operation.name for operation in come_through(x).values()]
+    assert len(names) == len(set(names)) == 401 and names[0] == "sum199" and next(iter(come_through(image))) is image
+
+
+def test_a_network_may_stand_on_a_deep_one():
+    x = keras.Input((32, 32, 3))
+    for _ in range(40):
+        x = keras.layers.Add()([x, keras.layers.ReLU()(x)])
+    model = ke.MobileNetV2(weights=None, input_tensor=x, alpha=0.35, classes=3)
+    assert len(model.inputs) == 1

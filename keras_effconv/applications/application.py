@@ -16,7 +16,7 @@ from keras_effconv.applications.blocks import free_name
 from keras_effconv.applications.checks import check_choices, image_shape, image_tensor
 from keras_effconv.architecture import ARCHITECTURES, Architecture
 from keras_effconv.feature_maps import bands
-from keras_effconv.graph import writer_of
+from keras_effconv.graph import come_through, writer_of
 from keras_effconv.network_info import Design, NetworkInfo
 from keras_effconv.utils.arguments import positive
 from keras_effconv.utils.docstrings import arguments_of
@@ -190,7 +190,7 @@ def application(
         x = architecture.top(x, classes, classifier_activation)
     elif pooling:
         x = _pooled(x, pooling, architecture.pool_names)
-    sources = keras.utils.get_source_inputs(image)
+    sources = [x for x, operation in come_through(image).items() if isinstance(operation, layers.InputLayer)]
     inputs = sources[0] if len(sources) == 1 else sources
     model = keras.Model(
         inputs, x, name=name or architecture.model_name.format(name=architecture.name.lower(), rows=shape[0])

@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_effconv.architecture import GATE, Block
 from keras_effconv.feature_maps import bands, channels, lift, split_channels
+from keras_effconv.graph import come_through
 from keras_effconv.layers import OctMaxPooling2D, SamePadding2D, SplitBands
 from keras_effconv.layers.octaves import merge
 from keras_effconv.policies import HALF
@@ -18,10 +19,7 @@ from keras_effconv.utils.arguments import one_of
 
 def free_name(x, name):
     """Return `name`, or `name_1`, ... if a layer that a feature map came through has it: names are unique."""
-    tensors = list(bands(x).values())
-    taken = {
-        operation.name for operation in keras.Function(keras.utils.get_source_inputs(tensors[0]), tensors).operations
-    }
+    taken = {operation.name for operation in come_through(*bands(x).values()).values()}
     names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
     return next(each for each in names if each not in taken)
 

@@ -16,8 +16,9 @@ from pathlib import PurePosixPath
 
 import keras
 
-from keras_effconv.graph import functional_of, layers_of, outputs_of, without_variables
+from keras_effconv.graph import functional_of, layers_of, outputs_of
 from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.stateless import without_variables
 from keras_effconv.utils.files import TEXT_LIMIT, open_file
 from keras_effconv.zoo.model_config import cause_of, check_config
 from keras_effconv.zoo.readers import hdf5
