@@ -5,91 +5,21 @@ import functools
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import keras
 
 from keras_effconv.graph import owner_of
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
-from keras_effconv.zoo import hub, readers, records
+from keras_effconv.zoo import hub, readers
 from keras_effconv.zoo.checks import check_variances
 from keras_effconv.zoo.dense import as_normalized, change_epsilon, epsilons, set_normalization, to_dense
-from keras_effconv.zoo.fetching.sources import locate
 from keras_effconv.zoo.load_report import LoadReport
-from keras_effconv.zoo.names import Producer, find, in_bands, marked_as, ours_of, recognise, theirs_of, tracked
+from keras_effconv.zoo.names import find, in_bands, marked_as, ours_of, recognise, theirs_of, tracked
 from keras_effconv.zoo.origin import preprocessing_of, stated
 from keras_effconv.zoo.pour import pour
+from keras_effconv.zoo.source import Source, resolve
 from keras_effconv.zoo.told import Told, take_facts
-
-
-class Source(NamedTuple):
-    """A weights file on this machine.
-
-    Attributes:
-        path: str.
-        label: str, for messages and reports.
-        producer: `Producer` whose names it has; `None` if it is to be found out.
-        preprocessing: `Preprocessing` that it wants, or the tag of a set like which it is; `None` if it is to be found
-            out.
-        notes: tuple of (what, rule), for the report.
-        skip: tuple of regular expressions of "layer/variable", what the file has besides.
-    """
-
-    path: str
-    label: str
-    producer: Producer | None = None
-    preprocessing: Preprocessing | str | None = None
-    notes: tuple[tuple[str, str], ...] = ()
-    skip: tuple[str, ...] = ()
-
-
-def resolve(weights, design, include_top=True, size=None):
-    """Find the file of a tag, a path or an address, before a network is built.
-
-    Args:
-        weights: str, a tag like `"imagenet"`, the path of a file or a folder, or `"hf://user/name"`; `"path@tag"` for
-            a file that wants of an image what the set of that tag wants.
-        design: `Design` of the network.
-        include_top: bool; whether the network has its classifier.
-        size: int, pixels of the image; or `None`.
-
-    Returns:
-        A `Source`.
-
-    Raises:
-        ValueError: if there is no such set for the network; the message says which there are.
-        WeightsUnavailable: (an OSError) if the set is not on this machine and cannot be fetched.
-    """
-    if hub.is_repository(weights):
-        return Source(**hub.source(weights, design, size))
-    path, tag = path_and_tag(weights)
-    if path is not None:
-        return Source(path, path, preprocessing=tag and stated(tag, design))
-    record = records.find(design, weights, include_top, size)
-    producer = next(p for p in design.architecture.producers if p.name == record.producer)
-    return Source(locate(record), f"{record.model} {record.tag!r}", producer, record.preprocessing)
-
-
-def path_and_tag(weights):
-    """Return the path of a weights file, `~` expanded, and the tag behind it: "path@tag".
-
-    Args:
-        weights: str or path.
-
-    Returns:
-        A pair of str; the path is `None` if there is no such file, the tag if there is none.
-
-    Example:
-
-    >>> path_and_tag("no-file.pth@advprop"), path_and_tag(os.devnull)
-    ((None, None), ('/dev/null', None))
-    """
-    path = os.path.expanduser(os.fspath(weights))
-    if readers.exists(path):
-        return path, None
-    before, _, tag = path.rpartition("@")
-    return (before, tag) if before and tag and readers.exists(before) else (None, None)
 
 
 def load(model, weights, include_top=True):
@@ -146,9 +76,9 @@ def load_weights(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged, holds several sets of weights and `entry` does not say which, does not fit
-            the model, has values that are not finite, or does not tell what it wants of an image; the model is as it
-            was.
+        ValueError: if the file is damaged, holds several sets of weights and `entry` does not say which, is of another
+            network or of other options, does not fit the model, has values that are not finite, or does not tell what
+            it wants of an image; the model is as it was.
 
     Example:
 
@@ -178,13 +108,15 @@ def _head(architecture):
 def _load(model, source, skip, classes=None, pointwise="correlated", entry=None):
     info = info_of(model)
     network, architecture = owner_of(model, info), info.architecture
-    form, variables, found, (conv, preprocessing) = _read(source.path, network, info.design, entry)
+    form, variables, found, (design, preprocessing) = _read(source.path, network, info.design, entry)
+    if design is not None:
+        info.design.check(design, source.label)
     producer = source.producer
     if producer is None or not producer.names(variables):
         producer = recognise(network, info.design, variables)
     ours = {our.partition("@")[0]: name for name, our in ours_of(variables, producer, network, architecture).items()}
     infer = functools.partial(theirs_of, names=tuple(variables), producer=producer, architecture=architecture)
-    told = Told(conv, in_bands(variables), preprocessing, ours, infer)
+    told = Told(design and design.options["conv"], in_bands(variables), preprocessing, ours, infer)
     label = f"{source.label} ({producer.name})"
     dense, notes = to_dense(variables, producer.layout or form.layout, producer, network, info)
     check_variances(dense, label, ours, epsilons(network) if producer.epsilon is None else lambda _: 0.0)
