@@ -11,14 +11,14 @@ import keras
 from keras_effconv.graph import owner_of
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
-from keras_effconv.zoo import hub, readers
+from keras_effconv.zoo import readers
 from keras_effconv.zoo.checks import check_variances
 from keras_effconv.zoo.dense import as_normalized, change_epsilon, epsilons, set_normalization, to_dense
 from keras_effconv.zoo.load_report import LoadReport
 from keras_effconv.zoo.names import find, in_bands, marked_as, ours_of, recognise, theirs_of, tracked
 from keras_effconv.zoo.origin import preprocessing_of, stated
 from keras_effconv.zoo.pour import pour
-from keras_effconv.zoo.source import Source, resolve
+from keras_effconv.zoo.source import Source, at_home, of_path, resolve
 from keras_effconv.zoo.told import Told, take_facts
 
 
@@ -91,12 +91,7 @@ def load_weights(
     headless = not {layer.name for layer in owner_of(model, info).layers} & set(head)
     skip = (*skip, *(_head(info.architecture) if headless else ()))
     preprocessing = None if preprocessing is None else stated(preprocessing, info.design)
-    path = os.path.expanduser(os.fspath(path))
-    source = Source(path, path)
-    if hub.is_repository(path):
-        source = Source(**hub.source(path, info.design, info.preprocessing.size))
-    if preprocessing is not None:
-        source = source._replace(preprocessing=preprocessing)
+    source = of_path(at_home(path), info.design, info.preprocessing.size, preprocessing)
     return _load(model, source, skip, classes, pointwise, entry)
 
 

@@ -31,12 +31,36 @@ class Source(NamedTuple):
     skip: tuple[str, ...] = ()
 
 
+def at_home(path):
+    """Return a path or an address as text, with `~` as the home directory."""
+    return os.path.expanduser(os.fspath(path))
+
+
+def of_path(path, design, size=None, preprocessing=None):
+    """Return the `Source` of a file, a folder or an address, after a check of the configuration that lies with it.
+
+    Args:
+        path: str, `~` expanded.
+        design: `Design` of the network.
+        size: int, pixels of the image; or `None`.
+        preprocessing: `Preprocessing` that the user says the weights want; or `None`.
+
+    Raises:
+        ValueError: if the configuration is damaged, or says that the weights are of another network or other options.
+        WeightsUnavailable: (an OSError) if the hub cannot be reached, or does not give it to this user.
+    """
+    source = Source(path, path)
+    if hub.is_described(path):
+        source = Source(**hub.source(path, design, size, must_prepare=preprocessing is None))
+    return source if preprocessing is None else source._replace(preprocessing=preprocessing)
+
+
 def resolve(weights, design, include_top=True, size=None):
     """Find the file of a tag, a path or an address, before a network is built.
 
     Args:
-        weights: str, a tag like `"imagenet"`, the path of a file or a folder, or `"hf://user/name"`; `"path@tag"` for
-            a file that wants of an image what the set of that tag wants.
+        weights: str, a tag like `"imagenet"` (`"./imagenet"` is the folder), the path of a file or a folder, or
+            `"hf://user/name"`; `"path@tag"` for a file that wants of an image what the set of that tag wants.
         design: `Design` of the network.
         include_top: bool; whether the network has its classifier.
         size: int, pixels of the image; or `None`.
@@ -48,11 +72,11 @@ def resolve(weights, design, include_top=True, size=None):
         ValueError: if there is no such set for the network; the message says which there are.
         WeightsUnavailable: (an OSError) if the set is not on this machine and cannot be fetched.
     """
-    if hub.is_repository(weights):
-        return Source(**hub.source(weights, design, size))
-    path, tag = path_and_tag(weights)
-    if path is not None:
-        return Source(path, path, preprocessing=tag and stated(tag, design))
+    named = isinstance(weights, str) and weights in records.tags(design.name)  # ahead of a folder that is called so
+    weights = at_home(weights)
+    path, tag = (weights, None) if hub.is_address(weights) else path_and_tag(weights)
+    if path is not None and not named:
+        return of_path(path, design, size, tag and stated(tag, design))
     record = records.find(design, weights, include_top, size)
     producer = next(p for p in design.architecture.producers if p.name == record.producer)
     return Source(locate(record), f"{record.model} {record.tag!r}", producer, record.preprocessing)
@@ -72,7 +96,7 @@ def path_and_tag(weights):
     >>> path_and_tag("no-file.pth@advprop"), path_and_tag(os.devnull)
     ((None, None), ('/dev/null', None))
     """
-    path = os.path.expanduser(os.fspath(weights))
+    path = at_home(weights)
     if readers.exists(path):
         return path, None
     before, _, tag = path.rpartition("@")

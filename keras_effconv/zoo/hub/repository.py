@@ -21,16 +21,18 @@ class Folder:
 
     Args:
         path: path of the folder.
+        label: str, for messages. Default: the path.
+        deep: bool; whether the files in folders inside of it count. Default `True`.
 
     Attributes:
         label: str, for messages.
         files: tuple of str, the paths of its files, relative to the folder.
     """
 
-    def __init__(self, path, label=None):
+    def __init__(self, path, label=None, deep=True):
         self._folder = Path(path)
         self.label = label or os.fspath(path)
-        self.files = tuple(sorted(_names(self._folder)))
+        self.files = tuple(sorted(_names(self._folder, deep)))
 
     def path(self, name):
         """Return where a file is on this machine.
@@ -137,10 +139,10 @@ class HubRepository:
         return _parsed(self.path(name), f"{self.label}/{name}")
 
 
-def _names(folder):
+def _names(folder, deep):
     """Yield the files of a folder and of those inside of it, which are not followed out of it."""
     for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]
         for name in files:
             yield (Path(place, name)).relative_to(folder).as_posix()
 
