@@ -13,7 +13,7 @@ from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.zoo import readers
 from keras_effconv.zoo.checks import check_variances
-from keras_effconv.zoo.dense import as_normalized, change_epsilon, epsilons, set_normalization, to_dense
+from keras_effconv.zoo.dense import as_normalized, change_epsilon, check_once, epsilons, set_normalization, to_dense
 from keras_effconv.zoo.load_report import LoadReport
 from keras_effconv.zoo.names import find, in_bands, marked_as, ours_of, recognise, theirs_of, tracked
 from keras_effconv.zoo.origin import preprocessing_of, stated
@@ -109,16 +109,18 @@ def _load(model, source, skip, classes=None, pointwise="correlated", entry=None)
     producer = source.producer
     if producer is None or not producer.names(variables):
         producer = recognise(network, info.design, variables)
-    ours = {our.partition("@")[0]: name for name, our in ours_of(variables, producer, network, architecture).items()}
+    renamed = ours_of(variables, producer, network, architecture)
+    ours = {our.partition("@")[0]: name for name, our in renamed.items()}
     infer = functools.partial(theirs_of, names=tuple(variables), producer=producer, architecture=architecture)
     told = Told(design and design.options["conv"], in_bands(variables), preprocessing, ours, infer)
-    label = f"{source.label} ({producer.name})"
+    label, skip = f"{source.label} ({producer.name})", (*skip, *source.skip)
+    check_once(renamed, label, lambda our: any(re.fullmatch(pattern, our) for pattern in skip))
     dense, notes = to_dense(variables, producer.layout or form.layout, producer, network, info)
     check_variances(dense, label, ours, epsilons(network) if producer.epsilon is None else lambda _: 0.0)
     if producer.epsilon:
         change_epsilon(dense, network, producer.epsilon, notes)
     preprocessing = _preprocessing(source, told, producer, info, dense)
-    report = pour(model, dense, label, (*skip, *source.skip), classes, pointwise, told)
+    report = pour(model, dense, label, skip, classes, pointwise, told)
     model.load_report = dataclasses.replace(
         report,
         adapted=(*source.notes, *notes, *report.adapted),

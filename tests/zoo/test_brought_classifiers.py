@@ -4,6 +4,7 @@ import checkpoints
 import numpy as np
 import pytest
 from checkpoints import saved, tensors, variables
+from grid import NETWORKS
 from reference import numpy
 from safetensors.numpy import save_file
 
@@ -91,3 +92,35 @@ def test_a_classifier_whose_parts_are_of_other_classes_is_an_error(part, network
     content[f"predictions/{part}"] = content[f"predictions/{part}"][..., :3]
     with pytest.raises(ValueError, match=f"of another shape: predictions/{part}"):
         pour(bodies["five"], content)
+
+
+TWICE = {  # a network, what its file has of a variable, and another name that the producers give it
+    "torch": ("ResNet20", "predictions/kernel", "linear.weight"),
+    "qubvel": ("EfficientNetB0", "predictions/kernel", "probs/kernel"),
+    "Keras' version 2": ("MobileNetV2", "predictions/kernel", "Logits/kernel"),
+    "old depthwise kernels": ("MobileNet", "conv_dw_1/kernel", "conv_dw_1/depthwise_kernel"),
+    "old normalizations": ("EfficientNetB0", "normalization/mean", "normalization_3/mean"),
+    "Keras 1": ("VGG13", "block1_conv1/kernel", "block1_conv1_W_1"),
+}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+@pytest.mark.parametrize("producer", TWICE)
+def test_a_variable_under_two_names_is_an_error_that_says_both(producer, first, arrays, model, tmp_path):
+    name, ours, other = TWICE[producer]
+    if producer == "torch":
+        content, ours = arrays, next(key for key in arrays if key.startswith(("fc.w", "linear.w")))
+        other = "fc.weight" if ours == "linear.weight" else other
+    else:
+        model = next(row for row in NETWORKS if row.name == name).build()
+        content = {key: np.asarray(value) for key, value in variables(model).items()}
+    extra = {other: content[ours] + 1}
+    content = {**extra, **content} if first else {**content, **extra}
+    path = saved(tmp_path / "a.pth", tensors(content)) if producer == "torch" else tmp_path / "a.safetensors"
+    if producer != "torch":
+        save_file(content, path)
+    with pytest.raises(ValueError, match="under one name") as caught:
+        ke.load_weights(model, path)
+    assert {ours, other} <= set(str(caught.value).split()) and "\n" not in str(caught.value)
+    if "predictions" in str(caught.value):
+        ke.load_weights(model, path, skip=["predictions/.*"])
