@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_effconv.graph import owner_of
+from keras_effconv.graph import layers_of, owner_of
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.zoo import readers
@@ -88,7 +88,7 @@ def load_weights(
     """
     info = info_of(model)
     head = info.architecture.head
-    headless = not {layer.name for layer in owner_of(model, info).layers} & set(head)
+    headless = not {layer.name for layer in layers_of(model)} & set(head)
     skip = (*skip, *(_head(info.architecture) if headless else ()))
     preprocessing = None if preprocessing is None else stated(preprocessing, info.design)
     source = of_path(at_home(path), info.design, info.preprocessing.size, preprocessing)

@@ -21,9 +21,7 @@ def apply_rule(layer, state):
         layer: Keras layer with weights.
         state: `Pouring`.
     """
-    if not state.architecture.owns(layer.name):
-        state.note(layer, "left as it is: no layer of the network")
-    elif not _as_saved(layer, state):
+    if not as_saved(layer, state):
         rule = fill_decoupled if is_spatial(layer, state) else rule_for
         rule(layer, state)
     if state.from_octaves and isinstance(layer, CONVOLUTIONS) and _in_blocks(layer, state):
@@ -35,7 +33,7 @@ def _in_blocks(layer, state):
     return GATE not in layer.name and any(block.holds(layer.name) for block in state.architecture.blocks)
 
 
-def _as_saved(layer, state):
+def as_saved(layer, state):
     """Take the variables of a layer of the very same kind and size, by name, or by number if a file has no names."""
     if isinstance(layer, OctConv2D | OctDepthwiseConv2D) and not state.same_bands:
         return False
@@ -80,7 +78,8 @@ def _adapted(layer, variable, value, state):
     """Return the value if the shapes agree; else what the number of classes or of input channels makes of it."""
     head = layer.name == state.architecture.head[-1]
     if value is not None and head and state.classes is not None:
-        value = _of_classes(value, state, layer)
+        state.note(layer, f"{len(state.classes)} of the file's {np.shape(value)[-1]} classes")
+        value = value[..., np.asarray(state.classes)]
     if value is None or np.shape(value) == tuple(variable.shape):
         return value
     columns = np.shape(value)[-1]
@@ -98,16 +97,6 @@ def _agree_on_classes(layer, state):
     """Return whether the kernel and the bias that the file has for a classifier are of as many classes."""
     arrays = (state.dense.get(f"{layer.name}/{variable.name}") for variable in layer.weights)
     return len({np.shape(array)[-1] for array in arrays if array is not None}) == 1
-
-
-def _of_classes(value, state, layer):
-    """Return the columns of the classes that were asked for."""
-    indices, count = np.asarray(state.classes), np.shape(value)[-1]
-    if indices.ndim != 1 or indices.dtype.kind != "i" or not np.all((indices >= 0) & (indices < count)):
-        state.wrong.append(f"`classes` must be indices of 0 to {count - 1}. Received: classes={state.classes!r:.60}")
-        return value
-    state.note(layer, f"{len(indices)} of the file's {count} classes")
-    return value[..., indices]
 
 
 def input_channels(value, count):
