@@ -3,7 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from checkpoints import assert_same_weights, saved, small_resnet, tensors, torch_arrays
+from checkpoints import assert_same_weights, saved, small_resnet, tensors, torch_arrays, variables
+from grid import NETWORKS
+from reference import numpy
+from safetensors.numpy import save_file
 
 import keras_effconv as ke
 
@@ -101,6 +104,37 @@ def test_two_sets_of_weights_are_an_error_that_lists_the_entries(kind, network, 
     assert "\n" not in str(caught.value)
     assert ke.load_weights(model, path, entry=average).entry == average.split(".")[0]
     assert_same_weights(model, network)
+
+
+BESIDE = ("criterion.weight", "loss.logit_scale", "mixup.0.alpha", "head2.weight", "projector.fc3.bias", "ema.decay")
+
+
+@pytest.mark.parametrize("where", ["raw", "average", "both"])
+@pytest.mark.parametrize("beside", BESIDE)
+def test_a_foreign_tensor_with_a_set_takes_no_choice_away(beside, where, arrays, tmp_path, model):
+    extra = {beside: np.ones(3, "f4")}
+    sets = {"model": {**arrays, **(extra if where != "average" else {})}, "ema": {n: 0 * v for n, v in arrays.items()}}
+    if where != "raw":
+        sets["ema"].update(extra)
+    path = saved(tmp_path / "a.pth", {entry: tensors(own) for entry, own in sets.items()})
+    with pytest.raises(ValueError, match=r"`entry` say which: 'model', 'ema'"):
+        ke.load_weights(model, path)
+    assert (
+        ke.load_weights(model, path, entry="model", skip=[".*(criterion|loss|mixup|head2|projector|decay).*"]).entry
+        == "model"
+    )
+
+
+@pytest.mark.parametrize("name", ["ResNet20", "EfficientNetB0", "MobileNet", "MobileNetV2", "VGG13"])
+def test_a_deeper_network_with_a_set_is_no_choice(name, tmp_path):
+    """Names beyond the network's blocks are of another network: a teacher's."""
+    small = next(row for row in NETWORKS if row.name == name)
+    more = small._replace(name="VGG16") if name == "VGG13" else small._replace(options={**small.options, "depth": 1.2})
+    own = small.build()
+    sets = {"net": own, "teacher": more.build()}
+    content = {f"{prefix}/{key}": numpy(v) for prefix, each in sets.items() for key, v in variables(each).items()}
+    save_file(content, tmp_path / "a.safetensors")
+    assert ke.load_weights(own, tmp_path / "a.safetensors").prefix == "net/"
 
 
 @pytest.mark.parametrize("entry", ["ema_model", "ema_model.module", "state_dict.ema_model"])

@@ -133,10 +133,26 @@ def _only(groups, clean, model, design):
 
 
 def _fits(names, model, design):
-    """Return whether names are those of the whole network, and of nothing else but a classifier."""
+    """Return whether names are those of the whole network, and of no larger one.
+
+    A larger one has more names that differ from the network's in numbers only. What else lies with them, a classifier
+    or a loss, says nothing of the network.
+    """
     layers, architecture = renamed_layers(names, model, design), design.architecture
-    alien = [layer for layer in layers if not architecture.owns(layer) and not HEAD.match(layer)]
-    return not alien and all(any(block.holds(layer) for layer in layers) for block in architecture.blocks)
+    own = {_unnumbered(name) for name, layer in layers.items() if architecture.owns(layer)}
+    others = (name for name, layer in layers.items() if not architecture.owns(layer) and not HEAD.match(layer))
+    if any(_unnumbered(name) in own for name in others):
+        return False
+    return all(any(block.holds(layer) for layer in layers.values()) for block in architecture.blocks)
+
+
+def _unnumbered(name):
+    """Return a name without the numbers, and the letters behind them, by which blocks are told apart.
+
+    >>> _unnumbered("layer1.0.conv2.weight"), _unnumbered("block2a_bn/gamma")
+    ('layer#.#.conv#.weight', 'block#_bn/gamma')
+    """
+    return re.sub(r"\d+([a-z](?![a-z]))?", "#", name)
 
 
 def _original(prefix, names, clean):
