@@ -162,4 +162,4 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
 def _shortened(names, most=12):
     """Return the first names of a list, and how many others there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(f"{name:.160}" for name in names[:most]) + more

@@ -1,8 +1,12 @@
 """Weights as people bring them: entries of training checkpoints, and prefixes of names."""
 
+import time
+
+import h5py
 import keras
 import numpy as np
 import pytest
+import weight_files
 from checkpoints import assert_same_weights, saved, small_resnet, tensors, torch_arrays, variables
 from grid import NETWORKS
 from reference import numpy
@@ -197,3 +201,51 @@ def test_the_network_of_a_model_takes_a_prefix_too(network, arrays, tmp_path):
     model = keras.Sequential([body, keras.layers.Dense(2)])
     ke.load_weights(model, saved(tmp_path / "a.pth", tensors(arrays, "module.")))
     np.testing.assert_array_equal(body.get_layer("conv1_conv").kernel, network.get_layer("conv1_conv").kernel)
+
+
+LONG = {  # how to write arrays by name
+    "a.pth": lambda path, content: saved(path, tensors(content)),
+    "legacy.pth": lambda path, content: saved(path, tensors(content), form="legacy"),
+    "module.pth": lambda path, content: saved(path, {"net": {"inner": tensors(content)}}),
+    "a.safetensors": lambda path, content: save_file(content, path),
+    "a.params": lambda path, content: path.write_bytes(weight_files.mxnet_params(content)),
+    "a.h5": lambda path, content: write_legacy(path, content),
+}
+
+
+def write_legacy(path, content):
+    """An HDF5 file of Keras' old layout, of one layer."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"], group = ["conv"], file.create_group("conv")
+        names = [name.replace("/", ".")[:60_000] for name in content]
+        for i, name in enumerate(names):
+            group.attrs[f"weight_names{i}"] = [name]
+            group[name] = np.ones(1, "f4")
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 2**20, "a." * 2**19, "module." * 2**17], ids=["plain", "separators", "wrappers"]
+)
+@pytest.mark.parametrize("file", LONG)
+def test_a_name_of_a_megabyte_is_refused_at_once(file, name, model, tmp_path):
+    LONG[file](tmp_path / file, {name: np.ones(1, "f4")})
+    begun = time.process_time()
+    with pytest.raises(ValueError) as caught:
+        ke.load_weights(model, tmp_path / file)
+    assert time.process_time() - begun < 3
+    assert len(str(caught.value)) < 1000 and file in str(caught.value) and "\n" not in str(caught.value)
+
+
+MANY = [("a.safetensors", part) for part in ("a", "a/b_1.", "module.", "layer1.0.")]
+MANY += [(file, "a.") for file in LONG if file != "a.h5"]
+
+
+@pytest.mark.parametrize(("file", "part"), MANY)
+def test_many_long_names_take_no_time(file, part, model, tmp_path):
+    content = {(part * 1000)[:1000] + f".{i}": np.ones(1, "f4") for i in range(500)}
+    LONG[file](tmp_path / file, content)
+    begun = time.process_time()
+    with pytest.raises(ValueError) as caught:
+        ke.load_weights(model, tmp_path / file)
+    assert time.process_time() - begun < 3
+    assert len(str(caught.value)) < 3000 and "\n" not in str(caught.value)

@@ -1,5 +1,6 @@
 """Where in a file the variables of a network are: in which entry of a checkpoint, and behind which prefix."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -13,6 +14,8 @@ WRAPPERS = re.compile(r"(?:(?<=^)|(?<=[./]))(?:module|_orig_mod|_fsdp_wrapped_mo
 FLAT = re.compile(r"(.*\.)?_?flat_param(_\d+)?")
 HEAD = re.compile(r"\w*(fc|classif|head|linear|logits|predictions|dense|probs|output)")  # of a classifier, by anybody
 MOST = 12  # choices in a message
+DEPTH = 32  # separators behind which a name may begin
+SAMPLE = 64  # names by which a prefix is judged
 
 
 class Found(NamedTuple):
@@ -94,7 +97,7 @@ def _tops(names):
 
 def _splits(name):
     """Return the places at which the rest of a name may begin: 0, and behind each separator."""
-    return [0, *(match.end() for match in re.finditer(r"[./]", name))]
+    return [0, *(match.end() for match in itertools.islice(re.finditer(r"[./]", name), DEPTH))]
 
 
 def _prefixes(names, model, design):
@@ -102,7 +105,7 @@ def _prefixes(names, model, design):
     marks = marks_of(design)
     found = {}
     for name in names:
-        place = next((p for p in _splits(name) if any(mark.search(name[p:]) for mark in marks)), None)
+        place = next((p for p in _splits(name) if any(mark.match(name[p:]) for mark in marks)), None)
         if place is not None:
             found[name[:place]] = None
     if found:
@@ -112,7 +115,8 @@ def _prefixes(names, model, design):
         for place in _splits(name)[:-1]:
             shares[name[:place]] = shares.get(name[:place], 0) + 1
     often = [prefix for prefix, count in shares.items() if count >= 0.3 * len(names)] or [""]
-    known = {p: likely([n[len(p) :] for n in names if n.startswith(p)], model, design)[1] for p in often}
+    sample = names[:: len(names) // SAMPLE + 1]
+    known = {p: likely([n[len(p) :] for n in sample if n.startswith(p)], model, design)[1] for p in often}
     return [max(often, key=lambda p: (known[p], -len(p)))]
 
 
@@ -183,4 +187,4 @@ def _found(prefix, group, clean, names, entries):
 
 def _listed(choices):
     more = f" and {len(choices) - MOST} more" if len(choices) > MOST else ""
-    return ", ".join(map(repr, choices[:MOST])) + more
+    return ", ".join(f"{choice!r:.80}" for choice in choices[:MOST]) + more

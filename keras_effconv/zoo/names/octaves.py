@@ -146,7 +146,7 @@ def octconv_pytorch_mobilenet(architecture):
     )
 
 
-GLUON_MARK = r"(^|_)L1_B[01][._]conv1[.-](conv_)?h2h"
+GLUON_MARK = r"(.*_)?L1_B[01][._]conv1[.-](conv_)?h2h"
 
 
 def as_dense(name, value, model):
@@ -160,7 +160,7 @@ POOLED = {"padding": "symmetric", "downsampling": "pool"}
 MORE = {**POOLED, "more_norms": True, "strides_last": False}
 MIDDLE = {**POOLED, "stride_position": "middle"}
 RELU = {**POOLED, "activation": "relu"}
-DEEP_MARK = r"^conv1\.6\.weight$|(^|_)stem_conv3_weight$"
+DEEP_MARK = r"^conv1\.6\.weight$|(.*_)?stem_conv3_weight$"
 
 
 def _gluon(mark, options):

@@ -15,7 +15,7 @@ class Producer(NamedTuple):
     """
 
     name: str
-    mark: str  # matches a name that its files have, and those of no other producer of this family
+    mark: str  # matches the beginning of a name that its files have, and those of no other producer of this family
     rows: Callable[[Any], tuple]  # of the network's `Architecture`
     preprocessing: Preprocessing | None = None  # None: the network's own
     epsilon: float | None = None  # of batch normalisation, where it is not the network's
@@ -26,7 +26,7 @@ class Producer(NamedTuple):
 
     def names(self, variables):
         """Return whether a file's variables, an iterable of their names, are named as the producer names them."""
-        return any(re.search(self.mark, name) for name in variables)
+        return any(re.match(self.mark, name) for name in variables)
 
 
 # What torch calls the variables of a layer; the layers of normalisation are known by our names for them.

@@ -60,7 +60,7 @@ def marked(model, design, names):
 
 def marked_as(design, names):
     """Return the producers by whose marks names are known: a list, which may be empty."""
-    return [p for p in design.architecture.producers if any(re.search(p.mark, name) for name in names)]
+    return [p for p in design.architecture.producers if any(re.match(p.mark, name) for name in names)]
 
 
 def likely(names, model, design):

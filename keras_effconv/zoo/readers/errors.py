@@ -6,6 +6,7 @@ import os
 from keras_effconv.utils.files import NotAFileError, open_file
 
 MAX_CAUSE = 200  # characters of what a file holds
+MAX_NAME = 1024  # characters of the name of a variable
 
 
 class FormatError(ValueError):
@@ -32,6 +33,13 @@ class ContentError(FormatError):
     def __str__(self):
         content = f"have {self.content}" if self.content else "be of another format"
         return f"the file must {content}. Received: {_line(self.received)}"
+
+
+def check_names(names):
+    """Raise a `ContentError` for a name of a variable that nobody has: looking for what it means takes its time."""
+    longest = max(names, key=len, default="")
+    if len(longest) > MAX_NAME:
+        raise ContentError(f"names of at most {MAX_NAME:,} characters", f"one of {len(longest):,}: {longest:.40}...")
 
 
 def unreadable(path, what, cause):
