@@ -5,6 +5,28 @@ import numpy as np
 LARGEST = np.finfo("float32").max
 COUNTERS = ("/form", "/count", "/seed_generator_state")
 MOST = 6  # variables in a message
+VECTORS = ("bias", "gamma", "beta", "moving_mean", "moving_variance", "mean", "variance")
+DIMENSIONS = {**dict.fromkeys(VECTORS, (1,)), "kernel": (2, 3, 4), "pointwise_kernel": (1, 2, 3, 4)}
+
+
+def check_dimensions(dense, source, model, theirs, owns):
+    """Raise a `ValueError` if variables of a network are of shapes that no variable of their name has.
+
+    Args:
+        dense: dict of "layer/variable" -> array; of a band "layer/variable@h".
+        source: str, for the message.
+        model: str, the name of the model, for the message.
+        theirs: dict of "layer/variable" -> name in the file, for the message.
+        owns: callable layer -> whether it is one of the network's.
+    """
+    wrong = []
+    for name, value in dense.items():
+        layer, _, variable = name.partition("@")[0].rpartition("/")
+        dimensions = DIMENSIONS.get(variable)
+        if dimensions and owns(layer) and (value.ndim not in dimensions or 0 in value.shape):
+            wrong.append(f"{theirs.get(name, name)} {value.shape}")
+    if wrong:
+        raise ValueError(f"{source} does not fit {model!r} (nothing was loaded). of another shape: {_listed(wrong)}")
 
 
 def check_values(dense, source, theirs, checks=lambda name: True):

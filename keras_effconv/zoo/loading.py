@@ -12,8 +12,16 @@ from keras_effconv.graph import layers_of, owner_of
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
 from keras_effconv.zoo import readers
-from keras_effconv.zoo.checks import check_variances
-from keras_effconv.zoo.dense import as_normalized, change_epsilon, check_once, epsilons, set_normalization, to_dense
+from keras_effconv.zoo.checks import check_dimensions, check_variances
+from keras_effconv.zoo.dense import (
+    IGNORED,
+    as_normalized,
+    change_epsilon,
+    check_once,
+    epsilons,
+    set_normalization,
+    to_dense,
+)
 from keras_effconv.zoo.load_report import LoadReport
 from keras_effconv.zoo.names import find, in_bands, marked_as, ours_of, recognise, theirs_of, tracked
 from keras_effconv.zoo.origin import preprocessing_of, stated
@@ -115,6 +123,9 @@ def _load(model, source, skip, classes=None, pointwise="correlated", entry=None)
     told = Told(design and design.options["conv"], in_bands(variables), preprocessing, ours, infer)
     label, skip = f"{source.label} ({producer.name})", (*skip, *source.skip)
     check_once(renamed, label, lambda our: any(re.fullmatch(pattern, our) for pattern in skip))
+    named = {our: variables[name] for name, our in renamed.items() if not IGNORED.fullmatch(our)}
+    check_dimensions(named, label, network.name, dict(zip(renamed.values(), renamed)), architecture.owns)
+    del named
     dense, notes = to_dense(variables, producer.layout or form.layout, producer, network, info)
     check_variances(dense, label, ours, epsilons(network) if producer.epsilon is None else lambda _: 0.0)
     if producer.epsilon:

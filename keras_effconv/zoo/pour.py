@@ -12,7 +12,7 @@ import numpy as np
 from keras_effconv.graph import layers_of, owner_of
 from keras_effconv.network_info import info_of
 from keras_effconv.policies import assign, check_range
-from keras_effconv.zoo.checks import check_values
+from keras_effconv.zoo.checks import check_dimensions, check_values
 from keras_effconv.zoo.heads import check_classes, settle_head
 from keras_effconv.zoo.load_report import LoadReport
 from keras_effconv.zoo.outer import settle_outer
@@ -133,6 +133,8 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
             reason if there is no warm start from the file's kind of convolution to the model's; or for values that are
             not those of a trained network: not finite, integers, or beyond the range of the model's type.
     """
+    info = info_of(model)
+    check_dimensions(dense, source, owner_of(model, info).name, told.theirs, info.architecture.owns)
     state = Pouring(model, dense, skip, classes, pointwise, told)
     settle_outer(state)
     check_classes(state, source)

@@ -62,11 +62,20 @@ def rule_for(layer, state):
     for variable in layer.weights:
         own = np.shape(state.dense.get(f"{layer.name}/{variable.name}")) == tuple(variable.shape)
         if band and not own and _has_whole(band[1], variable, state):
-            value, count = state.take(f"{band[1]}/{variable.name}"), variable.shape[-1]
-            state.set(layer, variable, value[:count] if band[2] == "high" else value[-count:])
+            state.set(layer, variable, _of_band(*band.groups(), variable, state))
             continue
         value = state.take(f"{layer.name}/{variable.name}")
         state.set(layer, variable, _adapted(layer, variable, value, state))
+
+
+def _of_band(name, band, variable, state):
+    """Return a band's share of the channels: high first, low last; all of them if they are of another number."""
+    value, count = state.take(f"{name}/{variable.name}"), variable.shape[-1]
+    layers = (state.layers.get(f"{name}_{each}") for each in ("high", "low"))
+    whole = sum(v.shape[-1] for each in layers if each for v in each.weights if v.name == variable.name)
+    if value is None or len(value) != whole:
+        return value
+    return value[:count] if band == "high" else value[-count:]
 
 
 def _has_whole(name, variable, state):
@@ -87,7 +96,7 @@ def _adapted(layer, variable, value, state):
         state.note(layer, f"new head: {variable.shape[-1]} classes, the file has {columns}")
         return None
     count, axis = state.model.input_shape[-1], 2 if np.ndim(value) == 4 else 0
-    if np.shape(value)[axis] == 3 and variable.shape[axis] == count:
+    if np.ndim(value) == len(variable.shape) and np.shape(value)[axis] == 3 and variable.shape[axis] == count:
         state.note(layer, f"{count} input channels from 3: {'their sum' if count == 1 else 'repeated and scaled'}")
         return input_channels(value, count)
     return value

@@ -11,7 +11,8 @@ class Producer(NamedTuple):
     """A naming of one family's variables.
 
     A row of `rows` is a regular expression and its replacement, a string or a callable; all are tried, in order, and
-    the result is "layer/variable" in the names of the plain network.
+    the result is "layer/variable" in the names of the plain network. A callable that raises a `LookupError`, for a
+    place that the network has not, leaves the name as it is.
     """
 
     name: str
@@ -47,8 +48,18 @@ def rename(name, rows):
     ('stem_bn/gamma', 'stem_conv/kernel')
     """
     for pattern, replacement in rows:
-        name = re.sub(pattern, replacement, name)
+        name = re.sub(pattern, _or_unchanged(replacement) if callable(replacement) else replacement, name)
     return name
+
+
+def _or_unchanged(replacement):
+    def replaced(match):
+        try:
+            return replacement(match)
+        except LookupError:
+            return match[0]
+
+    return replaced
 
 
 def numbered(pattern, architecture):
