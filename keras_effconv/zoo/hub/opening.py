@@ -88,7 +88,7 @@ def open_repository(weights, name="weights"):
         facts, reason = _facts(repository, address.repository if address else None)
         if facts is None and file.endswith(".keras"):
             facts = _facts_in(repository.path(file))
-    except FormatError as error:
+    except (ValueError, TypeError) as error:  # of what the configuration is made into, too
         raise FormatError(f"{label}: {error}") from None
     return Opened(repository, label, file, facts, reason)
 
