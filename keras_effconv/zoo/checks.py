@@ -1,5 +1,7 @@
 """What no trained network has: values that are not finite, negative variances, integers."""
 
+import re
+
 import numpy as np
 
 LARGEST = np.finfo("float32").max
@@ -7,6 +9,23 @@ COUNTERS = ("/form", "/count", "/seed_generator_state")
 MOST = 6  # variables in a message
 VECTORS = ("bias", "gamma", "beta", "moving_mean", "moving_variance", "mean", "variance")
 DIMENSIONS = {**dict.fromkeys(VECTORS, (1,)), "kernel": (2, 3, 4), "pointwise_kernel": (1, 2, 3, 4)}
+
+
+def patterns(skip):
+    """Return `skip` as a tuple of regular expressions; one text is one of them.
+
+    Raises:
+        ValueError: if it is neither a text nor a sequence of them, or one is no regular expression.
+    """
+    given = (skip,) if isinstance(skip, str) else skip
+    try:
+        given = tuple(given)
+        for pattern in given:
+            re.compile(pattern)
+    except (TypeError, re.error, RecursionError, OverflowError) as error:
+        text = '`skip` must be regular expressions of "layer/variable"'
+        raise ValueError(f"{text}. Received: skip={skip!r:.100} ({error})") from None
+    return given
 
 
 def check_dimensions(dense, source, model, theirs, owns):

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import keras
 
 from keras_effconv.graph import layers_of, owner_of
+from keras_effconv.layers.het_parts import CORRELATIONS
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
+from keras_effconv.utils.arguments import one_of
 from keras_effconv.zoo import readers
-from keras_effconv.zoo.checks import check_dimensions, check_variances
+from keras_effconv.zoo.checks import check_dimensions, check_variances, patterns
 from keras_effconv.zoo.dense import (
     IGNORED,
     as_normalized,
@@ -52,7 +54,7 @@ def load(model, weights, include_top=True):
 def load_weights(
     model: keras.Model,
     path: str | os.PathLike,
-    skip: Sequence[str] = (),
+    skip: Sequence[str] | str = (),
     classes: Sequence[int] | None = None,
     pointwise: str = "correlated",
     entry: str | None = None,
@@ -68,8 +70,8 @@ def load_weights(
         model: a model as a constructor of this package gave it, of any kind; loaded, cloned, or inside another model.
         path: str or path of the file, of a folder with one, or of a TensorFlow checkpoint; `~` is the home directory.
             Or `"hf://user/name"`, a repository of the Hugging Face hub (with the extra `hub`).
-        skip: sequence of regular expressions of "layer/variable", in the plain network's names: what is left as it is,
-            and may be missing in the file or be unknown to the model. Default: none.
+        skip: sequence of regular expressions of "layer/variable", or one of them, in the plain network's names: what is
+            left as it is, and may be missing in the file or be unknown to the model. Default: none.
         classes: sequence of ints, the file's classes that the model's classes are, in order. Default `None`: all of
             them, and a new head if their number is another.
         pointwise: str, what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
@@ -94,6 +96,8 @@ def load_weights(
     >>> model = keras_effconv.ResNet20(weights=None)
     >>> report = load_weights(model, "resnet20.th", skip=["predictions/.*"])  # doctest: +SKIP
     """
+    skip, entry = patterns(skip), None if entry is None else str(entry)
+    one_of("pointwise", pointwise, tuple(CORRELATIONS))
     info = info_of(model)
     head = info.architecture.head
     headless = not {layer.name for layer in layers_of(model)} & set(head)

@@ -10,9 +10,11 @@ import keras
 import numpy as np
 
 from keras_effconv.graph import layers_of, owner_of
+from keras_effconv.layers.het_parts import CORRELATIONS
 from keras_effconv.network_info import info_of
 from keras_effconv.policies import assign, check_range
-from keras_effconv.zoo.checks import check_dimensions, check_values
+from keras_effconv.utils.arguments import one_of
+from keras_effconv.zoo.checks import check_dimensions, check_values, patterns
 from keras_effconv.zoo.heads import check_classes, settle_head
 from keras_effconv.zoo.load_report import LoadReport
 from keras_effconv.zoo.outer import settle_outer
@@ -119,7 +121,8 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
         model: a model of this package, of any kind, or one that has it inside.
         dense: dict of "layer/variable" -> array.
         source: str, for messages and the report.
-        skip: sequence of regular expressions of "layer/variable": what is left as it is, in the file or in the model.
+        skip: sequence of regular expressions of "layer/variable", or one of them: what is left as it is, in the file
+            or in the model.
         classes: indices of the file's classes that the model's are, in order. Default `None`, all of them.
         pointwise: str, what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
             `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
@@ -133,7 +136,8 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
             reason if there is no warm start from the file's kind of convolution to the model's; or for values that are
             not those of a trained network: not finite, integers, or beyond the range of the model's type.
     """
-    info = info_of(model)
+    info, skip = info_of(model), patterns(skip)
+    one_of("pointwise", pointwise, tuple(CORRELATIONS))
     check_dimensions(dense, source, owner_of(model, info).name, told.theirs, info.architecture.owns)
     state = Pouring(model, dense, skip, classes, pointwise, told)
     settle_outer(state)

@@ -142,3 +142,51 @@ def test_resnet26_of_timm_is_resnet26v1():
     blocks = [b.name for b in ke.network_info.info_of(model).architecture.blocks]
     assert len(blocks) == 8 and model.get_layer("conv2_block1_2_conv").kernel_size == (3, 3)
     assert ke.count(ke.ResNet26V1(weights=None)).trainable_params == 15_995_176  # timm's resnet26: 16.0 M
+
+
+REFUSED = {
+    "skip a half": ({"skip": ["("]}, r"`skip` must be regular expressions.*Received: skip=\['\('\]"),
+    "skip one half": ({"skip": "("}, r"Received: skip='\('"),
+    "skip nothing": ({"skip": None}, "Received: skip=None"),
+    "skip a number": ({"skip": 3}, "Received: skip=3"),
+    "skip numbers": ({"skip": [3]}, r"Received: skip=\[3\]"),
+    "pointwise": ({"pointwise": "foo"}, "`pointwise` must be one of 'center', 'correlated', 'sum'. Received: .*'foo'"),
+    "no pointwise": ({"pointwise": None}, "`pointwise` must be one of"),
+    "pointwise list": ({"pointwise": ["sum"]}, "`pointwise` must be one of"),
+    "entry": ({"entry": 0}, "`entry` must be one of .*. Received: entry='0'"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_an_argument_that_cannot_be_is_one_line(what, arrays, model, tmp_path):
+    arguments, message = REFUSED[what]
+    path = saved(tmp_path / "a.pth", tensors(arrays))
+    with pytest.raises(ValueError, match=message) as caught:
+        ke.load_weights(model, path, **arguments)
+    assert "\n" not in str(caught.value)
+    if "entry" not in arguments:
+        with pytest.raises(ValueError, match=message):
+            ke.zoo.pour(model, {}, **arguments)
+
+
+@pytest.mark.parametrize(
+    "skip", ["predictions/.*", ["predictions/kernel", "predictions/bias"], r"predictions/(kernel|bias)"]
+)
+def test_one_pattern_is_as_a_list_of_it(skip, arrays, model, tmp_path):
+    report = ke.load_weights(model, saved(tmp_path / "a.pth", tensors(arrays)), skip=skip)
+    assert not any(name.startswith("predictions") for name in report.loaded) and report.loaded
+    assert not numpy(model.get_layer("predictions").kernel).any()
+
+
+def test_an_entry_may_be_a_number(arrays, model, network, tmp_path):
+    path = saved(tmp_path / "a.pth", {"models": [tensors({n: 0 * v for n, v in arrays.items()}), tensors(arrays)]})
+    assert ke.load_weights(model, path, entry="models.1").entry == "models.1"
+    path = saved(tmp_path / "b.pth", [tensors(arrays)])
+    assert ke.load_weights(model, path, entry=0).entry == "0"
+
+
+def test_the_kinds_of_sets_are_those_that_there_are():
+    assert len(ke.zoo.list(kind="Conv")) + len(ke.zoo.list(kind="OctConv")) == len(ke.zoo.list())
+    for kind in ("octconv", "OctConv(alpha=0.5)", "HetConv", ""):
+        with pytest.raises(ValueError, match="`kind` must be one of 'Conv', 'OctConv'"):
+            ke.zoo.list(kind=kind)
