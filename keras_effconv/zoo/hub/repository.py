@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from keras_effconv.utils.extras import require
 from keras_effconv.zoo.fetching.download import WeightsUnavailable
 from keras_effconv.zoo.hub.errors import HubUnreachable, quiet_unless_seen, translated
 from keras_effconv.zoo.hub.facts import CONFIG
-from keras_effconv.zoo.readers import FormatError
+from keras_effconv.zoo.readers import FormatError, shards
+from keras_effconv.zoo.readers.folders import weights_among
 
 COMMIT = re.compile("[0-9a-f]{40}")
 LIMIT = 16 << 20  # bytes of a file in JSON; a configuration has a few thousand
@@ -105,7 +106,21 @@ class HubRepository:
         folder = Folder(path, self.label)
         # Weights alone may be there by another tool: without the configuration, nobody knows what they are.
         known = CONFIG in folder.files or self._looked_up(CONFIG, revision) is not None
-        return folder if folder.files and known else None
+        return folder if known and self._is_whole(folder) else None
+
+    def _is_whole(self, folder):
+        """Return whether a folder has all files of the weights: a download may have been interrupted."""
+        try:
+            name = self._address.file or weights_among(folder.files)
+            index = shards.index_name(PurePosixPath(name).name)
+            names = [name]
+            if index is not None and not name.endswith(".weights.h5"):
+                index = str(PurePosixPath(name).with_name(index))
+                parts = shards.files_in(folder.path(index))
+                names += [index, *(str(PurePosixPath(name).with_name(part)) for part in parts)]
+        except (LookupError, OSError, ValueError):
+            return False
+        return set(names) <= set(folder.files)
 
     def _looked_up(self, name, revision):
         """Return a path in the cache; an object if the cache knows that there is no such file; or `None`."""
