@@ -1,11 +1,13 @@
 """What a reader says of a file that it cannot read, in one line: what the file must be, its path, what it is."""
 
 import contextlib
+import errno
 import os
 
 from keras_effconv.utils.files import NotAFileError, open_file
 
 MAX_CAUSE = 200  # characters of what a file holds
+OF_CONTENT = (errno.EINVAL, errno.EOVERFLOW, errno.EFBIG, errno.ENAMETOOLONG)  # what a place or a name in a file causes
 MAX_NAME = 1024  # characters of the name of a variable
 
 
@@ -70,7 +72,8 @@ def reading(path, what):
         what: str, what it must be: "a TensorFlow checkpoint".
 
     Raises:
-        FormatError: for anything but a file that cannot be opened at all, which stays the error it is.
+        FormatError: for anything but what goes wrong with the machine, such as a file that cannot be opened or a disk
+            that is full, which stays the error it is.
 
     Example:
 
@@ -88,7 +91,10 @@ def reading(path, what):
         raise unreadable(path, f"{what}{content}", error.received) from None
     except (FormatError, NotAFileError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
-    except Exception as error:  # a damaged file can end in almost any exception of the libraries below
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, *OF_CONTENT):  # a full disk, say
+            raise
+        # A damaged file can end in almost any exception of the libraries below.
         reason = str(error).strip() or type(error).__name__
         raise unreadable(path, what, f"a damaged or another file: {reason}") from None
 
