@@ -2,6 +2,7 @@
 
 import pathlib
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -104,10 +105,37 @@ def test_training_checkpoints_of_keras_load_beside_their_optimizers(network, mod
     trained.save(tmp_path / "a.h5")
     trained.save_weights(tmp_path / "a.weights.h5")
     prefix = tf.train.Checkpoint(model=trained, step=tf.Variable(3)).save(str(tmp_path / "ckpt"))
-    for path in (tmp_path / "a.keras", tmp_path / "a.h5", tmp_path / "a.weights.h5", prefix):
+    listed = tf.train.Checkpoint(model=trained, optimizer=trained.optimizer).save(str(tmp_path / "b" / "ckpt"))
+    other = tf.train.Checkpoint(net=trained, o=trained.optimizer).save(str(tmp_path / "c" / "ckpt"))
+    (tmp_path / "b" / "config.json").write_text('{"lr": 0.1, "architecture": "mine"}')
+    paths = [tmp_path / "a.keras", tmp_path / "a.h5", tmp_path / "a.weights.h5", prefix, listed, other, tmp_path / "b"]
+    for path in paths:
         model.set_weights(network.get_weights())
         ke.load_weights(model, path)
         assert_same_weights(model, trained)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_checkpoint_that_lists_other_variables_is_one_line(model, tmp_path):
+    frozen = small_resnet()
+    frozen.layers[3].trainable = False
+    frozen.compile("adam", "categorical_crossentropy")
+    frozen.optimizer.build(frozen.trainable_variables)
+    path = tf.train.Checkpoint(model=frozen, optimizer=frozen.optimizer).save(str(tmp_path / "ckpt"))
+    with pytest.raises(ValueError, match=r"`path` must be a checkpoint with \d+ trained variables, .* Received: \d+$"):
+        ke.load_weights(model, path)
+
+
+def test_the_image_statistics_of_keras_efficientnet_in_a_checkpoint(tmp_path):
+    """Keras calls them adapt_mean and adapt_variance there."""
+    options = {"weights": None, "input_shape": (32, 32, 3), "classes": 3}
+    theirs, ours = keras.applications.EfficientNetB0(**options), ke.EfficientNetB0(**options)
+    random_weights(theirs)
+    tf.train.Checkpoint(model=theirs).save(str(tmp_path / "ckpt"))
+    ke.load_weights(ours, tmp_path)
+    for one, two in zip(ours.weights, theirs.weights, strict=True):
+        if one.name != "count":  # of the images that were seen when they were adapted
+            np.testing.assert_array_equal(one, two, err_msg=one.path)
 
 
 def test_layers_that_keras_has_counted_up(network, model, tmp_path):

@@ -320,6 +320,14 @@ def test_a_compressed_zip_is_refused_unread(tmp_path):
             readers.read(path)
 
 
+def test_a_compressed_member_that_nobody_reads_is_no_matter(tmp_path):
+    """TorchScript compresses its code, and other tools their notes."""
+    shutil.copy(FIXTURES / "torch_zip_state.pt", tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt", "a") as archive:
+        archive.writestr("a/code/__torch__/net.py", "def forward(self): pass\n" * 50, zipfile.ZIP_DEFLATED)
+    assert_same(torch_zip.read(tmp_path / "a.pt"), torch_zip.read(FIXTURES / "torch_zip_state.pt"))
+
+
 def test_one_run_of_bytes_under_many_names_is_refused(tmp_path):
     source = (FIXTURES / "torch_zip_state.pt").read_bytes()
     with zipfile.ZipFile(FIXTURES / "torch_zip_state.pt") as archive:

@@ -12,7 +12,7 @@ from keras_effconv.zoo.hub.facts import CONFIG, KEY, Facts, of_keras, own
 from keras_effconv.zoo.hub.repository import Folder, HubRepository
 from keras_effconv.zoo.readers import FormatError, reading, shards
 from keras_effconv.zoo.readers.archives import StoredZip
-from keras_effconv.zoo.readers.folders import weights_among
+from keras_effconv.zoo.readers.folders import is_checkpoint, weights_among
 
 
 class Opened(NamedTuple):
@@ -45,8 +45,13 @@ class Opened(NamedTuple):
 
 
 def is_repository(weights):
-    """Return whether `weights` is an address of the hub, or a folder that holds what a repository does."""
-    return is_address(weights) or (os.path.isdir(weights) and os.path.isfile(os.path.join(weights, CONFIG)))
+    """Return whether `weights` is an address of the hub, or a folder that holds what a repository does.
+
+    The configuration next to a TensorFlow checkpoint is the user's own.
+    """
+    if is_address(weights):
+        return True
+    return os.path.isdir(weights) and os.path.isfile(os.path.join(weights, CONFIG)) and not is_checkpoint(weights)
 
 
 def is_described(weights):
