@@ -113,6 +113,8 @@ def _check(file, path):
                 raise ContentError("the configuration of a model", "weights alone")
             config = json.loads((hdf5.texts(opened, "model_config", TEXT_LIMIT) or [""])[0])
             _check_object(config, "model_config")
+    elif path.lower().endswith((".keras", *LEGACY)):
+        raise ContentError("a name that ends in .keras, .h5 or .hdf5, in small letters", os.path.basename(path))
     else:
         raise ContentError(None, describe(path))
 

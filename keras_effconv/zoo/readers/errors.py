@@ -95,8 +95,8 @@ def reading(path, what):
         if isinstance(error, OSError) and error.errno not in (None, *OF_CONTENT):  # a full disk, say
             raise
         # A damaged file can end in almost any exception of the libraries below.
-        reason = str(error).strip() or type(error).__name__
-        raise unreadable(path, what, f"a damaged or another file: {reason}") from None
+        reason = f"a damaged or another file: {str(error).strip() or type(error).__name__}"
+        raise unreadable(path, what, _kind(path) or reason) from None
 
 
 def _line(text):
@@ -111,6 +111,16 @@ def describe(path):
     """
     if os.path.isdir(path):
         return "a directory without one"
+    if kind := _kind(path):
+        return kind
+    with open_file(path) as file:
+        return f"{os.path.getsize(path):,} bytes that begin with {file.read(8)!r}"
+
+
+def _kind(path):
+    """Return what stands in the place of a file that was to be fetched; `None` for something else."""
+    if not os.path.isfile(path):
+        return None
     with open_file(path) as file:
         start = file.read(64)
     if not start:
@@ -118,4 +128,6 @@ def describe(path):
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return "an HTML page: was the download refused?"
-    return f"{os.path.getsize(path):,} bytes that begin with {start[:8]!r}"
+    if text.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS to a file that is not here: call `git lfs pull`"
+    return None
