@@ -21,7 +21,7 @@ def patterns(skip):
     try:
         given = tuple(given)
         for pattern in given:
-            re.compile(pattern)
+            re.compile(pattern).fullmatch("")  # bytes match no text
     except (TypeError, re.error, RecursionError, OverflowError) as error:
         text = '`skip` must be regular expressions of "layer/variable"'
         raise ValueError(f"{text}. Received: skip={skip!r:.100} ({error})") from None
@@ -42,8 +42,9 @@ def check_dimensions(dense, source, model, theirs, owns):
     for name, value in dense.items():
         layer, _, variable = name.partition("@")[0].rpartition("/")
         dimensions = DIMENSIONS.get(variable)
-        if dimensions and owns(layer) and (value.ndim not in dimensions or 0 in value.shape):
-            wrong.append(f"{theirs.get(name, name)} {value.shape}")
+        shape = np.shape(value)
+        if dimensions and owns(layer) and (len(shape) not in dimensions or 0 in shape):
+            wrong.append(f"{theirs.get(name, name)} {shape}")
     if wrong:
         raise ValueError(f"{source} does not fit {model!r} (nothing was loaded). of another shape: {_listed(wrong)}")
 

@@ -177,6 +177,7 @@ REFUSED = {
     "skip one half": ({"skip": "("}, r"Received: skip='\('"),
     "skip nothing": ({"skip": None}, "Received: skip=None"),
     "skip a number": ({"skip": 3}, "Received: skip=3"),
+    "skip bytes": ({"skip": [b"a"]}, r"Received: skip=\[b'a'\]"),
     "skip numbers": ({"skip": [3]}, r"Received: skip=\[3\]"),
     "pointwise": ({"pointwise": "foo"}, "`pointwise` must be one of 'center', 'correlated', 'sum'. Received: .*'foo'"),
     "no pointwise": ({"pointwise": None}, "`pointwise` must be one of"),
