@@ -1,7 +1,6 @@
 """Which network a model is, and what its weights want of an image: facts that stay with every model."""
 
 import dataclasses
-import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,62 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_effconv.architecture import ARCHITECTURES
+from keras_effconv.design import Design
 from keras_effconv.graph import ahead_of, check_functional, last_operation, layers_of
 from keras_effconv.preprocessing import ImagePreprocessing, Preprocessing
-from keras_effconv.utils.suggestions import did_you_mean
 
 FACTS = "facts"  # the entry of weights files, next to the variables of layers
-
-
-@dataclasses.dataclass(frozen=True)
-class Design:
-    """Which network a model is: what a weight set must have been trained for.
-
-    Args:
-        name: str, of the constructor.
-        options: dict of the family's options, and `conv`, the repr of the kind.
-        defaults: dict of the options' defaults.
-    """
-
-    name: str
-    options: Mapping[str, Any]
-    defaults: Mapping[str, Any]
-
-    @property
-    def architecture(self):
-        """Return the `Architecture` of the design.
-
-        Raises:
-            ValueError: if no network of that name was published in this process.
-        """
-        if self.name not in ARCHITECTURES:
-            raise ValueError(
-                f"`model` must be of a published network: import the module that publishes it first. "
-                f"Received: {self.name!r}{did_you_mean(self.name, ARCHITECTURES)}"
-            )
-        return _architecture(ARCHITECTURES[self.name], tuple(sorted((key, self.options[key]) for key in self.defaults)))
-
-    @property
-    def changes(self):
-        """Return the options that are not the defaults, without the kind: dict."""
-        own = {key: value for key, value in self.options.items() if key in self.defaults}
-        return {key: value for key, value in own.items() if value != self.defaults[key]}
-
-    def differences(self, options):
-        """Return the options that differ from those required, as texts; a setting that is not listed is the default.
-
-        Args:
-            options: dict of the options that are required.
-        """
-        required = {**{key: self.defaults[key] for key in self.architecture.settings}, **options}
-        other = [key for key, value in required.items() if self.options.get(key) != value]
-        return [f"{key}={required[key]!r} (received {self.options.get(key)!r})" for key in other]
-
-
-@functools.lru_cache(maxsize=64)
-def _architecture(make, options):
-    return make(dict(options))
 
 
 @keras.saving.register_keras_serializable(package="keras_effconv")
@@ -127,13 +75,16 @@ class NetworkInfo(keras.layers.Layer):
         store[FACTS] = np.frombuffer(json.dumps(self.facts()).encode(), "uint8")
 
     def load_own_variables(self, store):
-        """Take the preprocessing that weights of the same network want; files of others have none."""
+        """Take the preprocessing that the weights want; files of Keras' own networks say none.
+
+        Raises:
+            ValueError: if the weights are of another network, or of one with other settings.
+        """
         if FACTS not in store.keys():  # noqa: SIM118 (Keras' stores are no iterables)
             return
-        facts = json.loads(np.asarray(store[FACTS]).tobytes())
-        if facts["design"]["name"] == self.design.name:
-            _, preprocessing = facts_from(facts)
-            self.preprocessing = preprocessing.at(self.preprocessing.size)
+        design, preprocessing = facts_from(json.loads(np.asarray(store[FACTS]).tobytes()))
+        self.design.check(design)
+        self.preprocessing = preprocessing.at(self.preprocessing.size)
 
     def get_config(self):
         own = {
@@ -145,13 +96,16 @@ class NetworkInfo(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
-def facts_from(facts: Mapping[str, Any]) -> tuple[str, Preprocessing]:
-    """Return the kind of convolution, as its repr, and the `Preprocessing` of `NetworkInfo.facts()` as read from JSON.
+def facts_from(facts: Mapping[str, Any]) -> tuple[Design, Preprocessing]:
+    """Return the `Design` and the `Preprocessing` of `NetworkInfo.facts()` as read from JSON.
 
     Raises:
-        ValueError, KeyError, TypeError: for something else.
+        ValueError, KeyError, TypeError, AttributeError: for something else.
     """
-    return str(facts["design"]["options"]["conv"]), Preprocessing(**_tuples(facts["preprocessing"]))
+    said = facts["design"]
+    options = {**_tuples(said["options"]), "conv": str(said["options"]["conv"])}
+    design = Design(str(said["name"]), options, _tuples(said["defaults"]))
+    return design, Preprocessing(**_tuples(facts["preprocessing"]))
 
 
 def _tuples(config):

@@ -15,9 +15,10 @@ from keras_effconv import kinds, zoo
 from keras_effconv.applications.blocks import free_name
 from keras_effconv.applications.checks import check_choices, image_shape, image_tensor
 from keras_effconv.architecture import ARCHITECTURES, Architecture
+from keras_effconv.design import Design
 from keras_effconv.feature_maps import bands
 from keras_effconv.graph import come_through, writer_of
-from keras_effconv.network_info import Design, NetworkInfo
+from keras_effconv.network_info import NetworkInfo
 from keras_effconv.utils.arguments import positive
 from keras_effconv.utils.docstrings import arguments_of
 from keras_effconv.utils.suggestions import did_you_mean

@@ -27,9 +27,9 @@ def load(model, conv="Conv()", weights="imagenet", labels=None, classifier=True)
     """
     from keras_effconv.zoo import hub
 
+    model, labels = os.path.expanduser(model), labels and os.path.expanduser(labels)
     if hub.is_repository(model):
         return _of_repository(hub.open_repository(model, "model"), conv, labels)
-    model, labels = os.path.expanduser(model), labels and os.path.expanduser(labels)
     model_files.check(model)
     network = _from_file(Path(model), classifier) if is_file(model) else _by_name(model, conv, weights)
     if not classifier and not is_classifier(network):

@@ -22,14 +22,16 @@ def check(recipe):
     kinds.get(recipe.conv)
     if recipe.teacher is not None and not os.path.isfile(os.path.expanduser(recipe.teacher)):
         raise ValueError(f"`teacher` must be the path of a .keras file. Received: teacher={recipe.teacher!r}")
-    weights = recipe.weights
-    if weights is not None and zoo.hub.is_repository(weights):
+    weights = recipe.weights and os.path.expanduser(recipe.weights)
+    if weights is None or weights in zoo.tags(name):
+        return
+    if zoo.hub.is_described(weights):
         zoo.hub.check_network(zoo.hub.open_repository(weights), name)
-    elif weights is not None and weights not in zoo.tags(name) and zoo.path_and_tag(weights)[0] is None:
+    elif zoo.path_and_tag(weights)[0] is None:
         known = ", ".join(map(repr, zoo.tags(name))) or "none for this network"
         raise ValueError(
             f'`weights` must be "none", the path of a file, hf://user/name, or a tag ({known}). '
-            f"Received: weights={weights!r}"
+            f"Received: weights={recipe.weights!r}"
         )
 
 

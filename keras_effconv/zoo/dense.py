@@ -42,6 +42,24 @@ def to_dense(variables, layout, producer, model, info):
     return dense, notes
 
 
+def check_once(ours, source, skips):
+    """Raise a `ValueError` if a file has two variables that are one of ours: nothing says which of them is meant.
+
+    Args:
+        ours: dict of the file's name -> ours.
+        source: str, for the message.
+        skips: callable, our name -> whether the caller wants it left as it is.
+    """
+    names = {}
+    for theirs, our in ours.items():
+        names.setdefault(our, []).append(theirs)
+    for our, theirs in names.items():
+        if len(theirs) > 1 and not IGNORED.fullmatch(our) and not skips(our):
+            raise ValueError(
+                f"{source} must have {our} under one name (nothing was loaded). Received: {' and '.join(theirs):.300}"
+            )
+
+
 def transposed(value, depthwise=False):
     """Transpose a torch kernel to Keras' layout: OIHW -> HWIO, depthwise (C, 1, k, k) -> (k, k, C, 1), dense (N, C).
 

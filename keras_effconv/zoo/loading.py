@@ -5,91 +5,31 @@ import functools
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import keras
 
-from keras_effconv.graph import owner_of
+from keras_effconv.graph import layers_of, owner_of
+from keras_effconv.layers.het_parts import CORRELATIONS
 from keras_effconv.network_info import info_of
 from keras_effconv.preprocessing import Preprocessing
-from keras_effconv.zoo import hub, readers, records
-from keras_effconv.zoo.checks import check_variances
-from keras_effconv.zoo.dense import as_normalized, change_epsilon, epsilons, set_normalization, to_dense
-from keras_effconv.zoo.fetching.sources import locate
+from keras_effconv.utils.arguments import one_of
+from keras_effconv.zoo import readers
+from keras_effconv.zoo.checks import check_dimensions, check_variances, patterns
+from keras_effconv.zoo.dense import (
+    IGNORED,
+    as_normalized,
+    change_epsilon,
+    check_once,
+    epsilons,
+    set_normalization,
+    to_dense,
+)
 from keras_effconv.zoo.load_report import LoadReport
-from keras_effconv.zoo.names import Producer, find, in_bands, marked_as, ours_of, recognise, theirs_of, tracked
+from keras_effconv.zoo.names import find, in_bands, marked_as, ours_of, recognise, theirs_of, tracked
 from keras_effconv.zoo.origin import preprocessing_of, stated
 from keras_effconv.zoo.pour import pour
+from keras_effconv.zoo.source import Source, at_home, of_path, resolve
 from keras_effconv.zoo.told import Told, take_facts
-
-
-class Source(NamedTuple):
-    """A weights file on this machine.
-
-    Attributes:
-        path: str.
-        label: str, for messages and reports.
-        producer: `Producer` whose names it has; `None` if it is to be found out.
-        preprocessing: `Preprocessing` that it wants, or the tag of a set like which it is; `None` if it is to be found
-            out.
-        notes: tuple of (what, rule), for the report.
-        skip: tuple of regular expressions of "layer/variable", what the file has besides.
-    """
-
-    path: str
-    label: str
-    producer: Producer | None = None
-    preprocessing: Preprocessing | str | None = None
-    notes: tuple[tuple[str, str], ...] = ()
-    skip: tuple[str, ...] = ()
-
-
-def resolve(weights, design, include_top=True, size=None):
-    """Find the file of a tag, a path or an address, before a network is built.
-
-    Args:
-        weights: str, a tag like `"imagenet"`, the path of a file or a folder, or `"hf://user/name"`; `"path@tag"` for
-            a file that wants of an image what the set of that tag wants.
-        design: `Design` of the network.
-        include_top: bool; whether the network has its classifier.
-        size: int, pixels of the image; or `None`.
-
-    Returns:
-        A `Source`.
-
-    Raises:
-        ValueError: if there is no such set for the network; the message says which there are.
-        WeightsUnavailable: (an OSError) if the set is not on this machine and cannot be fetched.
-    """
-    if hub.is_repository(weights):
-        return Source(**hub.source(weights, design, size))
-    path, tag = path_and_tag(weights)
-    if path is not None:
-        return Source(path, path, preprocessing=tag and stated(tag, design))
-    record = records.find(design, weights, include_top, size)
-    producer = next(p for p in design.architecture.producers if p.name == record.producer)
-    return Source(locate(record), f"{record.model} {record.tag!r}", producer, record.preprocessing)
-
-
-def path_and_tag(weights):
-    """Return the path of a weights file, `~` expanded, and the tag behind it: "path@tag".
-
-    Args:
-        weights: str or path.
-
-    Returns:
-        A pair of str; the path is `None` if there is no such file, the tag if there is none.
-
-    Example:
-
-    >>> path_and_tag("no-file.pth@advprop"), path_and_tag(os.devnull)
-    ((None, None), ('/dev/null', None))
-    """
-    path = os.path.expanduser(os.fspath(weights))
-    if readers.exists(path):
-        return path, None
-    before, _, tag = path.rpartition("@")
-    return (before, tag) if before and tag and readers.exists(before) else (None, None)
 
 
 def load(model, weights, include_top=True):
@@ -114,7 +54,7 @@ def load(model, weights, include_top=True):
 def load_weights(
     model: keras.Model,
     path: str | os.PathLike,
-    skip: Sequence[str] = (),
+    skip: Sequence[str] | str = (),
     classes: Sequence[int] | None = None,
     pointwise: str = "correlated",
     entry: str | None = None,
@@ -130,8 +70,8 @@ def load_weights(
         model: a model as a constructor of this package gave it, of any kind; loaded, cloned, or inside another model.
         path: str or path of the file, of a folder with one, or of a TensorFlow checkpoint; `~` is the home directory.
             Or `"hf://user/name"`, a repository of the Hugging Face hub (with the extra `hub`).
-        skip: sequence of regular expressions of "layer/variable", in the plain network's names: what is left as it is,
-            and may be missing in the file or be unknown to the model. Default: none.
+        skip: sequence of regular expressions of "layer/variable", or one of them, in the plain network's names: what is
+            left as it is, and may be missing in the file or be unknown to the model. Default: none.
         classes: sequence of ints, the file's classes that the model's classes are, in order. Default `None`: all of
             them, and a new head if their number is another.
         pointwise: str, what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
@@ -146,9 +86,9 @@ def load_weights(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged, holds several sets of weights and `entry` does not say which, does not fit
-            the model, has values that are not finite, or does not tell what it wants of an image; the model is as it
-            was.
+        ValueError: if the file is damaged, holds several sets of weights and `entry` does not say which, is of another
+            network or of other options, does not fit the model, has values that are not finite, or does not tell what
+            it wants of an image; the model is as it was.
 
     Example:
 
@@ -156,17 +96,14 @@ def load_weights(
     >>> model = keras_effconv.ResNet20(weights=None)
     >>> report = load_weights(model, "resnet20.th", skip=["predictions/.*"])  # doctest: +SKIP
     """
+    skip, entry = patterns(skip), None if entry is None else str(entry)
+    one_of("pointwise", pointwise, tuple(CORRELATIONS))
     info = info_of(model)
     head = info.architecture.head
-    headless = not {layer.name for layer in owner_of(model, info).layers} & set(head)
+    headless = not {layer.name for layer in layers_of(model)} & set(head)
     skip = (*skip, *(_head(info.architecture) if headless else ()))
     preprocessing = None if preprocessing is None else stated(preprocessing, info.design)
-    path = os.path.expanduser(os.fspath(path))
-    source = Source(path, path)
-    if hub.is_repository(path):
-        source = Source(**hub.source(path, info.design, info.preprocessing.size))
-    if preprocessing is not None:
-        source = source._replace(preprocessing=preprocessing)
+    source = of_path(at_home(path), info.design, info.preprocessing.size, preprocessing)
     return _load(model, source, skip, classes, pointwise, entry)
 
 
@@ -178,20 +115,27 @@ def _head(architecture):
 def _load(model, source, skip, classes=None, pointwise="correlated", entry=None):
     info = info_of(model)
     network, architecture = owner_of(model, info), info.architecture
-    form, variables, found, (conv, preprocessing) = _read(source.path, network, info.design, entry)
+    form, variables, found, (design, preprocessing) = _read(source.path, network, info.design, entry)
+    if design is not None:
+        info.design.check(design, source.label)
     producer = source.producer
     if producer is None or not producer.names(variables):
         producer = recognise(network, info.design, variables)
-    ours = {our.partition("@")[0]: name for name, our in ours_of(variables, producer, network, architecture).items()}
+    renamed = ours_of(variables, producer, network, architecture)
+    ours = {our.partition("@")[0]: name for name, our in renamed.items()}
     infer = functools.partial(theirs_of, names=tuple(variables), producer=producer, architecture=architecture)
-    told = Told(conv, in_bands(variables), preprocessing, ours, infer)
-    label = f"{source.label} ({producer.name})"
+    told = Told(design and design.options["conv"], in_bands(variables), preprocessing, ours, infer)
+    label, skip = f"{source.label} ({producer.name})", (*skip, *source.skip)
+    check_once(renamed, label, lambda our: any(re.fullmatch(pattern, our) for pattern in skip))
+    named = {our: variables[name] for name, our in renamed.items() if not IGNORED.fullmatch(our)}
+    check_dimensions(named, label, network.name, dict(zip(renamed.values(), renamed)), architecture.owns)
+    del named
     dense, notes = to_dense(variables, producer.layout or form.layout, producer, network, info)
     check_variances(dense, label, ours, epsilons(network) if producer.epsilon is None else lambda _: 0.0)
     if producer.epsilon:
         change_epsilon(dense, network, producer.epsilon, notes)
     preprocessing = _preprocessing(source, told, producer, info, dense)
-    report = pour(model, dense, label, (*skip, *source.skip), classes, pointwise, told)
+    report = pour(model, dense, label, skip, classes, pointwise, told)
     model.load_report = dataclasses.replace(
         report,
         adapted=(*source.notes, *notes, *report.adapted),

@@ -41,7 +41,8 @@ def load_model(path: str | os.PathLike, name: str = "model") -> keras.Model:
     for is refused: a layer has the size that its weights in the file have.
 
     Args:
-        path: str or path of a `.keras` file, or of an `.h5` file of an older version of Keras.
+        path: str or path of a `.keras` file, or of an `.h5` file of an older version of Keras; `~` is the home
+            directory.
         name: str, the argument that the path comes from, for messages. Default `"model"`.
 
     Returns:
@@ -60,7 +61,7 @@ def load_model(path: str | os.PathLike, name: str = "model") -> keras.Model:
     ...     load_model(f"{folder}/model.keras").output_shape
     (None, 2)
     """
-    path = os.fspath(path)
+    path = os.path.expanduser(os.fspath(path))
     with open_file(path, name) as file:
         try:
             _check(file, path)
@@ -113,6 +114,8 @@ def _check(file, path):
                 raise ContentError("the configuration of a model", "weights alone")
             config = json.loads((hdf5.texts(opened, "model_config", TEXT_LIMIT) or [""])[0])
             _check_object(config, "model_config")
+    elif path.lower().endswith((".keras", *LEGACY)):
+        raise ContentError("a name that ends in .keras, .h5 or .hdf5, in small letters", os.path.basename(path))
     else:
         raise ContentError(None, describe(path))
 

@@ -9,12 +9,15 @@ import re
 import keras
 import numpy as np
 
-from keras_effconv.graph import owner_of
+from keras_effconv.graph import layers_of, owner_of
+from keras_effconv.layers.het_parts import CORRELATIONS
 from keras_effconv.network_info import info_of
 from keras_effconv.policies import assign, check_range
-from keras_effconv.zoo.checks import check_values
-from keras_effconv.zoo.heads import settle_head
+from keras_effconv.utils.arguments import one_of
+from keras_effconv.zoo.checks import check_dimensions, check_values, patterns
+from keras_effconv.zoo.heads import check_classes, settle_head
 from keras_effconv.zoo.load_report import LoadReport
+from keras_effconv.zoo.outer import settle_outer
 from keras_effconv.zoo.rules import apply_rule
 from keras_effconv.zoo.told import NOTHING, kind_of
 from keras_effconv.zoo.warm_start.composed import compose
@@ -28,6 +31,8 @@ class Pouring:
         info = info_of(model)
         self.model, self.architecture, self.dense = owner_of(model, info), info.architecture, dict(dense)
         self.layers = {layer.name: layer for layer in self.model.layers}
+        around = (x for x in layers_of(model) if x.weights and not self._is_inside(x))
+        self.outer = {layer.name: layer for layer in around}
         self.pairs = {pair.second.conv: pair for pair in self.architecture.pairs}
         self.joined = joined_bands(dense)
         self.skip, self.classes, self.pointwise = tuple(map(re.compile, skip)), classes, pointwise
@@ -38,6 +43,9 @@ class Pouring:
         self.used, self.missing, self.wrong, self.done, self.neutral = set(), [], [], set(), []
         self.values, self.adapted, self.approximate, self.fused = [], [], False, False
 
+    def _is_inside(self, layer):
+        return layer is self.layers.get(layer.name) and self.architecture.owns(layer.name)
+
     def skips(self, key):
         """Return whether the caller wants a variable left as it is."""
         return any(pattern.fullmatch(key) for pattern in self.skip)
@@ -45,7 +53,7 @@ class Pouring:
     def checks(self, key):
         """Return whether a variable of the file may become one of the network's."""
         layer = key.rpartition("/")[0]
-        known = layer in self.layers or self.architecture.owns(layer)
+        known = layer in self.layers or layer in self.outer or self.architecture.owns(layer)
         return known and key not in self.left and not self.skips(key)
 
     def take(self, key):
@@ -91,7 +99,8 @@ class Pouring:
         """Return what does not fit, as a dict of lists of the file's names, and what is left out: (name, reason)."""
         reasons = {True: "left as it was", False: "the model has no such layer"}
         unused = [name for name in self.dense if name not in self.used]
-        skipped = [(n, reasons[n.split("/")[0] in self.layers]) for n in unused if self.skips(n)]
+        layers = {**self.layers, **self.outer}
+        skipped = [(n, reasons[n.split("/")[0] in layers]) for n in unused if self.skips(n)]
         skipped += [(n, self.left[n]) for n in unused if n in self.left and not self.skips(n)]
         unknown = [name for name in unused if not self.skips(name) and name not in self.left]
         # Where a kernel is missing, so is the bias that convolutions of other producers do not have.
@@ -112,7 +121,8 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
         model: a model of this package, of any kind, or one that has it inside.
         dense: dict of "layer/variable" -> array.
         source: str, for messages and the report.
-        skip: sequence of regular expressions of "layer/variable": what is left as it is, in the file or in the model.
+        skip: sequence of regular expressions of "layer/variable", or one of them: what is left as it is, in the file
+            or in the model.
         classes: indices of the file's classes that the model's are, in order. Default `None`, all of them.
         pointwise: str, what HetConv's 1 x 1 becomes of a k x k kernel: its `"center"`, its `"sum"`, or its sum
             `"correlated"`, with weights 0.5 ** distance. Default `"correlated"`.
@@ -126,7 +136,12 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
             reason if there is no warm start from the file's kind of convolution to the model's; or for values that are
             not those of a trained network: not finite, integers, or beyond the range of the model's type.
     """
+    info, skip = info_of(model), patterns(skip)
+    one_of("pointwise", pointwise, tuple(CORRELATIONS))
+    check_dimensions(dense, source, owner_of(model, info).name, told.theirs, info.architecture.owns)
     state = Pouring(model, dense, skip, classes, pointwise, told)
+    settle_outer(state)
+    check_classes(state, source)
     settle_head(state)
     check_values(state.dense, source, told.theirs, state.checks)
     refuse_fused(state, source)
@@ -153,4 +168,4 @@ def pour(model, dense, source="weights", skip=(), classes=None, pointwise="corre
 def _shortened(names, most=12):
     """Return the first names of a list, and how many others there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(f"{name:.160}" for name in names[:most]) + more

@@ -21,9 +21,7 @@ def apply_rule(layer, state):
         layer: Keras layer with weights.
         state: `Pouring`.
     """
-    if not state.architecture.owns(layer.name):
-        state.note(layer, "left as it is: no layer of the network")
-    elif not _as_saved(layer, state):
+    if not as_saved(layer, state):
         rule = fill_decoupled if is_spatial(layer, state) else rule_for
         rule(layer, state)
     if state.from_octaves and isinstance(layer, CONVOLUTIONS) and _in_blocks(layer, state):
@@ -35,7 +33,7 @@ def _in_blocks(layer, state):
     return GATE not in layer.name and any(block.holds(layer.name) for block in state.architecture.blocks)
 
 
-def _as_saved(layer, state):
+def as_saved(layer, state):
     """Take the variables of a layer of the very same kind and size, by name, or by number if a file has no names."""
     if isinstance(layer, OctConv2D | OctDepthwiseConv2D) and not state.same_bands:
         return False
@@ -64,11 +62,20 @@ def rule_for(layer, state):
     for variable in layer.weights:
         own = np.shape(state.dense.get(f"{layer.name}/{variable.name}")) == tuple(variable.shape)
         if band and not own and _has_whole(band[1], variable, state):
-            value, count = state.take(f"{band[1]}/{variable.name}"), variable.shape[-1]
-            state.set(layer, variable, value[:count] if band[2] == "high" else value[-count:])
+            state.set(layer, variable, _of_band(*band.groups(), variable, state))
             continue
         value = state.take(f"{layer.name}/{variable.name}")
         state.set(layer, variable, _adapted(layer, variable, value, state))
+
+
+def _of_band(name, band, variable, state):
+    """Return a band's share of the channels: high first, low last; all of them if they are of another number."""
+    value, count = state.take(f"{name}/{variable.name}"), variable.shape[-1]
+    layers = (state.layers.get(f"{name}_{each}") for each in ("high", "low"))
+    whole = sum(v.shape[-1] for each in layers if each for v in each.weights if v.name == variable.name)
+    if value is None or len(value) != whole:
+        return value
+    return value[:count] if band == "high" else value[-count:]
 
 
 def _has_whole(name, variable, state):
@@ -80,7 +87,8 @@ def _adapted(layer, variable, value, state):
     """Return the value if the shapes agree; else what the number of classes or of input channels makes of it."""
     head = layer.name == state.architecture.head[-1]
     if value is not None and head and state.classes is not None:
-        value = _of_classes(value, state, layer)
+        state.note(layer, f"{len(state.classes)} of the file's {np.shape(value)[-1]} classes")
+        value = value[..., np.asarray(state.classes)]
     if value is None or np.shape(value) == tuple(variable.shape):
         return value
     columns = np.shape(value)[-1]
@@ -88,7 +96,7 @@ def _adapted(layer, variable, value, state):
         state.note(layer, f"new head: {variable.shape[-1]} classes, the file has {columns}")
         return None
     count, axis = state.model.input_shape[-1], 2 if np.ndim(value) == 4 else 0
-    if np.shape(value)[axis] == 3 and variable.shape[axis] == count:
+    if np.ndim(value) == len(variable.shape) and np.shape(value)[axis] == 3 and variable.shape[axis] == count:
         state.note(layer, f"{count} input channels from 3: {'their sum' if count == 1 else 'repeated and scaled'}")
         return input_channels(value, count)
     return value
@@ -98,16 +106,6 @@ def _agree_on_classes(layer, state):
     """Return whether the kernel and the bias that the file has for a classifier are of as many classes."""
     arrays = (state.dense.get(f"{layer.name}/{variable.name}") for variable in layer.weights)
     return len({np.shape(array)[-1] for array in arrays if array is not None}) == 1
-
-
-def _of_classes(value, state, layer):
-    """Return the columns of the classes that were asked for."""
-    indices, count = np.asarray(state.classes), np.shape(value)[-1]
-    if indices.ndim != 1 or indices.dtype.kind != "i" or not np.all((indices >= 0) & (indices < count)):
-        state.wrong.append(f"`classes` must be indices of 0 to {count - 1}. Received: classes={state.classes!r:.60}")
-        return value
-    state.note(layer, f"{len(indices)} of the file's {count} classes")
-    return value[..., indices]
 
 
 def input_channels(value, count):

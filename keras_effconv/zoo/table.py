@@ -2,9 +2,11 @@
 
 import re
 
+from keras_effconv.utils.arguments import one_of
 from keras_effconv.utils.text_table import aligned
 from keras_effconv.zoo.records import RECORDS
 
+KINDS = ("Conv", "OctConv")  # of which there are sets
 COLUMNS = ("model", "tag", "top", "pixels", "top-1 %", "params", "MACs", "licence", "options")
 
 
@@ -43,7 +45,7 @@ def list_sets(model: str = "", kind: str | None = None, tag: str = "") -> Sets:
         constructor needs.
 
     Raises:
-        ValueError: for a pattern that is no regular expression.
+        ValueError: for a pattern that is no regular expression, or another kind.
 
     Example:
 
@@ -51,6 +53,8 @@ def list_sets(model: str = "", kind: str | None = None, tag: str = "") -> Sets:
     model              tag       top  pixels  top-1 %  params  MACs    licence     options
     EfficientNetLite0  imagenet  yes  224     75.1     4.65M   0.385G  Apache-2.0
     """
+    if kind is not None:
+        one_of("kind", kind, KINDS)
     try:
         models, tags = re.compile(model, re.IGNORECASE), re.compile(tag, re.IGNORECASE)
     except re.error as error:

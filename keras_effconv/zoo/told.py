@@ -60,7 +60,7 @@ def take_facts(variables: dict[str, Any], path):
         path: str, for messages.
 
     Returns:
-        A pair: the kind as its repr, and the `Preprocessing`; `None` for what it does not say.
+        A pair: the `Design` of the network, and the `Preprocessing`; `None`, both, if it does not say.
 
     Raises:
         ValueError: if the facts are damaged.

@@ -6,6 +6,7 @@ import os
 import numpy as np
 from keras import ops
 
+from keras_effconv.graph import layers_of
 from keras_effconv.network_info import FACTS, info_of
 from keras_effconv.utils.extras import require
 from keras_effconv.utils.files import replacing
@@ -42,7 +43,7 @@ def write(model, path):
             model.save(temporary)
         else:
             arrays = {
-                f"{layer.name}/{v.name}": ops.convert_to_numpy(v) for layer in model.layers for v in layer.weights
+                f"{layer.name}/{v.name}": ops.convert_to_numpy(v) for layer in layers_of(model) for v in layer.weights
             }
             arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
             require("safetensors.numpy", "weights").save_file(arrays, temporary, _told(model))

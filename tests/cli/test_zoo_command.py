@@ -1,8 +1,14 @@
 """`keras-effconv zoo`, the writers behind it, and archives of checkpoints."""
 
+import concurrent.futures
+import errno
 import functools
 import io
+import os
+import shutil
 import tarfile
+import tempfile
+import threading
 
 import keras
 import numpy as np
@@ -11,6 +17,7 @@ from commands import check_mistakes, command
 
 import keras_effconv as ke
 from keras_effconv.zoo import writers
+from keras_effconv.zoo.fetching import unpack
 from keras_effconv.zoo.fetching.unpack import unpacked
 from keras_effconv.zoo.readers import FormatError
 
@@ -82,8 +89,21 @@ def archive(path, files):
     return path
 
 
-def test_an_archive_is_unpacked_beside_itself_and_nowhere_else(tmp_path):
-    inside = tmp_path / "cache"
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Keras' folder of downloads."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(unpack, "_TEMPORARY", {})
+    folder = tmp_path / "keras" / "models"
+    folder.mkdir(parents=True)
+    return folder
+
+
+CHECKPOINT = {"net/model.ckpt.index": b"i", "net/model.ckpt.data-00000-of-00001": b"d", "net/checkpoint": b"c"}
+
+
+def test_an_archive_is_unpacked_into_the_cache_and_nowhere_else(tmp_path, cache):
+    inside = tmp_path / "mirror"
     inside.mkdir()
     files = {
         "net/model.ckpt.index": b"i",
@@ -92,7 +112,9 @@ def test_an_archive_is_unpacked_beside_itself_and_nowhere_else(tmp_path):
         "run.py": b"x",
     }
     folder = unpacked(archive(inside / "net.tar.gz", files))
+    assert folder == cache / "net"
     assert sorted(p.name for p in folder.iterdir()) == [
+        "archive.sha256",
         "checkpoint",
         "model.ckpt.data-00000-of-00001",
         "model.ckpt.index",
@@ -101,13 +123,71 @@ def test_an_archive_is_unpacked_beside_itself_and_nowhere_else(tmp_path):
     assert unpacked(inside / "net.tar.gz") == folder
 
 
+def test_times_play_no_part_in_what_is_unpacked(tmp_path, cache):
+    """A cache that was copied has other times; an archive that was replaced may have an older one."""
+    path = archive(cache / "net.tar.gz", CHECKPOINT)
+    folder = unpacked(path)
+    os.utime(folder, (1, 1))
+    number = folder.stat().st_ino
+    assert unpacked(path) == folder and folder.stat().st_ino == number
+    archive(path, {**CHECKPOINT, "net/model.ckpt.index": b"another"})
+    os.utime(path, (1, 1))
+    assert (unpacked(path) / "model.ckpt.index").read_bytes() == b"another"
+    other = tmp_path / "copy"
+    shutil.copytree(cache, other)
+    shutil.rmtree(cache)
+    assert unpacked(other / "net.tar.gz") == other / "net"
+
+
+def test_a_cache_that_can_only_be_read_serves(cache, monkeypatch):
+    path = archive(cache / "net.tar.gz", CHECKPOINT)
+
+    def refuse(*_, **others):
+        if str(others.get("dir", "")).startswith(str(cache)):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return made(*_, **others)
+
+    made = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    folder = unpacked(path)
+    assert (folder / "checkpoint").read_bytes() == b"c" and unpacked(path) == folder
+    assert [each.name for each in cache.iterdir()] == ["net.tar.gz"]
+
+
+def test_two_who_unpack_at_once_both_have_it(cache, monkeypatch):
+    """Both have asked whether it is there before either has put it there."""
+    path, barrier, replace = archive(cache / "net.tar.gz", CHECKPOINT), threading.Barrier(2), os.replace
+
+    def wait(source, target):
+        barrier.wait()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", wait)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(unpacked, [path, path]))
+    assert folders == [cache / "net"] * 2 and (cache / "net" / "checkpoint").is_file()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EMFILE])
+def test_a_full_disk_is_no_damage_of_the_archive(number, cache, monkeypatch):
+    path = archive(cache / "net.tar.gz", CHECKPOINT)
+
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(shutil, "copyfileobj", fail)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        unpacked(path)
+    assert [each.name for each in cache.iterdir()] == ["net.tar.gz"]
+
+
 @pytest.mark.parametrize("content", [b"", b"<html>", None], ids=["empty", "page", "no checkpoint"])
-def test_another_archive_is_one_error_and_leaves_nothing(tmp_path, content):
-    path = tmp_path / "net.tar.gz"
+def test_another_archive_is_one_error_and_leaves_nothing(cache, content):
+    path = cache / "net.tar.gz"
     if content is None:
         archive(path, {"readme.txt": b"hello"})
     else:
         path.write_bytes(content)
     with pytest.raises(FormatError, match="`path` must be an archive of a TensorFlow checkpoint"):
         unpacked(path)
-    assert [p.name for p in tmp_path.iterdir()] == ["net.tar.gz"]
+    assert [p.name for p in cache.iterdir()] == ["net.tar.gz"]

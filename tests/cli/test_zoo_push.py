@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 from pathlib import Path
 
 import hub_server
@@ -20,6 +21,7 @@ import keras_effconv as ke
 from keras_effconv.cli import models
 from keras_effconv.network_info import info_of
 from keras_effconv.training import Recipe, network
+from keras_effconv.zoo.hub import push as pushing
 
 push = functools.partial(command, "zoo", "push")
 LABELS = ["rose", "tulip", "Löwenzahn", "a | b"]
@@ -90,6 +92,31 @@ def test_the_card_has_what_the_hub_searches(run, hub):
     assert "`resnet20.th`" in body and "a \\| b" in body
     assert "| validation | 8 images: top-1 75.0% (95% interval: 40.9% to 92.9%) |" in body
     assert "- Probabilities are calibrated by a temperature of 1.25, found on the validation images;" in body
+
+
+CHOSEN = {
+    "validation": ({"selected_on_validation": True, "epochs": 3}, "the epoch with the best accuracy on the validation"),
+    "last": (
+        {"selected_on_validation": False, "epochs": 3, "trained_share": 1.0},
+        "those of the last epoch: the valid",
+    ),
+    "mean": ({"selected_on_validation": False, "epochs": 3, "trained_share": 0.5}, "the last epoch, 50% of them, and"),
+    "none": ({"selected_on_validation": False, "epochs": 0}, "No epochs were trained: the validation images selected"),
+    "unsaid": ({}, "The run does not say whether the validation images chose"),
+}
+
+
+@pytest.mark.parametrize("how", CHOSEN)
+def test_the_card_says_how_the_epoch_was_chosen(how, run, tmp_path, hub):
+    said, line = CHOSEN[how]
+    folder = tmp_path / "run"
+    shutil.copytree(run[0], folder)
+    report = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(json.dumps({**report, **said}))
+    upload = pushing.prepare(folder, "hf://me/flowers")
+    body = upload.files["README.md"].decode()
+    assert line in body and ("best accuracy" in body) == (how == "validation")
+    assert said.items() <= json.loads(upload.files["report.json"]).items()
 
 
 def test_what_was_pushed_comes_back_into_a_constructor_and_the_commands(run, hub):

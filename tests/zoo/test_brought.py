@@ -2,6 +2,7 @@
 
 import pathlib
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -104,10 +105,37 @@ def test_training_checkpoints_of_keras_load_beside_their_optimizers(network, mod
     trained.save(tmp_path / "a.h5")
     trained.save_weights(tmp_path / "a.weights.h5")
     prefix = tf.train.Checkpoint(model=trained, step=tf.Variable(3)).save(str(tmp_path / "ckpt"))
-    for path in (tmp_path / "a.keras", tmp_path / "a.h5", tmp_path / "a.weights.h5", prefix):
+    listed = tf.train.Checkpoint(model=trained, optimizer=trained.optimizer).save(str(tmp_path / "b" / "ckpt"))
+    other = tf.train.Checkpoint(net=trained, o=trained.optimizer).save(str(tmp_path / "c" / "ckpt"))
+    (tmp_path / "b" / "config.json").write_text('{"lr": 0.1, "architecture": "mine"}')
+    paths = [tmp_path / "a.keras", tmp_path / "a.h5", tmp_path / "a.weights.h5", prefix, listed, other, tmp_path / "b"]
+    for path in paths:
         model.set_weights(network.get_weights())
         ke.load_weights(model, path)
         assert_same_weights(model, trained)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_checkpoint_that_lists_other_variables_is_one_line(model, tmp_path):
+    frozen = small_resnet()
+    frozen.layers[3].trainable = False
+    frozen.compile("adam", "categorical_crossentropy")
+    frozen.optimizer.build(frozen.trainable_variables)
+    path = tf.train.Checkpoint(model=frozen, optimizer=frozen.optimizer).save(str(tmp_path / "ckpt"))
+    with pytest.raises(ValueError, match=r"`path` must be a checkpoint with \d+ trained variables, .* Received: \d+$"):
+        ke.load_weights(model, path)
+
+
+def test_the_image_statistics_of_keras_efficientnet_in_a_checkpoint(tmp_path):
+    """Keras calls them adapt_mean and adapt_variance there."""
+    options = {"weights": None, "input_shape": (32, 32, 3), "classes": 3}
+    theirs, ours = keras.applications.EfficientNetB0(**options), ke.EfficientNetB0(**options)
+    random_weights(theirs)
+    tf.train.Checkpoint(model=theirs).save(str(tmp_path / "ckpt"))
+    ke.load_weights(ours, tmp_path)
+    for one, two in zip(ours.weights, theirs.weights, strict=True):
+        if one.name != "count":  # of the images that were seen when they were adapted
+            np.testing.assert_array_equal(one, two, err_msg=one.path)
 
 
 def test_layers_that_keras_has_counted_up(network, model, tmp_path):
@@ -142,3 +170,52 @@ def test_resnet26_of_timm_is_resnet26v1():
     blocks = [b.name for b in ke.network_info.info_of(model).architecture.blocks]
     assert len(blocks) == 8 and model.get_layer("conv2_block1_2_conv").kernel_size == (3, 3)
     assert ke.count(ke.ResNet26V1(weights=None)).trainable_params == 15_995_176  # timm's resnet26: 16.0 M
+
+
+REFUSED = {
+    "skip a half": ({"skip": ["("]}, r"`skip` must be regular expressions.*Received: skip=\['\('\]"),
+    "skip one half": ({"skip": "("}, r"Received: skip='\('"),
+    "skip nothing": ({"skip": None}, "Received: skip=None"),
+    "skip a number": ({"skip": 3}, "Received: skip=3"),
+    "skip bytes": ({"skip": [b"a"]}, r"Received: skip=\[b'a'\]"),
+    "skip numbers": ({"skip": [3]}, r"Received: skip=\[3\]"),
+    "pointwise": ({"pointwise": "foo"}, "`pointwise` must be one of 'center', 'correlated', 'sum'. Received: .*'foo'"),
+    "no pointwise": ({"pointwise": None}, "`pointwise` must be one of"),
+    "pointwise list": ({"pointwise": ["sum"]}, "`pointwise` must be one of"),
+    "entry": ({"entry": 0}, "`entry` must be one of .*. Received: entry='0'"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_an_argument_that_cannot_be_is_one_line(what, arrays, model, tmp_path):
+    arguments, message = REFUSED[what]
+    path = saved(tmp_path / "a.pth", tensors(arrays))
+    with pytest.raises(ValueError, match=message) as caught:
+        ke.load_weights(model, path, **arguments)
+    assert "\n" not in str(caught.value)
+    if "entry" not in arguments:
+        with pytest.raises(ValueError, match=message):
+            ke.zoo.pour(model, {}, **arguments)
+
+
+@pytest.mark.parametrize(
+    "skip", ["predictions/.*", ["predictions/kernel", "predictions/bias"], r"predictions/(kernel|bias)"]
+)
+def test_one_pattern_is_as_a_list_of_it(skip, arrays, model, tmp_path):
+    report = ke.load_weights(model, saved(tmp_path / "a.pth", tensors(arrays)), skip=skip)
+    assert not any(name.startswith("predictions") for name in report.loaded) and report.loaded
+    assert not numpy(model.get_layer("predictions").kernel).any()
+
+
+def test_an_entry_may_be_a_number(arrays, model, network, tmp_path):
+    path = saved(tmp_path / "a.pth", {"models": [tensors({n: 0 * v for n, v in arrays.items()}), tensors(arrays)]})
+    assert ke.load_weights(model, path, entry="models.1").entry == "models.1"
+    path = saved(tmp_path / "b.pth", [tensors(arrays)])
+    assert ke.load_weights(model, path, entry=0).entry == "0"
+
+
+def test_the_kinds_of_sets_are_those_that_there_are():
+    assert len(ke.zoo.list(kind="Conv")) + len(ke.zoo.list(kind="OctConv")) == len(ke.zoo.list())
+    for kind in ("octconv", "OctConv(alpha=0.5)", "HetConv", ""):
+        with pytest.raises(ValueError, match="`kind` must be one of 'Conv', 'OctConv'"):
+            ke.zoo.list(kind=kind)

@@ -1,9 +1,16 @@
 """Weights as people bring them: entries of training checkpoints, and prefixes of names."""
 
+import time
+
+import h5py
 import keras
 import numpy as np
 import pytest
-from checkpoints import assert_same_weights, saved, small_resnet, tensors, torch_arrays
+import weight_files
+from checkpoints import assert_same_weights, saved, small_resnet, tensors, torch_arrays, variables
+from grid import NETWORKS
+from reference import numpy
+from safetensors.numpy import save_file
 
 import keras_effconv as ke
 
@@ -103,6 +110,37 @@ def test_two_sets_of_weights_are_an_error_that_lists_the_entries(kind, network, 
     assert_same_weights(model, network)
 
 
+BESIDE = ("criterion.weight", "loss.logit_scale", "mixup.0.alpha", "head2.weight", "projector.fc3.bias", "ema.decay")
+
+
+@pytest.mark.parametrize("where", ["raw", "average", "both"])
+@pytest.mark.parametrize("beside", BESIDE)
+def test_a_foreign_tensor_with_a_set_takes_no_choice_away(beside, where, arrays, tmp_path, model):
+    extra = {beside: np.ones(3, "f4")}
+    sets = {"model": {**arrays, **(extra if where != "average" else {})}, "ema": {n: 0 * v for n, v in arrays.items()}}
+    if where != "raw":
+        sets["ema"].update(extra)
+    path = saved(tmp_path / "a.pth", {entry: tensors(own) for entry, own in sets.items()})
+    with pytest.raises(ValueError, match=r"`entry` say which: 'model', 'ema'"):
+        ke.load_weights(model, path)
+    assert (
+        ke.load_weights(model, path, entry="model", skip=[".*(criterion|loss|mixup|head2|projector|decay).*"]).entry
+        == "model"
+    )
+
+
+@pytest.mark.parametrize("name", ["ResNet20", "EfficientNetB0", "MobileNet", "MobileNetV2", "VGG13"])
+def test_a_deeper_network_with_a_set_is_no_choice(name, tmp_path):
+    """Names beyond the network's blocks are of another network: a teacher's."""
+    small = next(row for row in NETWORKS if row.name == name)
+    more = small._replace(name="VGG16") if name == "VGG13" else small._replace(options={**small.options, "depth": 1.2})
+    own = small.build()
+    sets = {"net": own, "teacher": more.build()}
+    content = {f"{prefix}/{key}": numpy(v) for prefix, each in sets.items() for key, v in variables(each).items()}
+    save_file(content, tmp_path / "a.safetensors")
+    assert ke.load_weights(own, tmp_path / "a.safetensors").prefix == "net/"
+
+
 @pytest.mark.parametrize("entry", ["ema_model", "ema_model.module", "state_dict.ema_model"])
 def test_an_entry_may_be_the_beginning_of_the_names(entry, network, arrays, tmp_path, model):
     """Lightning keeps all in `state_dict`: what the names begin with says enough."""
@@ -163,3 +201,51 @@ def test_the_network_of_a_model_takes_a_prefix_too(network, arrays, tmp_path):
     model = keras.Sequential([body, keras.layers.Dense(2)])
     ke.load_weights(model, saved(tmp_path / "a.pth", tensors(arrays, "module.")))
     np.testing.assert_array_equal(body.get_layer("conv1_conv").kernel, network.get_layer("conv1_conv").kernel)
+
+
+LONG = {  # how to write arrays by name
+    "a.pth": lambda path, content: saved(path, tensors(content)),
+    "legacy.pth": lambda path, content: saved(path, tensors(content), form="legacy"),
+    "module.pth": lambda path, content: saved(path, {"net": {"inner": tensors(content)}}),
+    "a.safetensors": lambda path, content: save_file(content, path),
+    "a.params": lambda path, content: path.write_bytes(weight_files.mxnet_params(content)),
+    "a.h5": lambda path, content: write_legacy(path, content),
+}
+
+
+def write_legacy(path, content):
+    """An HDF5 file of Keras' old layout, of one layer."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"], group = ["conv"], file.create_group("conv")
+        names = [name.replace("/", ".")[:60_000] for name in content]
+        for i, name in enumerate(names):
+            group.attrs[f"weight_names{i}"] = [name]
+            group[name] = np.ones(1, "f4")
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 2**20, "a." * 2**19, "module." * 2**17], ids=["plain", "separators", "wrappers"]
+)
+@pytest.mark.parametrize("file", LONG)
+def test_a_name_of_a_megabyte_is_refused_at_once(file, name, model, tmp_path):
+    LONG[file](tmp_path / file, {name: np.ones(1, "f4")})
+    begun = time.process_time()
+    with pytest.raises(ValueError) as caught:
+        ke.load_weights(model, tmp_path / file)
+    assert time.process_time() - begun < 3
+    assert len(str(caught.value)) < 1000 and file in str(caught.value) and "\n" not in str(caught.value)
+
+
+MANY = [("a.safetensors", part) for part in ("a", "a/b_1.", "module.", "layer1.0.")]
+MANY += [(file, "a.") for file in LONG if file != "a.h5"]
+
+
+@pytest.mark.parametrize(("file", "part"), MANY)
+def test_many_long_names_take_no_time(file, part, model, tmp_path):
+    content = {(part * 1000)[:1000] + f".{i}": np.ones(1, "f4") for i in range(500)}
+    LONG[file](tmp_path / file, content)
+    begun = time.process_time()
+    with pytest.raises(ValueError) as caught:
+        ke.load_weights(model, tmp_path / file)
+    assert time.process_time() - begun < 3
+    assert len(str(caught.value)) < 3000 and "\n" not in str(caught.value)

@@ -166,12 +166,9 @@ def test_a_token_opens_private_and_gated_repositories(hub, files, monkeypatch):
 
 
 def test_shards_are_all_fetched_and_nothing_else(hub, files, model):
-    state = torch_state(model)
-    names = sorted(state)
-    shards = {f"model-{i + 1:05}-of-00002.safetensors": names[i::2] for i in range(2)}
-    index = {"weight_map": {name: shard for shard, part in shards.items() for name in part}}
-    content = {shard: save({name: state[name] for name in part}) for shard, part in shards.items()}
-    without = {name: value for name, value in files.items() if name not in ("model.safetensors", "pytorch_model.bin")}
+    without = sharded(files, model)
+    content = {name: without.pop(name) for name in list(without)[2:]}
+    index, shards = without.pop("model.safetensors.index.json"), list(content)
     hub.add("me/sharded", {**without, "model.safetensors.index.json": index, **content})
     loaded = ke.ResNet18(weights="hf://me/sharded", **BUILD)
     assert np.array_equal(numpy(loaded.get_layer("conv1_conv").kernel), numpy(model.get_layer("conv1_conv").kernel))
@@ -185,6 +182,40 @@ def test_shards_are_all_fetched_and_nothing_else(hub, files, model):
     index["weight_map"]["fc.bias"] = "../../config.json"
     hub.add("me/hostile", {**without, "model.safetensors.index.json": index, **content})
     assert "plain names of files" in error_of("hf://me/hostile", kind=FormatError)
+
+
+def sharded(files, model):
+    """A repository of two shards."""
+    state = torch_state(model)
+    parts = {f"model-{i + 1:05}-of-00002.safetensors": sorted(state)[i::2] for i in range(2)}
+    index = {"weight_map": {name: shard for shard, part in parts.items() for name in part}}
+    content = {shard: save({name: state[name] for name in part}) for shard, part in parts.items()}
+    return {"config.json": files["config.json"], "model.safetensors.index.json": index, **content}
+
+
+@pytest.mark.parametrize("revision", ["", "commit"])
+@pytest.mark.parametrize("fetched", range(4))
+@pytest.mark.parametrize("layout", ["whole", "shards", "keras"])
+def test_a_download_that_was_interrupted_is_completed(layout, fetched, revision, hub, files, model, tmp_path):
+    """Whichever files of it came: none, the first, the first two, ..."""
+    from huggingface_hub import HfApi
+
+    content = sharded(files, model) if layout == "shards" else {name: files[name] for name in list(files)[:2]}
+    if layout == "keras":
+        model.save(tmp_path / "model.keras")
+        content = {"config.json": {"lr": 1}, "model.keras": (tmp_path / "model.keras").read_bytes()}
+    commit = hub.add(NAME, content).branches["main"]
+    weights = f"hf://{NAME}@{commit}" if revision else f"hf://{NAME}"
+    for name in list(content)[:fetched]:
+        HfApi().hf_hub_download(NAME, name)
+    if fetched < len(content):
+        usual, hub.status = hub.status, 503
+        assert "not in the cache" in error_of(weights, kind=zoo.WeightsUnavailable)
+        hub.status = usual
+    for _ in range(2):
+        loaded = ke.ResNet18(weights=weights, **BUILD)
+        np.testing.assert_array_equal(loaded.get_layer("conv1_conv").kernel, model.get_layer("conv1_conv").kernel)
+        hub.stop()
 
 
 def test_a_large_configuration_is_not_downloaded(hub, files, monkeypatch):

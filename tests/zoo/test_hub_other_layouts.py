@@ -6,11 +6,12 @@ import json
 import keras
 import numpy as np
 import pytest
-from hub_files import BUILD, MEAN, STD, error_of, resnet, snapshot, torch_state, transformers_name
+from hub_files import BUILD, MEAN, STD, error_of, resnet, snapshot, timm_config, torch_state, transformers_name
 from reference import numpy
 
 import keras_effconv as ke
 from keras_effconv.network_info import info_of
+from keras_effconv.zoo import hub
 from keras_effconv.zoo.hub import facts, transformers
 
 MIDDLE = {"stride_position": "middle", "depth": 0.3}
@@ -125,3 +126,62 @@ def test_a_deep_configuration_of_keras_ends():
         value["config"] = {"class_name": "A", "config": {}}
         value = value["config"]
     assert facts.of_keras(config) is None
+
+
+ODD = (None, [], {}, "x", -1, 0, 1e99, float("nan"), True, [["x"]], {"a": [1]}, "../x", [1.0] * 3)
+PROCESSOR = {
+    **{"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "size": {"shortest_edge": 224}},
+    **{"crop_pct": 0.875, "image_processor_type": "ConvNextImageProcessor", "resample": 3, "do_rescale": True},
+    **{"rescale_factor": 1 / 255, "do_normalize": True},
+}
+CUT = {"image_processor_type": "ViTImageProcessor", "do_center_crop": True, "crop_size": {"height": 224, "width": 224}}
+SAID = {  # config.json, preprocessor_config.json
+    "timm": ({**timm_config("resnet18"), "model_args": {"drop_rate": 0.1}, "label_names": ["a", "b"]}, None),
+    "transformers": (
+        {
+            **{"architectures": ["ResNetForImageClassification"], "model_type": "resnet", "layer_type": "basic"},
+            **{"depths": [2, 2, 2, 2], "hidden_sizes": [64, 128, 256, 512], "id2label": {"0": "a"}, "num_labels": 1},
+        },
+        PROCESSOR,
+    ),
+    "another processor": ({"architectures": ["ResNetForImageClassification"], "model_type": "resnet"}, PROCESSOR | CUT),
+    "ours": (None, None),
+}
+
+
+def places(value, path=()):
+    """Every place in a JSON value; of a list the first two."""
+    yield path
+    inside = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    for key, child in inside:
+        yield from places(child, (*path, key))
+
+
+def changed(value, path, new):
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = changed(value[path[0]], path[1:], new)
+    return copy
+
+
+@pytest.mark.parametrize("what", SAID)
+def test_any_value_in_a_configuration_is_read_or_one_line(what, tmp_path):
+    """Every leaf of what tools write, in turn of each type."""
+    info = info_of(ke.ResNet18(weights=None))
+    config, images = (json.loads(json.dumps(each)) for each in SAID[what])
+    config = config or json.loads(json.dumps(facts.written(info, info.preprocessing, ["a", "b"])))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    kept = (tmp_path / "config.json", config), (tmp_path / "preprocessor_config.json", images)
+    for file, content in kept:
+        for other, usual in kept:
+            if usual is not None:
+                other.write_text(json.dumps(usual))
+        for path in places(content) if content is not None else ():
+            for value in ODD:
+                file.write_text(json.dumps(changed(content, path, value)))
+                try:
+                    hub.source(str(tmp_path), info.design, 64)
+                except ValueError as error:
+                    line = str(error)
+                    assert "\n" not in line and len(line) < 700 and str(tmp_path) in line, (path, value, line)

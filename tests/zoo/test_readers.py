@@ -20,7 +20,7 @@ from paths import SHARED, needs
 from safetensors.numpy import save_file
 from weight_files import FIXTURES, arrays, mxnet_params, symbol_tar, tar
 
-from keras_effconv.zoo import readers
+from keras_effconv.zoo import model_files, readers
 from keras_effconv.zoo.readers import FORMATS, FormatError, keras_v3, torch_legacy, torch_zip, unpickling
 
 
@@ -320,6 +320,14 @@ def test_a_compressed_zip_is_refused_unread(tmp_path):
             readers.read(path)
 
 
+def test_a_compressed_member_that_nobody_reads_is_no_matter(tmp_path):
+    """TorchScript compresses its code, and other tools their notes."""
+    shutil.copy(FIXTURES / "torch_zip_state.pt", tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt", "a") as archive:
+        archive.writestr("a/code/__torch__/net.py", "def forward(self): pass\n" * 50, zipfile.ZIP_DEFLATED)
+    assert_same(torch_zip.read(tmp_path / "a.pt"), torch_zip.read(FIXTURES / "torch_zip_state.pt"))
+
+
 def test_one_run_of_bytes_under_many_names_is_refused(tmp_path):
     source = (FIXTURES / "torch_zip_state.pt").read_bytes()
     with zipfile.ZipFile(FIXTURES / "torch_zip_state.pt") as archive:
@@ -452,3 +460,52 @@ def test_a_damaged_checkpoint_is_one_clear_error_or_the_same(files, tmp_path_fac
         assert_same(readers.read(folder)[1], readers.read(source)[1])
     except FormatError as error:
         assert str(error).startswith("`path` must be ") and f". Received: {folder} (" in str(error)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 102530333\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (POINTER, "a pointer of Git LFS .* `git lfs pull`"),
+        (b"<!DOCTYPE html>\n<p>", "an HTML page"),
+        (b"", "an empty file"),
+    ],
+    ids=["pointer", "page", "empty"],
+)
+def test_what_stands_in_the_place_of_a_file_is_named(content, kind, tmp_path):
+    """In a file of any name, in a shard, in the place of a whole model."""
+    names = (
+        "a.pth",
+        "model.safetensors",
+        "net.weights.h5",
+        "model.ckpt.index",
+        "a.params",
+        "b-00001-of-00001.safetensors",
+    )
+    for name in names:
+        folder = tmp_path / name.replace(".", "-")
+        folder.mkdir()
+        (folder / name).write_bytes(content)
+        for path in (folder / name, folder) if not name.endswith((".index", ".params")) else (folder / name,):
+            with pytest.raises(FormatError, match=kind) as caught:
+                readers.read(path)
+            assert "\n" not in str(caught.value)
+    (tmp_path / "a.keras").write_bytes(content)
+    with pytest.raises(ValueError, match=kind):
+        model_files.load_model(tmp_path / "a.keras")
+
+
+def test_a_tar_file_around_weights_of_another_format_says_so(tmp_path):
+    (tmp_path / "a.tar").write_bytes(tar([("nets/resnet18.pth", b"x"), ("README", b"")]))
+    with pytest.raises(FormatError, match=r"Received: .*a tar file with 0, and with resnet18\.pth: unpack it"):
+        readers.read(tmp_path / "a.tar")
+
+
+@pytest.mark.parametrize("suffix", [".KERAS", ".Keras", ".H5"])
+def test_a_model_in_a_file_of_large_letters_says_so(suffix, tmp_path):
+    """Keras tells formats by the name."""
+    (tmp_path / f"a{suffix}").write_bytes(b"PK\3\4")
+    with pytest.raises(ValueError, match=rf"in small letters. Received: a\{suffix}$"):
+        model_files.load_model(tmp_path / f"a{suffix}")

@@ -16,7 +16,8 @@ from paths import SHARED, needs
 from photos import FOLDER, photos_for
 
 import keras_effconv as ke
-from keras_effconv.network_info import Design, info_of
+from keras_effconv.design import Design
+from keras_effconv.network_info import info_of
 from keras_effconv.zoo import RECORDS, pour, records
 from keras_effconv.zoo.dense import set_normalization, to_dense
 from keras_effconv.zoo.fetching import sources

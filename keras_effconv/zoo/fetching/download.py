@@ -83,14 +83,18 @@ def cached_state(address, hash=None, file=None):
     return (_wrong(target.path, target) or "ok") if target.path.is_file() else None
 
 
+def cache_folder():
+    """Return the `Path` of the folder in which Keras keeps its downloads, and this package its own."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
+
+
 def _target(address, hash, file):
     """Check the arguments of `fetch`."""
     require_web_address(address)
     file = urllib.parse.unquote(urllib.parse.urlsplit(address).path.rsplit("/", 1)[-1]) if file is None else file
     if file in ("", ".", "..") or Path(file).name != file or "\\" in file or not file.isprintable():
         raise ValueError(f"`file` must be the name of a file. Received: file={file!r:.200}, address={address!r:.500}")
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
-    return _Target(address, _source(address, file), normal_hash(hash), home / "models" / file)
+    return _Target(address, _source(address, file), normal_hash(hash), cache_folder() / file)
 
 
 def _source(address, file):

@@ -1,16 +1,24 @@
-"""A published archive of a TensorFlow checkpoint, unpacked once beside it."""
+"""A published archive of a TensorFlow checkpoint, unpacked once into the cache."""
 
+import atexit
+import errno
 import gzip
 import shutil
+import tempfile
 from pathlib import Path, PurePosixPath
 
 from keras_effconv.utils.files import open_file, replacing
+from keras_effconv.zoo.fetching.download import cache_folder
+from keras_effconv.zoo.fetching.hashes import file_hash
 from keras_effconv.zoo.readers.archives import opened_tar
 from keras_effconv.zoo.readers.errors import ContentError, reading
 
 LIMIT = 8 << 30  # bytes; the largest published checkpoint has 1.6 GB
 RATIO = 20  # of bytes unpacked to bytes packed; weights are noise, and take nearly as much
 NAMES = ("checkpoint", ".index", ".meta")
+MARKER = "archive.sha256"  # in a folder: of which archive it is
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+_TEMPORARY = {}  # hash of an archive -> folder of this process
 
 
 def unpacked(path):
@@ -23,15 +31,49 @@ def unpacked(path):
         path: str or path of the archive, whose hash was checked.
 
     Returns:
-        A `Path`: a folder beside the archive, named as it is without `.tar.gz`.
+        A `Path`: a folder in the cache, named as the archive is without `.tar.gz`; the one beside the archive if it is
+        unpacked there; a temporary one if the cache can only be read.
 
     Raises:
         FormatError: (a ValueError) when it is no such archive.
+        OSError: when it cannot be read, or the disk is full.
     """
-    path = Path(path)
-    folder = path.with_name(path.name.removesuffix(".tar.gz"))
-    if folder.is_dir() and folder.stat().st_mtime >= path.stat().st_mtime:
-        return folder
+    path, digest = Path(path), file_hash(path)
+    name = path.name.removesuffix(".tar.gz")
+    places = [cache_folder() / name, path.with_name(name), *filter(None, [_TEMPORARY.get(digest)])]
+    there = next((folder for folder in places if _is_of(folder, digest)), None)
+    if there is not None:
+        return there
+    try:
+        return _unpack(path, places[0], digest)
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+    temporary = Path(tempfile.mkdtemp(prefix="keras_effconv."))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    _TEMPORARY[digest] = _unpack(path, temporary / name, digest)
+    return _TEMPORARY[digest]
+
+
+def _is_of(folder, digest):
+    """Return whether a folder is of an archive; copies keep neither the order of times nor the times."""
+    try:
+        return (folder / MARKER).read_text(encoding="ascii").strip() == digest
+    except (OSError, ValueError):
+        return False
+
+
+def _unpack(path, folder, digest):
+    """Unpack an archive to a folder, which appears when it is whole; that of another process will do as well."""
+    try:
+        _write_all(path, folder, digest)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not _is_of(folder, digest):
+            raise
+    return folder
+
+
+def _write_all(path, folder, digest):
     with (
         reading(path, "an archive of a TensorFlow checkpoint"),
         open_file(path) as packed,
@@ -40,7 +82,7 @@ def unpacked(path):
         replacing(folder) as temporary,
     ):
         _write(archive, members, temporary, min(LIMIT, (64 << 20) + RATIO * path.stat().st_size))
-    return folder
+        (temporary / MARKER).write_text(f"{digest}\n", encoding="ascii")
 
 
 def _write(archive, members, folder, most):

@@ -38,8 +38,7 @@ model = ke.{model}(weights="hf://{repository}", {arguments})
 
 ## What to know
 
-- The weights are those of the epoch with the best accuracy on the validation images, so that accuracy is a little
-  optimistic for other images of the same kind, and says nothing of images of another kind.
+- {chosen}. The accuracy says nothing of images of another kind.
 - {calibration}; an image of none of the classes gets one of them all the same.
 - Licences of the data and of the weights that it began with apply to what is made of them.
 """
@@ -94,10 +93,28 @@ def card(repository, model, labels, report, record, license=None):
         train=record.get("training_images", "?"),
         validation=report.get("validation_images", "?"),
         top1=f"{report['accuracy']:.1%}{_interval(report.get('accuracy_interval'))}",
+        chosen=_chosen(report),
         calibration=calibration_told(report.get("calibration")),
         top5=f", top-5 {report['top5']:.1%}" if len(labels) > 5 and report.get("top5") is not None else "",
         arguments=_arguments(info, size, len(labels)),
     )
+
+
+def _chosen(report):
+    """Return in words which epoch's weights a model has, and whether the validation images chose it."""
+    selected, epochs = report.get("selected_on_validation"), report.get("epochs")
+    if selected is None:
+        return "The run does not say whether the validation images chose the epoch of the weights"
+    if selected:
+        return (
+            "The weights are those of the epoch with the best accuracy on the validation images, so that accuracy is a "
+            "little\n  optimistic for other images of the same kind"
+        )
+    if epochs == 0:
+        return "No epochs were trained: the validation images selected nothing"
+    share = report.get("trained_share") or 1
+    mean = f", {share:.0%} of them, and those that training began with" if share < 1 else ""
+    return f"The weights are those of the last epoch{mean}: the validation images selected nothing"
 
 
 def calibration_told(measured):

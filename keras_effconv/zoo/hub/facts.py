@@ -128,6 +128,27 @@ def integer(value, name):
     raise FormatError(f"`{name}` in {CONFIG} must be a whole number. Received: {value!r:.100}")
 
 
+def integers(value, name):
+    """Return a tuple of whole numbers; anything else is a `FormatError`."""
+    if not isinstance(value, (list, tuple)) or not all(type(each) is int and each >= 0 for each in value):
+        raise FormatError(f"`{name}` must be whole numbers. Received: {name}={value!r:.100}")
+    return tuple(value)
+
+
+def text(value, name):
+    """Return a text; anything else is a `FormatError`."""
+    if not isinstance(value, str):
+        raise FormatError(f"`{name}` must be a text. Received: {name}={value!r:.100}")
+    return value
+
+
+def share(value, name):
+    """Return a number above 0 that is 1 at most; anything else is a `FormatError`."""
+    if type(value) not in (int, float) or not 0 < value <= 1:
+        raise FormatError(f"`{name}` must be a number in (0, 1]. Received: {name}={value!r:.100}")
+    return float(value)
+
+
 def numbers(value, name, count=3):
     """Return a tuple of so many finite numbers; anything else is a `FormatError`."""
     good = isinstance(value, (list, tuple)) and len(value) == count

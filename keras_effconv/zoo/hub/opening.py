@@ -1,8 +1,8 @@
-"""From an address or a folder to a file of weights and what it is to be read as."""
+"""From an address, a folder or a file to the weights and what they are to be read as."""
 
 import json
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from keras_effconv.utils.files import TEXT_LIMIT, open_file
@@ -12,7 +12,7 @@ from keras_effconv.zoo.hub.facts import CONFIG, KEY, Facts, of_keras, own
 from keras_effconv.zoo.hub.repository import Folder, HubRepository
 from keras_effconv.zoo.readers import FormatError, reading, shards
 from keras_effconv.zoo.readers.archives import StoredZip
-from keras_effconv.zoo.readers.folders import weights_among
+from keras_effconv.zoo.readers.folders import is_checkpoint, weights_among
 
 
 class Opened(NamedTuple):
@@ -45,15 +45,26 @@ class Opened(NamedTuple):
 
 
 def is_repository(weights):
-    """Return whether `weights` is an address of the hub, or a folder that holds what a repository does."""
-    return is_address(weights) or (os.path.isdir(weights) and os.path.isfile(os.path.join(weights, CONFIG)))
+    """Return whether `weights` is an address of the hub, or a folder that holds what a repository does.
+
+    The configuration next to a TensorFlow checkpoint is the user's own.
+    """
+    if is_address(weights):
+        return True
+    return os.path.isdir(weights) and os.path.isfile(os.path.join(weights, CONFIG)) and not is_checkpoint(weights)
+
+
+def is_described(weights):
+    """Return whether a configuration lies with `weights`: those of a repository, or a file with one next to it."""
+    beside = os.path.isfile(weights) and os.path.isfile(os.path.join(os.path.dirname(weights), CONFIG))
+    return beside or is_repository(weights)
 
 
 def open_repository(weights, name="weights"):
-    """Return what an address or a folder holds; its configuration is downloaded, its weights are not.
+    """Return what an address, a folder or that of a file holds; its configuration is downloaded, its weights are not.
 
     Args:
-        weights: str, `hf://user/name`, or the path of a folder.
+        weights: str, `hf://user/name`, or the path of a folder, or of a file with a configuration next to it.
         name: str, the argument, for messages.
 
     Returns:
@@ -63,9 +74,14 @@ def open_repository(weights, name="weights"):
         ValueError: if there is no such thing, it has no weights, or says of them what cannot be.
         WeightsUnavailable: (an OSError) if the hub cannot be reached, or does not give it to this user.
     """
-    address = parse(weights, name) if is_address(weights) else None
-    repository = HubRepository(address) if address else Folder(weights)
-    file, label = address.file if address else None, str(address) if address else repository.label
+    address, file = parse(weights, name) if is_address(weights) else None, None
+    if address:
+        repository, file, label = HubRepository(address), address.file, str(address)
+    elif os.path.isfile(weights):
+        label, file = os.fspath(weights), os.path.basename(weights)
+        repository = Folder(Path(weights).parent, deep=False)
+    else:
+        repository, label = Folder(weights), os.fspath(Path(weights))
     if file is None:
         try:
             file = weights_among(repository.files)
@@ -77,7 +93,7 @@ def open_repository(weights, name="weights"):
         facts, reason = _facts(repository, address.repository if address else None)
         if facts is None and file.endswith(".keras"):
             facts = _facts_in(repository.path(file))
-    except FormatError as error:
+    except (ValueError, TypeError) as error:  # of what the configuration is made into, too
         raise FormatError(f"{label}: {error}") from None
     return Opened(repository, label, file, facts, reason)
 
@@ -112,13 +128,14 @@ def _facts_in(path):
         )
 
 
-def source(weights, design, size=None):
-    """Return what loading needs of an address or a folder for a network, after a check that it is of this network.
+def source(weights, design, size=None, must_prepare=True):
+    """Return what loading needs of weights for a network, after a check that their configuration is of this network.
 
     Args:
         weights: str, see `open_repository`.
         design: `Design` of the network.
         size: int, pixels of the image; or `None`.
+        must_prepare: bool; whether a repository must say what its weights want of an image. Default `True`.
 
     Returns:
         dict of the fields of a `zoo.Source`.
@@ -127,16 +144,20 @@ def source(weights, design, size=None):
         ValueError: if the weights are of another network, or of one with other options; and as `open_repository`.
         WeightsUnavailable: (an OSError) as `open_repository`.
     """
-    opened = open_repository(weights)
-    if opened.facts is None:
+    opened, is_file = open_repository(weights), os.path.isfile(weights)
+    facts, found = opened.facts, {"label": opened.label}
+    if facts is None:
         note = ("preprocessing", f"as of the names in the file: {opened.reason}")
-        return {"path": os.fspath(opened.path()), "label": opened.label, "notes": (note,)}
-    preprocessing = check(opened, design).view(size)
+        return {**found, "path": os.fspath(opened.path()), "notes": () if is_file else (note,)}
+    check(opened, design)
+    if must_prepare and not facts.views and not is_file:
+        text = f"{opened.label} without them; to take those of the producer, download the file and pass its path"
+        raise ValueError(f"`weights` must say the mean and the std of the images that they want. Received: {text}")
     return {
+        **found,
         "path": os.fspath(opened.path()),
-        "label": opened.label,
-        "producer": next((p for p in design.architecture.producers if p.name == opened.facts.producer), None),
-        "preprocessing": preprocessing,
+        "producer": next((p for p in design.architecture.producers if p.name == facts.producer), None),
+        "preprocessing": facts.view(size) if facts.views else None,
         # A fine-tuned model has one layer on top, of this name in every network.
         "skip": () if "predictions" in design.architecture.head else ("predictions/.*",),
     }
@@ -155,14 +176,10 @@ def check_network(opened, network):
 
 
 def check(opened, design):
-    """Return the `Facts` of a repository, unless they are of another network or do not say enough: a `ValueError`."""
+    """Raise a `ValueError` if a repository says that its weights are of another network, or of other options."""
     check_network(opened, design.name)
     facts, label = opened.facts, opened.label
     wanted = design.differences({name: value for name, value in facts.options.items() if name in design.defaults})
     wanted = [text for text in wanted if not text.startswith("drop_connect_rate=")]
     if wanted:
         raise ValueError(f"`weights={label!r}` of {design.name} are for {', '.join(wanted)}")
-    if not facts.views:
-        text = f"{label} without them; to take those of the producer, download the file and pass its path"
-        raise ValueError(f"`weights` must say the mean and the std of the images that they want. Received: {text}")
-    return facts

@@ -28,6 +28,9 @@ NUMBERS = (  # of a report: all but the paths of files that could not be read
     "head_accuracy",
     "last_accuracy",
     "best_epoch",
+    "selected_on_validation",
+    "epochs",
+    "trained_share",
     "validation_images",
     "images_per_second",
     "seconds",
@@ -70,7 +73,7 @@ def prepare(folder, target, license=None):
     address = parse(target, "target")
     if address.revision or address.file:
         raise ValueError(f"`target` must be hf://user/name, without a revision and a file. Received: target={target!r}")
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     labels, report, record = _read(folder)
     model = _model(folder, labels)
     network, view = info_of(model), preprocessing_for(model).preprocessing

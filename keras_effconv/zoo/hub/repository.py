@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from keras_effconv.utils.extras import require
 from keras_effconv.zoo.fetching.download import WeightsUnavailable
 from keras_effconv.zoo.hub.errors import HubUnreachable, quiet_unless_seen, translated
 from keras_effconv.zoo.hub.facts import CONFIG
-from keras_effconv.zoo.readers import FormatError
+from keras_effconv.zoo.readers import FormatError, shards
+from keras_effconv.zoo.readers.folders import weights_among
 
 COMMIT = re.compile("[0-9a-f]{40}")
 LIMIT = 16 << 20  # bytes of a file in JSON; a configuration has a few thousand
@@ -21,16 +22,18 @@ class Folder:
 
     Args:
         path: path of the folder.
+        label: str, for messages. Default: the path.
+        deep: bool; whether the files in folders inside of it count. Default `True`.
 
     Attributes:
         label: str, for messages.
         files: tuple of str, the paths of its files, relative to the folder.
     """
 
-    def __init__(self, path, label=None):
+    def __init__(self, path, label=None, deep=True):
         self._folder = Path(path)
         self.label = label or os.fspath(path)
-        self.files = tuple(sorted(_names(self._folder)))
+        self.files = tuple(sorted(_names(self._folder, deep)))
 
     def path(self, name):
         """Return where a file is on this machine.
@@ -103,7 +106,21 @@ class HubRepository:
         folder = Folder(path, self.label)
         # Weights alone may be there by another tool: without the configuration, nobody knows what they are.
         known = CONFIG in folder.files or self._looked_up(CONFIG, revision) is not None
-        return folder if folder.files and known else None
+        return folder if known and self._is_whole(folder) else None
+
+    def _is_whole(self, folder):
+        """Return whether a folder has all files of the weights: a download may have been interrupted."""
+        try:
+            name = self._address.file or weights_among(folder.files)
+            index = shards.index_name(PurePosixPath(name).name)
+            names = [name]
+            if index is not None and not name.endswith(".weights.h5"):
+                index = str(PurePosixPath(name).with_name(index))
+                parts = shards.files_in(folder.path(index))
+                names += [index, *(str(PurePosixPath(name).with_name(part)) for part in parts)]
+        except (LookupError, OSError, ValueError):
+            return False
+        return set(names) <= set(folder.files)
 
     def _looked_up(self, name, revision):
         """Return a path in the cache; an object if the cache knows that there is no such file; or `None`."""
@@ -137,10 +154,10 @@ class HubRepository:
         return _parsed(self.path(name), f"{self.label}/{name}")
 
 
-def _names(folder):
+def _names(folder, deep):
     """Yield the files of a folder and of those inside of it, which are not followed out of it."""
     for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]
         for name in files:
             yield (Path(place, name)).relative_to(folder).as_posix()
 

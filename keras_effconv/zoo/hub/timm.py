@@ -3,7 +3,7 @@
 import functools
 
 from keras_effconv.preprocessing import INTERPOLATIONS, Preprocessing
-from keras_effconv.zoo.hub.facts import Facts, integer, names, numbers
+from keras_effconv.zoo.hub.facts import Facts, integer, names, numbers, share, text
 from keras_effconv.zoo.readers import FormatError
 from keras_effconv.zoo.records import RECORDS
 
@@ -98,7 +98,8 @@ def _views(config, repository):
         raise FormatError(f"`std` must be positive. Received: std={config['std']!r:.100}")
     sizes = [(config.get(f"{name}input_size"), config.get(f"{name}crop_pct")) for name in ("", "test_")]
     sizes = [(_side(size), crop or sizes[0][1]) for size, crop in sizes if size is not None]
-    mode, interpolation = config.get("crop_mode") or "center", config.get("interpolation") or "bicubic"
+    mode = text(config.get("crop_mode") or "center", "crop_mode")
+    interpolation = text(config.get("interpolation") or "bicubic", "interpolation")
     if interpolation not in INTERPOLATED:
         raise FormatError(f"`interpolation` must be one of {', '.join(INTERPOLATED)}. Received: {interpolation!r:.100}")
     return tuple(
@@ -119,11 +120,9 @@ def _side(size):
 
 def _crop(crop, mode):
     """Return the share of the shorter side that is used: timm resizes to size / crop, and cuts out the center."""
-    crop = 0.875 if crop is None else crop
-    if not isinstance(crop, (int, float)) or not 0 < crop <= 1:
-        raise FormatError(f"`crop_pct` must be a number in (0, 1]. Received: crop_pct={crop!r:.100}")
+    crop = share(0.875 if crop is None else crop, "crop_pct")
     if mode == "squash" and crop == 1:
         return None
     if mode != "center":
         raise FormatError(f'`crop_mode` must be "center", or "squash" of all. Received: crop_mode={mode!r:.100}')
-    return float(crop)
+    return crop

@@ -1,7 +1,7 @@
 """Repositories of transformers: `architectures` in `config.json`, and the images in `preprocessor_config.json`."""
 
 from keras_effconv.preprocessing import Preprocessing
-from keras_effconv.zoo.hub.facts import Facts, names, numbers
+from keras_effconv.zoo.hub.facts import Facts, integer, integers, names, numbers, share, text
 from keras_effconv.zoo.readers import FormatError
 
 IMAGES = "preprocessor_config.json"
@@ -30,14 +30,15 @@ def facts(config, images):
     labels = names(config.get("id2label"))
     architecture, network, options = str(config["architectures"][0]), None, {}
     if config.get("model_type") == "resnet":
-        kind, depths = config.get("layer_type", "bottleneck"), tuple(config.get("depths", (3, 4, 6, 3)))
+        kind = text(config.get("layer_type", "bottleneck"), "layer_type")
+        depths = integers(config.get("depths", (3, 4, 6, 3)), "depths")
         same = all(config.get(name, value) == value for name, value in FIXED.items())
-        filters = tuple(config.get("hidden_sizes", FILTERS["bottleneck"]))
+        filters = integers(config.get("hidden_sizes", FILTERS["bottleneck"]), "hidden_sizes")
         network = NETWORKS.get((kind, depths)) if same and filters == FILTERS.get(kind) else None
         middle = kind == "bottleneck" and not config.get("downsample_in_bottleneck", False)
         options = {"stride_position": "middle"} if middle else {}
     views = () if images is None else (_view(images),)
-    classes = len(labels) or config.get("num_labels")
+    classes = len(labels) or integer(config.get("num_labels"), "num_labels")
     return Facts(architecture, network, options, "transformers", views, classes, labels)
 
 
@@ -49,11 +50,11 @@ def _view(images):
     mean, std = (0.0,) * 3, (1.0,) * 3
     if images.get("do_normalize", True):
         mean, std = (numbers(images.get(name), name) for name in ("image_mean", "image_std"))
-    if not isinstance(scale, (int, float)) or scale <= 0 or min(std) <= 0:
+    if type(scale) not in (int, float) or not 0 < scale < 1e6 or min(std) <= 0:
         raise FormatError(f"`image_std` and `rescale_factor` must be positive. Received: {std}, {scale!r:.50}")
     size, crop = _sampling(images)
     resampling = images.get("resample", 2)
-    if resampling not in RESAMPLING:
+    if type(resampling) is not int or resampling not in RESAMPLING:
         raise FormatError(f"`resample` must be one of {tuple(RESAMPLING)}. Received: resample={resampling!r:.50}")
     mean, std = (tuple(each / scale for each in values) for values in (mean, std))
     return Preprocessing(size, crop, RESAMPLING[resampling], mean=mean, std=std)
@@ -61,19 +62,19 @@ def _view(images):
 
 def _sampling(images):
     """Return the pixels of the square and the share of the shorter side, by the kind of the processor."""
-    size, cut = _pixels(images.get("size")), _pixels(images.get("crop_size"))
+    size = _pixels(images.get("size"), "size")
+    cut = _pixels(images["crop_size"], "crop_size") if images.get("crop_size") is not None else None
     kind = str(images.get("image_processor_type") or images.get("feature_extractor_type"))
     if kind.startswith("ConvNext"):
-        share = images.get("crop_pct") or 224 / 256
-        return size, float(share) if size < 384 else None  # larger ones are squeezed
+        crop = share(images.get("crop_pct") or 224 / 256, "crop_pct")
+        return size, crop if size < 384 else None  # larger ones are squeezed
     if images.get("do_center_crop") and cut:
         return cut, min(1.0, cut / size)
     return size, None
 
 
-def _pixels(size):
-    if isinstance(size, dict):
-        size = size.get("shortest_edge", size.get("height"))
-    if size is not None and not (isinstance(size, int) and 0 < size < 1 << 16):
-        raise FormatError(f"`size` must be pixels. Received: size={size!r:.100}")
-    return size
+def _pixels(size, name):
+    pixels = size.get("shortest_edge", size.get("height")) if isinstance(size, dict) else size
+    if type(pixels) is not int or not 0 < pixels < 1 << 16:
+        raise FormatError(f"`{name}` must be pixels. Received: {name}={size!r:.100}")
+    return pixels

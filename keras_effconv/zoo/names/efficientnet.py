@@ -125,7 +125,7 @@ def keras(architecture):
 SAME, SYMMETRIC = {"padding": "same"}, {"padding": "symmetric"}
 PRODUCERS = (
     Producer("keras", r"^stem_conv/kernel$", keras, layout="HWIO"),
-    Producer("tpu", r"(^|/)stem/conv2d/kernel$", tpu, options=SAME),
+    Producer("tpu", r"(.*/)?stem/conv2d/kernel$", tpu, options=SAME),
     Producer("lukemelas", r"^_conv_stem\.weight$", flat_torch, options=SAME),
     Producer("timm tf", r"^conv_stem\.weight$", timm, options=SAME),
     Producer("timm", r"^conv_stem\.weight$", timm, TORCH_IMAGES, 1e-5, SYMMETRIC),

@@ -1,5 +1,6 @@
 """Where in a file the variables of a network are: in which entry of a checkpoint, and behind which prefix."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -13,6 +14,8 @@ WRAPPERS = re.compile(r"(?:(?<=^)|(?<=[./]))(?:module|_orig_mod|_fsdp_wrapped_mo
 FLAT = re.compile(r"(.*\.)?_?flat_param(_\d+)?")
 HEAD = re.compile(r"\w*(fc|classif|head|linear|logits|predictions|dense|probs|output)")  # of a classifier, by anybody
 MOST = 12  # choices in a message
+DEPTH = 32  # separators behind which a name may begin
+SAMPLE = 64  # names by which a prefix is judged
 
 
 class Found(NamedTuple):
@@ -94,7 +97,7 @@ def _tops(names):
 
 def _splits(name):
     """Return the places at which the rest of a name may begin: 0, and behind each separator."""
-    return [0, *(match.end() for match in re.finditer(r"[./]", name))]
+    return [0, *(match.end() for match in itertools.islice(re.finditer(r"[./]", name), DEPTH))]
 
 
 def _prefixes(names, model, design):
@@ -102,7 +105,7 @@ def _prefixes(names, model, design):
     marks = marks_of(design)
     found = {}
     for name in names:
-        place = next((p for p in _splits(name) if any(mark.search(name[p:]) for mark in marks)), None)
+        place = next((p for p in _splits(name) if any(mark.match(name[p:]) for mark in marks)), None)
         if place is not None:
             found[name[:place]] = None
     if found:
@@ -112,7 +115,8 @@ def _prefixes(names, model, design):
         for place in _splits(name)[:-1]:
             shares[name[:place]] = shares.get(name[:place], 0) + 1
     often = [prefix for prefix, count in shares.items() if count >= 0.3 * len(names)] or [""]
-    known = {p: likely([n[len(p) :] for n in names if n.startswith(p)], model, design)[1] for p in often}
+    sample = names[:: len(names) // SAMPLE + 1]
+    known = {p: likely([n[len(p) :] for n in sample if n.startswith(p)], model, design)[1] for p in often}
     return [max(often, key=lambda p: (known[p], -len(p)))]
 
 
@@ -133,10 +137,26 @@ def _only(groups, clean, model, design):
 
 
 def _fits(names, model, design):
-    """Return whether names are those of the whole network, and of nothing else but a classifier."""
+    """Return whether names are those of the whole network, and of no larger one.
+
+    A larger one has more names that differ from the network's in numbers only. What else lies with them, a classifier
+    or a loss, says nothing of the network.
+    """
     layers, architecture = renamed_layers(names, model, design), design.architecture
-    alien = [layer for layer in layers if not architecture.owns(layer) and not HEAD.match(layer)]
-    return not alien and all(any(block.holds(layer) for layer in layers) for block in architecture.blocks)
+    own = {_unnumbered(name) for name, layer in layers.items() if architecture.owns(layer)}
+    others = (name for name, layer in layers.items() if not architecture.owns(layer) and not HEAD.match(layer))
+    if any(_unnumbered(name) in own for name in others):
+        return False
+    return all(any(block.holds(layer) for layer in layers.values()) for block in architecture.blocks)
+
+
+def _unnumbered(name):
+    """Return a name without the numbers, and the letters behind them, by which blocks are told apart.
+
+    >>> _unnumbered("layer1.0.conv2.weight"), _unnumbered("block2a_bn/gamma")
+    ('layer#.#.conv#.weight', 'block#_bn/gamma')
+    """
+    return re.sub(r"\d+([a-z](?![a-z]))?", "#", name)
 
 
 def _original(prefix, names, clean):
@@ -167,4 +187,4 @@ def _found(prefix, group, clean, names, entries):
 
 def _listed(choices):
     more = f" and {len(choices) - MOST} more" if len(choices) > MOST else ""
-    return ", ".join(map(repr, choices[:MOST])) + more
+    return ", ".join(f"{choice!r:.80}" for choice in choices[:MOST]) + more

@@ -67,8 +67,9 @@ def symbol(architecture):
     )
 
 
-PLACES_V1 = ("L1_B1", "L2_B0", "L2_B1", "L3_B0", "L3_B1", *(f"L4_B{i}" for i in range(6)), "L5_B0", "L5_B1")
-PLACES_V2 = (*PLACES_V1[:5], "L3_B2", *(f"L4_B{i}" for i in range(7)), *(f"L5_B{i}" for i in range(4)))
+BLOCKS_V1 = ("L1_B1", "L2_B0", "L2_B1", "L3_B0", "L3_B1", *(f"L4_B{i}" for i in range(6)), "L5_B0", "L5_B1")
+BLOCKS_V2 = (*BLOCKS_V1[:5], "L3_B2", *(f"L4_B{i}" for i in range(7)), *(f"L5_B{i}" for i in range(4)))
+PLACES_V1, PLACES_V2 = ({block: i for i, block in enumerate(blocks)} for blocks in (BLOCKS_V1, BLOCKS_V2))
 
 
 def mobilenet(architecture):
@@ -76,7 +77,7 @@ def mobilenet(architecture):
     del architecture
 
     def layer(match):
-        name = ("conv_dw_{}", "conv_pw_{}")[int(match[3]) - 1].format(PLACES_V1.index(match[1]) + 1)
+        name = ("conv_dw_{}", "conv_pw_{}")[int(match[3]) - 1].format(PLACES_V1[match[1]] + 1)
         return name + ("_bn" if match[2] == "bn" else "")
 
     return (
@@ -93,7 +94,7 @@ def mobilenet_v2(architecture):
     kinds = {"1": "expand", "2": "depthwise", "3": "project"}
 
     def layer(match):
-        name = prefix_v2(PLACES_V2.index(match[1])) + kinds[match[3]]
+        name = prefix_v2(PLACES_V2[match[1]]) + kinds[match[3]]
         return name + ("_BN" if match[2] == "bn" else "")
 
     return (
@@ -146,7 +147,7 @@ def octconv_pytorch_mobilenet(architecture):
     )
 
 
-GLUON_MARK = r"(^|_)L1_B[01][._]conv1[.-](conv_)?h2h"
+GLUON_MARK = r"(.*_)?L1_B[01][._]conv1[.-](conv_)?h2h"
 
 
 def as_dense(name, value, model):
@@ -160,7 +161,7 @@ POOLED = {"padding": "symmetric", "downsampling": "pool"}
 MORE = {**POOLED, "more_norms": True, "strides_last": False}
 MIDDLE = {**POOLED, "stride_position": "middle"}
 RELU = {**POOLED, "activation": "relu"}
-DEEP_MARK = r"^conv1\.6\.weight$|(^|_)stem_conv3_weight$"
+DEEP_MARK = r"^conv1\.6\.weight$|(.*_)?stem_conv3_weight$"
 
 
 def _gluon(mark, options):

@@ -7,7 +7,8 @@ from typing import NamedTuple
 class Other(NamedTuple):
     """A network that is another than ours of nearly the same name.
 
-    `models` and `mark` are regular expressions: of the names of our networks, and of a name in its files.
+    `models` and `mark` are regular expressions: of the names of our networks, and of how a name in its files
+    begins.
     """
 
     models: str
@@ -43,6 +44,6 @@ def explained(model, names):
     True
     """
     for other in OTHERS:
-        if re.fullmatch(other.models, model) and any(re.search(other.mark, name) for name in names):
+        if re.fullmatch(other.models, model) and any(re.match(other.mark, name) for name in names):
             return other.reason
     return None

@@ -5,7 +5,7 @@ import re
 from keras_effconv.zoo.names.producer import rename
 
 COUNTED = re.compile(r"(.+?)_\d+")  # Keras counts the layers of a name in a process
-MOST = 50_000  # names to try
+MOST = 2_000_000  # characters of names to try
 
 
 def ours_of(names, producer, model, architecture):
@@ -56,7 +56,7 @@ def theirs_of(missing, names, producer, architecture):
     rows, wanted, found = producer.rows(architecture), set(missing), {}
     split = [re.split(r"([./])", name) for name in names]
     words = dict.fromkeys(word for parts in split for word in parts[::2])
-    tried = set()
+    tried, size = set(), 0
     for parts in split:
         for place in range(0, len(parts), 2):
             for word in words:
@@ -64,9 +64,10 @@ def theirs_of(missing, names, producer, architecture):
                 if name in tried:
                     continue
                 tried.add(name)
+                size += len(name)
                 ours = rename(name, rows).partition("@")[0]
                 if ours in wanted:
                     found.setdefault(ours, name)
-                if len(found) == len(wanted) or len(tried) > MOST:
+                if len(found) == len(wanted) or size > MOST:
                     return found
     return found

@@ -11,11 +11,12 @@ class Producer(NamedTuple):
     """A naming of one family's variables.
 
     A row of `rows` is a regular expression and its replacement, a string or a callable; all are tried, in order, and
-    the result is "layer/variable" in the names of the plain network.
+    the result is "layer/variable" in the names of the plain network. A callable that raises a `LookupError`, for a
+    place that the network has not, leaves the name as it is.
     """
 
     name: str
-    mark: str  # matches a name that its files have, and those of no other producer of this family
+    mark: str  # matches the beginning of a name that its files have, and those of no other producer of this family
     rows: Callable[[Any], tuple]  # of the network's `Architecture`
     preprocessing: Preprocessing | None = None  # None: the network's own
     epsilon: float | None = None  # of batch normalisation, where it is not the network's
@@ -26,7 +27,7 @@ class Producer(NamedTuple):
 
     def names(self, variables):
         """Return whether a file's variables, an iterable of their names, are named as the producer names them."""
-        return any(re.search(self.mark, name) for name in variables)
+        return any(re.match(self.mark, name) for name in variables)
 
 
 # What torch calls the variables of a layer; the layers of normalisation are known by our names for them.
@@ -47,8 +48,18 @@ def rename(name, rows):
     ('stem_bn/gamma', 'stem_conv/kernel')
     """
     for pattern, replacement in rows:
-        name = re.sub(pattern, replacement, name)
+        name = re.sub(pattern, _or_unchanged(replacement) if callable(replacement) else replacement, name)
     return name
+
+
+def _or_unchanged(replacement):
+    def replaced(match):
+        try:
+            return replacement(match)
+        except LookupError:
+            return match[0]
+
+    return replaced
 
 
 def numbered(pattern, architecture):

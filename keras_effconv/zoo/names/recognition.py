@@ -60,7 +60,7 @@ def marked(model, design, names):
 
 def marked_as(design, names):
     """Return the producers by whose marks names are known: a list, which may be empty."""
-    return [p for p in design.architecture.producers if any(re.search(p.mark, name) for name in names)]
+    return [p for p in design.architecture.producers if any(re.match(p.mark, name) for name in names)]
 
 
 def likely(names, model, design):
@@ -76,8 +76,8 @@ def likely(names, model, design):
 
 
 def renamed_layers(names, model, design):
-    """Return the layers of a file's variables, in our names as far as they are known."""
+    """Return the layers of a file's variables, in our names as far as they are known: dict of name -> layer."""
     (producer, *_), _ = likely(names, model, design)
     rows = producer.rows(design.architecture)
     variables = (name for name in names if not name.endswith("num_batches_tracked"))
-    return {rename(name, rows).rpartition("/")[0] or name for name in variables}
+    return {name: rename(name, rows).rpartition("/")[0] or name for name in variables}

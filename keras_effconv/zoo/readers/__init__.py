@@ -22,7 +22,7 @@ from keras_effconv.zoo.readers import (
     torch_legacy,
     torch_zip,
 )
-from keras_effconv.zoo.readers.errors import FormatError, describe, reading, unreadable
+from keras_effconv.zoo.readers.errors import FormatError, check_names, describe, reading, unreadable
 from keras_effconv.zoo.readers.folders import located
 from keras_effconv.zoo.readers.region import Region
 
@@ -121,7 +121,10 @@ def read(path, choose=None):
     """
     path = located(os.path.expanduser(os.fspath(path)))
     form = detect(path)
-    return form, form.read(path, choose) if form.entries else form.read(path)
+    arrays = form.read(path, choose) if form.entries else form.read(path)
+    with reading(path, "a file of weights"):
+        check_names(arrays)
+    return form, arrays
 
 
 def _name(path):

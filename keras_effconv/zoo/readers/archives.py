@@ -16,13 +16,13 @@ MAX_MEMBERS = 10_000
 
 
 class StoredZip:
-    """The members of a zip file that are stored as they are.
+    """The members of a zip file, of which those that are read must be stored as they are.
 
     Args:
         file: an open binary file.
 
     Raises:
-        FormatError: when members are compressed, are there twice, or state more bytes than the file has.
+        FormatError: when members are there twice, or state more bytes than the file has.
         zipfile.BadZipFile: when it is not a zip file.
 
     Example:
@@ -41,17 +41,20 @@ class StoredZip:
         with contextlib.closing(zipfile.ZipFile(file)) as archive:
             infos = archive.infolist()
         self.infos = {info.filename: info for info in infos}
-        for i in infos:
-            if i.compress_type != zipfile.ZIP_STORED or i.compress_size != i.file_size or i.flag_bits & 1:
-                raise ContentError("members stored as they are", f"{i.filename!r:.80} compressed")
-        if len(self.infos) < len(infos) or sum(info.file_size for info in infos) > whole:
+        if len(self.infos) < len(infos) or sum(info.compress_size for info in infos) > whole:
             raise ContentError(f"members of {whole:,} bytes at most, each once", "others")
 
     def region(self, name):
-        """Return the bytes of a member as a `Region`; see `check`."""
+        """Return the bytes of a member as a `Region`; see `check`.
+
+        Raises:
+            FormatError: when there is none, or it is compressed.
+        """
         if name not in self.infos:
             raise ContentError(f"a member {name!r:.80} in the zip file", "one without it")
         info = self.infos[name]
+        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size or info.flag_bits & 1:
+            raise ContentError("members stored as they are", f"{name!r:.80} compressed")
         header = Region(self._file)
         header.seek(info.header_offset)
         fields = struct.unpack("<4s22xHH", header.take(30))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from keras_effconv.zoo.readers.errors import ContentError
+from keras_effconv.zoo.readers.errors import ContentError, check_names
 from keras_effconv.zoo.readers.foreign import Foreign
 from keras_effconv.zoo.readers.tensors import Tensor
 
@@ -53,6 +53,7 @@ def entries(content):
         strange = strange or (node if isinstance(node, Foreign) else None)
         members, children, module = _members(node)
         tensors = {prefix + name: value for name, value in members.items() if _is_named(name, value, Tensor)}
+        check_names([joined(entry, name) for name in tensors])
         if tensors:
             found.setdefault(entry, {}).update(tensors)
         for name, child in reversed(children.items()):

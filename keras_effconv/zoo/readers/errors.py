@@ -1,11 +1,14 @@
 """What a reader says of a file that it cannot read, in one line: what the file must be, its path, what it is."""
 
 import contextlib
+import errno
 import os
 
 from keras_effconv.utils.files import NotAFileError, open_file
 
 MAX_CAUSE = 200  # characters of what a file holds
+OF_CONTENT = (errno.EINVAL, errno.EOVERFLOW, errno.EFBIG, errno.ENAMETOOLONG)  # what a place or a name in a file causes
+MAX_NAME = 1024  # characters of the name of a variable
 
 
 class FormatError(ValueError):
@@ -32,6 +35,13 @@ class ContentError(FormatError):
     def __str__(self):
         content = f"have {self.content}" if self.content else "be of another format"
         return f"the file must {content}. Received: {_line(self.received)}"
+
+
+def check_names(names):
+    """Raise a `ContentError` for a name of a variable that nobody has: looking for what it means takes its time."""
+    longest = max(names, key=len, default="")
+    if len(longest) > MAX_NAME:
+        raise ContentError(f"names of at most {MAX_NAME:,} characters", f"one of {len(longest):,}: {longest:.40}...")
 
 
 def unreadable(path, what, cause):
@@ -62,7 +72,8 @@ def reading(path, what):
         what: str, what it must be: "a TensorFlow checkpoint".
 
     Raises:
-        FormatError: for anything but a file that cannot be opened at all, which stays the error it is.
+        FormatError: for anything but what goes wrong with the machine, such as a file that cannot be opened or a disk
+            that is full, which stays the error it is.
 
     Example:
 
@@ -80,9 +91,12 @@ def reading(path, what):
         raise unreadable(path, f"{what}{content}", error.received) from None
     except (FormatError, NotAFileError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
-    except Exception as error:  # a damaged file can end in almost any exception of the libraries below
-        reason = str(error).strip() or type(error).__name__
-        raise unreadable(path, what, f"a damaged or another file: {reason}") from None
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, *OF_CONTENT):  # a full disk, say
+            raise
+        # A damaged file can end in almost any exception of the libraries below.
+        reason = f"a damaged or another file: {str(error).strip() or type(error).__name__}"
+        raise unreadable(path, what, _kind(path) or reason) from None
 
 
 def _line(text):
@@ -97,6 +111,16 @@ def describe(path):
     """
     if os.path.isdir(path):
         return "a directory without one"
+    if kind := _kind(path):
+        return kind
+    with open_file(path) as file:
+        return f"{os.path.getsize(path):,} bytes that begin with {file.read(8)!r}"
+
+
+def _kind(path):
+    """Return what stands in the place of a file that was to be fetched; `None` for something else."""
+    if not os.path.isfile(path):
+        return None
     with open_file(path) as file:
         start = file.read(64)
     if not start:
@@ -104,4 +128,6 @@ def describe(path):
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return "an HTML page: was the download refused?"
-    return f"{os.path.getsize(path):,} bytes that begin with {start[:8]!r}"
+    if text.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS to a file that is not here: call `git lfs pull`"
+    return None

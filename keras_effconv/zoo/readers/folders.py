@@ -65,6 +65,16 @@ def _listed(names):
     return (", ".join(names[:SHOWN]) or "nothing") + more
 
 
+def is_checkpoint(path):
+    """Return whether a folder is one of TensorFlow's checkpoints."""
+    names = _files(path)
+    return "checkpoint" in names or (any(n.endswith(".index") for n in names) and not set(names) & set(FIRST))
+
+
+def _files(folder):
+    return [entry.name for entry in os.scandir(folder) if not entry.is_dir()]
+
+
 def located(path):
     """Return the file that a path means: what holds the weights if it is a folder, else the path itself.
 
@@ -73,10 +83,9 @@ def located(path):
     """
     if not os.path.isdir(path):
         return path
-    names = [entry.name for entry in os.scandir(path) if not entry.is_dir()]
-    if "checkpoint" in names or (any(n.endswith(".index") for n in names) and not set(names) & set(FIRST)):
-        return path  # of a TensorFlow checkpoint
+    if is_checkpoint(path):
+        return path
     try:
-        return str(Path(path, weights_among(names)))
+        return str(Path(path, weights_among(_files(path))))
     except LookupError as error:
         raise unreadable(path, "a folder with one file of weights", str(error)) from None

@@ -48,7 +48,7 @@ def _variables(file, arrays):
                 raise ContentError("each variable once", f"{name!r:.80} twice")
             variables[name] = arrays.read(child(group, weight), weight)
     facts = _facts(file)
-    if facts and variables:
+    if facts is not None and variables:
         variables[f"network/{FACTS}"] = facts
     if not variables:
         raise ContentError("variables", "a file without any")
@@ -76,7 +76,7 @@ def _facts(file):
     todo = [json.loads(config)] if CLASS in config else []
     while todo:
         node = todo.pop()
-        if isinstance(node, dict) and node.get("registered_name") == CLASS:
+        if isinstance(node, dict) and CLASS in (node.get("registered_name"), node.get("class_name")):
             own = {key: node["config"][key] for key in ("design", "preprocessing")}
             return np.frombuffer(json.dumps(own).encode(), "uint8")
         if isinstance(node, dict | list):

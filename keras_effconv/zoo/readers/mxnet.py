@@ -20,6 +20,7 @@ HEADER = 0x112
 V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 DTYPES = ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8")
 MAX_DIMENSIONS = 32
+OTHERS = (".pth", ".pt", ".th", ".bin", ".safetensors", ".h5", ".keras", ".index")  # files of weights of other formats
 
 
 def read(path):
@@ -56,7 +57,9 @@ def _member(file):
         raise ContentError(None, "one that begins otherwise") from None
     files = [m for m in members if m.name.endswith(".params") and not os.path.basename(m.name).startswith("._")]
     if len(files) != 1 or not files[0].isreg() or files[0].issparse():
-        raise ContentError("one .params file", f"a tar file with {len(files)}")
+        others = ", ".join(os.path.basename(m.name) for m in members if m.name.endswith(OTHERS))
+        beside = f", and with {others:.100}: unpack it and pass the path of that file" if others and not files else ""
+        raise ContentError("one .params file", f"a tar file with {len(files)}{beside}")
     return Region(file, files[0].offset_data, files[0].size)
 
 

@@ -13,7 +13,7 @@ SHADOW = "/ExponentialMovingAverage"
 IGNORED = re.compile(
     r"(.*/)?(RMSProp|Momentum|Adam\w*|Adagrad|Adadelta|Ftrl|LARS\w*)(_\d+)?"
     r"|(.*/)?(global_step|save_counter|beta\d_power|_CHECKPOINTABLE_OBJECT_GRAPH)(/\.ATTRIBUTES/VARIABLE_VALUE)?"
-    r"|optimizer/.*|.*/\.OPTIMIZER_SLOT/.*"
+    r"|optimizer/(?!_trainable_variables/).*|.*/\.OPTIMIZER_SLOT/.*"
 )
 
 

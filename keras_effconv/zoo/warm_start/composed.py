@@ -24,7 +24,12 @@ def compose(state):
         if name == key or not _complete(name, state) or _has_same(name, state):
             continue
         spatial = _grouped(state.dense.pop(key))
-        gamma, beta, mean, variance = (state.dense.pop(f"{name}{BETWEEN}/{part}") for part in STATISTICS)
+        statistics = [state.dense.pop(f"{name}{BETWEEN}/{part}") for part in STATISTICS]
+        if not _fit(spatial, statistics, name, state):
+            state.wrong.append(f"{key} {spatial.shape}, its normalization or the 1 x 1 behind them")
+            state.used.add(f"{name}/kernel")
+            continue
+        gamma, beta, mean, variance = statistics
         scale = gamma / np.sqrt(variance + EPSILON)
         pointwise = state.dense[f"{name}/kernel"]
         groups = pointwise.shape[2] // spatial.shape[2]
@@ -40,6 +45,22 @@ def _complete(name, state):
     return state.has(name) and all(state.has(f"{name}{BETWEEN}", part) for part in STATISTICS)
 
 
+def _fit(spatial, statistics, name, state):
+    """Return whether the three are of as many channels, and of as many filters as what they will be added to."""
+    pointwise = state.dense[f"{name}/kernel"]
+    if spatial.ndim != 4 or pointwise.ndim != 4 or pointwise.shape[:3] != (1, 1, spatial.shape[3]):
+        return False
+    channels, filters = pointwise.shape[2:]
+    ends = [state.dense[key] for key in (f"{name}/bias", f"{_norm(name, state)}/moving_mean") if key in state.dense]
+    counts = [*((value, channels) for value in statistics), *((value, filters) for value in ends)]
+    return channels % spatial.shape[2] == 0 and all(value.shape == (count,) for value, count in counts)
+
+
+def _norm(name, state):
+    """Return the normalization behind a convolution; `None` without one."""
+    return next((n for n in (f"{name}_bn", name.removesuffix("_conv") + "_bn") if state.has(n, "moving_mean")), None)
+
+
 def _has_same(name, state):
     """Return whether the model has the file's pair, of as many groups."""
     layer = state.layers.get(f"{name}{SPATIAL}")
@@ -48,12 +69,12 @@ def _has_same(name, state):
 
 def _grouped(kernel):
     """Return a depthwise kernel (k, k, M, 1) as one of M groups (k, k, 1, M); a grouped one as it is."""
-    return np.swapaxes(kernel, 2, 3) if kernel.shape[3] == 1 and kernel.shape[2] > 1 else kernel
+    return np.swapaxes(kernel, 2, 3) if kernel.ndim == 4 and kernel.shape[3] == 1 < kernel.shape[2] else kernel
 
 
 def _place(constant, name, state):
     """Put what is added per filter into the bias of the plain convolution, or the mean of the normalization behind."""
-    norm = next((n for n in (f"{name}_bn", name.removesuffix("_conv") + "_bn") if state.has(n, "moving_mean")), None)
+    norm = _norm(name, state)
     layer = state.layers.get(name)
     if norm is None or getattr(layer, "use_bias", False):
         state.dense[f"{name}/bias"] = state.dense.get(f"{name}/bias", 0) + constant

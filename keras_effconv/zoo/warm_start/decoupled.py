@@ -26,8 +26,13 @@ def fill_decoupled(layer, state):
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     channels, filters = pointwise.kernel.shape[2:]
     groups = channels if depthwise else layer.groups
-    kernel = plain_kernel(pointwise, (*layer.kernel_size, channels, filters), state)
+    shape = (*layer.kernel_size, channels, filters)
+    kernel = plain_kernel(pointwise, shape, state)
     if kernel is None:
+        return
+    bias = np.shape(state.dense.get(f"{name}/bias", np.zeros(filters)))
+    if np.shape(kernel) != shape or bias != (filters,):
+        state.wrong.append(f"{name}/kernel is {shape}, in the file {np.shape(kernel)} with a bias of {bias}")
         return
     first, second = pair = decouple(kernel, groups)
     state.set(layer, layer.kernel, np.swapaxes(first, 2, 3) if depthwise else first)
@@ -50,7 +55,8 @@ def _place_bias(layer, pointwise, state):
     norm = next((each for each in norms if each.input is layer.output), None)
     if norm is not None and state.join(f"{norm.name}/moving_mean"):
         mean = f"{norm.name}/moving_mean"
-        state.dense[mean] = state.dense[mean] - bias
+        if state.dense[mean].shape == bias.shape:  # else the rule of that normalization says so
+            state.dense[mean] = state.dense[mean] - bias
         return np.zeros(len(pointwise))
     offsets = np.linalg.lstsq(pointwise.T.astype("float64"), bias, rcond=None)[0]
     exact = np.allclose(offsets @ pointwise, bias, atol=1e-5 * max(np.abs(bias).max(initial=0), 1e-12))

@@ -27,15 +27,33 @@ def fuse(layer, pair, state):
     statistics = [state.take(f"{pair.first.norm}/{name}") for name in STATISTICS]
     if any(value is None for value in (first, second, *statistics)):
         return None
+    depthwise_first = pair.first.conv in state.architecture.depthwise
+    if not _fit(layer, first, second, statistics, depthwise_first):
+        shapes = ", ".join(f"{unit.conv} {np.shape(kernel)}" for unit, kernel in zip(pair, (first, second)))
+        state.wrong.append(f"{shapes} and the normalization {pair.first.norm} between them")
+        return None
     norm = state.model.get_layer(pair.second.norm)
     line = line_through(*statistics, norm.epsilon, state.model.get_layer(pair.second.activation))
-    depthwise_first = np.shape(first)[:2] != (1, 1)
     kernel, constant = (separable if depthwise_first else expanded)(first, second, *line)
     if not all(state.join(f"{pair.second.norm}/{name}") for name in ("moving_mean", "moving_variance")):
         return None  # the rule of that normalization says so
+    behind = [np.shape(state.dense[f"{pair.second.norm}/{name}"]) for name in ("moving_mean", "moving_variance")]
+    if behind != [(layer.filters,)] * 2:
+        return None  # so does that of one of another shape
     gain = gain_to_initial(kernel, 2 * layer.filters / layer.weights_per_position)
     _rescale(state.dense, pair.second.norm, gain, constant, norm.epsilon)
     return gain * kernel
+
+
+def _fit(layer, first, second, statistics, depthwise_first):
+    """Return whether the channels of two kernels and of the normalization between them are those of the layer."""
+    if np.ndim(first) != 4 or np.ndim(second) != 4 or first.shape[2] != layer.channels:
+        return False
+    if (second if depthwise_first else first).shape[3] != layer.filters:
+        return False
+    between = first.shape[2] * first.shape[3] if depthwise_first else first.shape[3]
+    ends = second.shape[:3] == (1, 1, between) if depthwise_first else second.shape[2:] == (between, 1)
+    return ends and all(np.shape(value) == (between,) for value in statistics)
 
 
 def expanded(expansion, depthwise, slope, constant):
