@@ -10,13 +10,14 @@ CLOSE = (b"connection", b"close")
 PATIENCE = 0.5  # seconds between two questions to a client that has ended its side
 TWO_LENGTHS = {b"content-length", b"transfer-encoding"}
 MOST_DROPPED = 2  # times the largest body
+FREE_CHUNKS, SMALLEST_CHUNK = 256, 64  # chunks of any size; bytes that further ones must have on average
 
 
 class Protocol(H11Protocol):
     """Uvicorn's protocol with bounds on what a client may do.
 
     - Errors below HTTP are JSON, too, and cause no line in the log.
-    - Idle, slow and deaf clients are cut off after `limits.read_timeout`.
+    - Idle, slow and deaf clients are cut off after `limits.read_timeout`, and bodies in tiny chunks are refused.
     - What is left of a refused body is dropped, so that the client gets to its answer.
     - A client that ends its side after a request gets its answer. If it takes long, an interim answer 100 finds out
       whether someone still listens; else the request is given up.
@@ -183,12 +184,23 @@ class _Transport:
 
 
 class _Connection(h11.Connection):
-    """HTTP/1.1 without requests that have two lengths, which could hide another request from a proxy."""
+    """HTTP/1.1 without two kinds of requests.
+
+    - Those that have two lengths, which could hide another request from a proxy.
+    - Bodies in tiny chunks. All that a read brings is parsed in one go: tens of thousands of them stop the event loop.
+    """
 
     def next_event(self):
         event = super().next_event()
-        if isinstance(event, h11.Request) and {name for name, _ in event.headers} >= TWO_LENGTHS:
-            raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
+        if isinstance(event, h11.Request):
+            self.chunks = self.payload = 0
+            if {name for name, _ in event.headers} >= TWO_LENGTHS:
+                raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
+        elif isinstance(event, h11.Data):
+            self.chunks += event.chunk_start
+            self.payload += len(event.data)
+            if self.chunks > FREE_CHUNKS + self.payload // SMALLEST_CHUNK:
+                raise h11.RemoteProtocolError("chunks are too small")
         return event
 
 

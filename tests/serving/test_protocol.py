@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 from fake_format import Gate
-from raw_http import PATH, Threaded, answers, head, request
+from raw_http import PATH, Threaded, answers, chunked, chunks, head, request
 from served import eventually
 
 from keras_effconv import serving
@@ -146,12 +146,45 @@ def test_when_too_much_is_held_the_refusal_arrives(started):
     eventually(lambda: server.service.bodies.held == 0)
 
 
+@pytest.mark.parametrize("path", [PATH, "/v1/models/none:predict"])
+@pytest.mark.parametrize("size", [1, 2, 16, 64, 4096])
+def test_chunks_of_any_size_leave_others_their_answers(started, size, path):
+    """Those of one byte are 40,000 in a read. Bodies in tiny chunks end with an answer that can be read."""
+    server, part, found, times = started(), chunks(bytes(1 << 16), size) * 8, [], []
+
+    def flood():
+        with server.connect() as client:
+            for data in (chunked(path), *[part] * 4):
+                client.sendall(data)
+            found.extend(answers(client) if size < 64 or path != PATH else [])
+
+    with server.connect() as other:
+        thread = threading.Thread(target=flood)
+        thread.start()
+        while thread.is_alive() or not times:
+            begun = time.monotonic()
+            other.sendall(head(0, "/healthz", method="GET"))
+            assert answers(other)[0][0] == 200
+            times.append(time.monotonic() - begun)
+    assert max(times) < 0.5
+    assert {status for status, _, _ in found} <= {400, 404} and (found or size >= 64)
+
+
+@pytest.mark.parametrize("size", [64, 4096])
+def test_a_large_body_may_come_in_chunks(started, size):
+    whole = request(1)
+    body = whole[whole.index(b"\r\n\r\n") + 4 :] + b" " * (1 << 20)
+    with started().connect() as client:
+        client.sendall(chunked() + chunks(body, size) + b"0\r\n\r\n")
+        assert answers(client)[0][0] == 200
+
+
 BROKEN = {
     "no HTTP": b"BLA\r\n\r\n",
     "a length that is none": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
-    "a chunk that is none": head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
-    + b"5\r\nabcde\r\nZZ\r\n",
+    "a chunk that is none": chunked() + b"5\r\nabcde\r\nZZ\r\n",
+    "tiny chunks": chunked() + chunks(bytes(1000), 1),
     "two lengths": head(9, PATH, "Transfer-Encoding: chunked") + b"0\r\n\r\n" + head(0, "/metrics", method="GET"),
     "a head without end": b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000,
 }
