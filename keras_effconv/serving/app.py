@@ -4,6 +4,7 @@ import asyncio
 import collections
 import concurrent.futures
 import contextlib
+import functools
 import json
 import logging
 import time
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from keras_effconv.serving import answers, examples, monitoring, paths, signature_defs, wire
 from keras_effconv.serving.batching import Batcher, Full
 from keras_effconv.serving.bodies import Bodies
+from keras_effconv.serving.encodings import decoder_of
 from keras_effconv.serving.ending import Ending
 from keras_effconv.serving.limits import Limits
 from keras_effconv.serving.refused import Refused
@@ -68,7 +70,7 @@ class Service:
         """Hold what the service needs, from the start of the server to its end."""
         limits = self.limits
         self.batcher = Batcher(limits.max_batch, limits.max_delay, limits.max_queue, limits.streams)
-        # One body at a time is Python objects, several times its size.
+        # One body at a time is inflated, and Python objects, several times its size.
         self.parser = concurrent.futures.ThreadPoolExecutor(1, "parser")
         for versions in self.models.values():
             versions.watch(limits.poll)
@@ -123,13 +125,13 @@ class Service:
     async def predict(self, request, target):
         """Run a signature on the rows of a request."""
         _, version = self._version(target)
-        async with self.bodies.read(request) as body:
+        parse = functools.partial(wire.parse, signatures=version.signatures, max_rows=self.limits.max_rows)
+        async with self.bodies.read(request) as (body, account):
             with self.batcher.announced():
                 try:
-                    query = await self._parsed(wire.parse, body, version.signatures, self.limits.max_rows)
+                    query = await self._parsed(request, body, account, parse)
                 except ValueError as error:
                     raise Refused(400, str(error)) from None
-                body.clear()
                 future = self._submitted(query)
             outputs = await self._computed(future, request)
         return await asyncio.to_thread(answers.text, outputs, query.by_row)
@@ -137,11 +139,22 @@ class Service:
     async def examples(self, request, target):
         """Refuse a request of examples as TensorFlow Serving does: no export has a signature that reads them."""
         _, version = self._version(target)
-        async with self.bodies.read(request) as body:
-            raise Refused(400, await self._parsed(examples.refusal, target.action, body, version.signatures))
+        async with self.bodies.read(request) as (body, account):
+            parse = functools.partial(examples.refusal, target.action, signatures=version.signatures)
+            raise Refused(400, await self._parsed(request, body, account, parse))
 
-    def _parsed(self, parse, *arguments):
-        return asyncio.get_running_loop().run_in_executor(self.parser, parse, *arguments)
+    async def _parsed(self, request, body, account, parse):
+        """Return what a body says. What a small one has become counts as held, too."""
+        decode = decoder_of(request.headers.get("content-encoding", ""))
+
+        def work():
+            decoded = decode(body, self.limits.max_body)
+            return parse(decoded), len(decoded)
+
+        parsed, size = await asyncio.get_running_loop().run_in_executor(self.parser, work)
+        account.hold(max(0, size - len(body)))
+        body.clear()
+        return parsed
 
     def _submitted(self, query):
         try:
