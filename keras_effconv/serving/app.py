@@ -24,6 +24,7 @@ from keras_effconv.serving.ending import Ending
 from keras_effconv.serving.limits import Limits
 from keras_effconv.serving.refused import Refused
 from keras_effconv.serving.versions import Versions
+from keras_effconv.serving.waiting import awaited
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 CORS = {
@@ -126,20 +127,20 @@ class Service:
         """Run a signature on the rows of a request."""
         _, version = self._version(target)
         parse = functools.partial(wire.parse, signatures=version.signatures, max_rows=self.limits.max_rows)
-        async with self.bodies.read(request) as (body, account):
+        async with self.bodies.read(request) as (body, account), awaited(request, self.limits.request_timeout):
             with self.batcher.announced():
                 try:
                     query = await self._parsed(request, body, account, parse)
                 except ValueError as error:
                     raise Refused(400, str(error)) from None
                 future = self._submitted(query)
-            outputs = await self._computed(future, request)
+            outputs = await future
         return await asyncio.to_thread(answers.text, outputs, query.by_row)
 
     async def examples(self, request, target):
         """Refuse a request of examples as TensorFlow Serving does: no export has a signature that reads them."""
         _, version = self._version(target)
-        async with self.bodies.read(request) as (body, account):
+        async with self.bodies.read(request) as (body, account), awaited(request, self.limits.request_timeout):
             parse = functools.partial(examples.refusal, target.action, signatures=version.signatures)
             raise Refused(400, await self._parsed(request, body, account, parse))
 
@@ -163,20 +164,6 @@ class Service:
             raise Refused(503, str(error)) from None
         self.accepted += 1
         return asyncio.wrap_future(future)
-
-    async def _computed(self, future, request):
-        """Wait for outputs. If they are too late, or the client goes away, what is left of them is not computed."""
-        gone = asyncio.create_task(_left(request))
-        try:
-            await asyncio.wait((future, gone), timeout=self.limits.request_timeout, return_when="FIRST_COMPLETED")
-            if future.done():
-                return future.result()
-            if gone.done():
-                raise ClientDisconnect
-            raise Refused(504, f"not computed within {self.limits.request_timeout:g} seconds")
-        finally:
-            future.cancel()
-            gone.cancel()
 
     def _version(self, target):
         name, number, versions = target.name[:100], target.number, self.models.get(target.name)
@@ -216,12 +203,6 @@ ACTIONS = {
     "classify": Service.examples,
     "regress": Service.examples,
 }
-
-
-async def _left(request):
-    """Return when the client has left."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _preflight(request):

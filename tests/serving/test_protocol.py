@@ -1,5 +1,6 @@
 """Below HTTP: clients that end one side, run ahead, declare too much, send nonsense, or are too many."""
 
+import gzip
 import json
 import socket
 import struct
@@ -13,6 +14,7 @@ from raw_http import PATH, Threaded, answers, chunked, chunks, head, request
 from served import eventually
 
 from keras_effconv import serving
+from keras_effconv.serving import encodings
 
 
 @pytest.fixture(scope="module")
@@ -276,3 +278,29 @@ def test_threads_and_descriptors_are_level(started):
         eventually(lambda: not server.server.server_state.connections, 40)
         counts.append((len(os.listdir("/proc/self/fd")), threading.active_count()))
     assert is_level() and counts[-1][0] - counts[0][0] <= 2, counts
+
+
+@pytest.mark.parametrize("action", ["predict", "classify"])
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_the_time_of_a_request_counts_while_it_waits_for_the_parser(started, monkeypatch, action, encoding):
+    """It is answered in time, and not parsed any more, as is the one of who has gone."""
+    server, may, parsed = started(request_timeout=0.5), threading.Event(), []
+    server.service.parser.submit(may.wait, 30)
+    monkeypatch.setitem(encodings.DECODERS, encoding, lambda body, limit: parsed.append(body))
+    path, large = f"/v1/models/gate:{action}", b" " * (1 << 20)
+    sent = gzip.compress(large) if encoding == "gzip" else large
+    try:
+        with server.connect() as client, server.connect() as leaving:
+            for each in (client, leaving):
+                each.sendall(head(len(sent), path, f"Content-Encoding: {encoding}") + sent)
+            eventually(lambda: server.service.bodies.held == 2 * len(sent))
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            leaving.close()
+            eventually(lambda: server.service.codes[499] == 1)
+            ((status, _, body),) = answers(client)
+        assert status == 504 and json.loads(body) == {"error": "not computed within 0.5 seconds"}
+        assert server.service.bodies.held == 0
+    finally:
+        may.set()
+    server.service.parser.submit(int).result(30)
+    assert not parsed
