@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from keras_effconv.serving import answers, examples, monitoring, paths, signature_defs, wire
+from keras_effconv.serving import answers, examples, monitoring, paths, responses, signature_defs, wire
 from keras_effconv.serving.batching import Batcher, Full
 from keras_effconv.serving.bodies import Bodies
+from keras_effconv.serving.conversion import Converter, with_causes
 from keras_effconv.serving.encodings import decoder_of
 from keras_effconv.serving.ending import Ending
 from keras_effconv.serving.limits import Limits
@@ -53,7 +54,9 @@ def app(models: Mapping[str, Versions], limits: Limits | None = None, cors: bool
         Route("/monitoring/prometheus/metrics", service.metrics),
         Route("/{rest:path}", service.respond, methods=METHODS),
     ]
-    application = Starlette(routes=routes, lifespan=service.running, exception_handlers={HTTPException: _no_route})
+    application = Starlette(
+        routes=routes, lifespan=service.running, exception_handlers={HTTPException: responses.no_route}
+    )
     application.state.service = service
     return application
 
@@ -73,6 +76,7 @@ class Service:
         self.batcher = Batcher(limits.max_batch, limits.max_delay, limits.max_queue, limits.streams)
         # One body at a time is inflated, and Python objects, several times its size.
         self.parser = concurrent.futures.ThreadPoolExecutor(1, "parser")
+        self.converter = Converter()
         for versions in self.models.values():
             versions.watch(limits.poll)
         try:
@@ -81,6 +85,7 @@ class Service:
             for each in (self.batcher, *self.models.values()):
                 await asyncio.to_thread(each.close)
             self.parser.shutdown(wait=False, cancel_futures=True)
+            self.converter.close()
 
     async def respond(self, request):
         """Respond to any path without a page of its own."""
@@ -90,22 +95,22 @@ class Service:
         begun, target = time.monotonic(), None
         try:
             if request.method == "OPTIONS":
-                status, body = _preflight(request)
+                status, body = responses.preflight(request)
             else:
                 target = paths.target(request.method, path)
                 async with self.ending.cut():
                     status, body = 200, await ACTIONS[target.action](self, request, target)
         except Refused as refused:
-            status, body = refused.status, _error(" ".join(str(refused).split()))
+            status, body = refused.status, responses.error(" ".join(str(refused).split()))
         except ClientDisconnect:
-            status, body = 499, _error("the client went away")
+            status, body = 499, responses.error("the client went away")
         except Exception as error:
             logging.getLogger("uvicorn.error").exception("a request failed")
-            status, body = 500, _error(type(error).__name__)
+            status, body = 500, responses.error(type(error).__name__)
         self.codes[status] += 1
         name = target.name if target and target.name in self.models else ""
         self.monitor.add(name, target.action if target else "", status, time.monotonic() - begun)
-        return _json(body, status, self.headers)
+        return responses.as_json(body, status, self.headers)
 
     async def status(self, request, target):
         """Return the state of every version, or of one."""
@@ -116,7 +121,7 @@ class Service:
         if number is not None and number not in states:
             raise Refused(404, f"Could not find version {number} of model {name[:100]}")
         shown = {each: state for each, state in states.items() if number in (None, each)}
-        return json.dumps({"model_version_status": [_state(*each) for each in shown.items()]})
+        return json.dumps({"model_version_status": [responses.state(*each) for each in shown.items()]})
 
     async def metadata(self, request, target):
         """Return the inputs and outputs of the signatures."""
@@ -133,8 +138,9 @@ class Service:
                     query = await self._parsed(request, body, account, parse)
                 except ValueError as error:
                     raise Refused(400, str(error)) from None
-                future = self._submitted(query)
-            outputs = await future
+                future = None if query.foreign else self._submitted(query)
+            causes = await self.converter.rewrite(query.rows, query.foreign, account.hold)
+            outputs = with_causes(await (future or self._submitted(query)), causes)
         return await asyncio.to_thread(answers.text, outputs, query.by_row)
 
     async def examples(self, request, target):
@@ -179,7 +185,7 @@ class Service:
 
     async def health(self, request):
         """Respond that all is well: a server without a version of each model does not start."""
-        return _json('{"status": "ok"}')
+        return responses.as_json('{"status": "ok"}')
 
     async def metrics(self, request):
         """Return the numbers in the text format of Prometheus."""
@@ -203,32 +209,3 @@ ACTIONS = {
     "classify": Service.examples,
     "regress": Service.examples,
 }
-
-
-def _preflight(request):
-    """Return the status and the body for `OPTIONS`, with which a browser asks whether a page may send a request."""
-    origin = request.headers.get("origin", "")
-    if "http://" in origin or "https://" in origin:
-        return 200, ""
-    return 400, _error("Origin header is missing in CORS preflight")
-
-
-def _state(number, state):
-    status = {"error_code": state.code, "error_message": state.message}
-    return {"version": str(number), "state": state.name, "status": status}
-
-
-async def _no_route(request, error):
-    text = _error(f"{error.detail}: {request.method} {request.scope['path'][:200]}")
-    return _json(text, error.status_code)
-
-
-def _error(message):
-    """Return the JSON text of an error."""
-    return json.dumps({"error": message})
-
-
-def _json(text, status=200, headers=()):
-    """Respond with JSON. If a body may be left that is long or late, its connection ends."""
-    closing = {"connection": "close"} if status in (408, 413, 503) else {}
-    return Response(text, status, {**dict(headers), **closing}, "application/json")

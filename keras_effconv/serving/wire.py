@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_effconv.serving.conversion import foreign
 from keras_effconv.serving.limits import MAX_ROWS
 from keras_effconv.serving.refused import Refused
 from keras_effconv.serving.signatures import DEFAULT, STRING, Signature
@@ -24,11 +25,13 @@ class Query(NamedTuple):
         signature: `Signature`.
         rows: array (n, ...), its input.
         by_row: bool; by `instances` and `predictions` rather than by `inputs` and `outputs`.
+        foreign: list of ints, the rows that are files which must be rewritten first.
     """
 
     signature: Signature
     rows: np.ndarray
     by_row: bool
+    foreign: list
 
 
 def parse(body, signatures, max_rows=MAX_ROWS):
@@ -70,7 +73,8 @@ def parse(body, signatures, max_rows=MAX_ROWS):
     if len(values) > max_rows:
         raise Refused(413, f"a request must have at most {max_rows} rows. Received: {len(values)}")
     read = strings if signature.input.dtype == STRING else floats
-    return Query(signature, read(values, signature.input), keys[0] == "instances")
+    rows = read(values, signature.input)
+    return Query(signature, rows, keys[0] == "instances", foreign(rows))
 
 
 def _check_brackets(body, tensors, max_rows):
