@@ -20,13 +20,15 @@ from keras_effconv.serving import answers, examples, monitoring, paths, response
 from keras_effconv.serving.batching import Batcher, Full
 from keras_effconv.serving.bodies import Bodies
 from keras_effconv.serving.conversion import Converter, with_causes
-from keras_effconv.serving.encodings import decoder_of
+from keras_effconv.serving.encodings import decoder_of, plain
 from keras_effconv.serving.ending import Ending
 from keras_effconv.serving.limits import Limits
 from keras_effconv.serving.refused import Refused
 from keras_effconv.serving.versions import Versions
 from keras_effconv.serving.waiting import awaited
 
+# What is below takes milliseconds: less than two changes of thread while a model computes.
+SHORT_BODY, FEW_VALUES = 300_000, 5000  # bytes to parse; numbers and strings to write
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -74,7 +76,7 @@ class Service:
         """Hold what the service needs, from the start of the server to its end."""
         limits = self.limits
         self.batcher = Batcher(limits.max_batch, limits.max_delay, limits.max_queue, limits.streams)
-        # One body at a time is inflated, and Python objects, several times its size.
+        # One large body at a time is inflated, and Python objects, several times its size.
         self.parser = concurrent.futures.ThreadPoolExecutor(1, "parser")
         self.converter = Converter()
         for versions in self.models.values():
@@ -141,6 +143,8 @@ class Service:
                 future = None if query.foreign else self._submitted(query)
             causes = await self.converter.rewrite(query.rows, query.foreign, account.hold)
             outputs = with_causes(await (future or self._submitted(query)), causes)
+        if sum(values.size for values in outputs.values()) < FEW_VALUES:
+            return answers.text(outputs, query.by_row)
         return await asyncio.to_thread(answers.text, outputs, query.by_row)
 
     async def examples(self, request, target):
@@ -158,7 +162,10 @@ class Service:
             decoded = decode(body, self.limits.max_body)
             return parse(decoded), len(decoded)
 
-        parsed, size = await asyncio.get_running_loop().run_in_executor(self.parser, work)
+        if decode is plain and len(body) < SHORT_BODY:
+            parsed, size = work()
+        else:
+            parsed, size = await asyncio.get_running_loop().run_in_executor(self.parser, work)
         account.hold(max(0, size - len(body)))
         body.clear()
         return parsed

@@ -89,7 +89,7 @@ def _check_brackets(body, tensors, max_rows):
             shortest = 2 * sum(sizes) + 2 * math.prod(tensor.shape[1:])
             lists = max(lists, OTHERS + min(max_rows * sum(sizes), len(body) * sum(sizes) // shortest))
     for bracket, most in ((b"{", objects), (b"[", lists)):
-        if body.count(bracket) > most:
+        if len(body) > most and body.count(bracket) > most:
             raise ValueError(f"at most {most} {bracket.decode()} may be in {len(body)} bytes of {max_rows} rows")
 
 
