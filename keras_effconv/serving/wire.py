@@ -78,9 +78,10 @@ def parse(body, signatures, max_rows=MAX_ROWS):
 
 
 def _check_brackets(body, tensors, max_rows):
-    """Refuse a body with more lists or objects than rows can have: each takes far more memory than its brackets.
+    """Refuse a body with more lists, objects or keys than rows can have: each takes far more memory than its text.
 
-    A row is at most two objects; a list of three numbers has at least two brackets and five further characters.
+    A row is at most two objects of one key; a list of three numbers has at least two brackets and five further
+    characters.
     """
     objects, lists = 2 * max_rows + OTHERS, OTHERS
     for tensor in tensors:
@@ -88,7 +89,7 @@ def _check_brackets(body, tensors, max_rows):
         if sizes:
             shortest = 2 * sum(sizes) + 2 * math.prod(tensor.shape[1:])
             lists = max(lists, OTHERS + min(max_rows * sum(sizes), len(body) * sum(sizes) // shortest))
-    for bracket, most in ((b"{", objects), (b"[", lists)):
+    for bracket, most in ((b"{", objects), (b":", objects), (b"[", lists)):
         if len(body) > most and body.count(bracket) > most:
             raise ValueError(f"at most {most} {bracket.decode()} may be in {len(body)} bytes of {max_rows} rows")
 
