@@ -191,7 +191,9 @@ class Service:
             raise Refused(404, f"Servable not found for request: {which}") from None
 
     async def health(self, request):
-        """Respond that all is well: a server without a version of each model does not start."""
+        """Respond whether all is well: a server without a version of each model does not start."""
+        if not self.batcher.works():
+            return responses.as_json(responses.error("a thread that computes has ended"), 503)
         return responses.as_json('{"status": "ok"}')
 
     async def metrics(self, request):

@@ -99,6 +99,19 @@ def test_a_batch_holds_one_signature_and_what_was_given_up_is_not_computed(gate)
     assert gate.runs == [1, 1 + 2, 1 + 3, 4] and busy.done()
 
 
+def test_the_server_is_not_healthy_without_a_thread_that_computes(gate):
+    async def story():
+        async with client_of({"gate": serving.Versions(gate.folder)}) as client:
+            before = await client.get("/healthz")
+            service = client._transport.app.state.service
+            service.batcher.close()
+            return before, await client.get("/healthz")
+
+    before, after = asyncio.run(story())
+    assert (before.status_code, before.json()) == (200, {"status": "ok"})
+    assert (after.status_code, after.json()) == (503, {"error": "a thread that computes has ended"})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["openvino", "litert"])
 def test_the_other_formats_answer_the_same(name, tmp_path):
