@@ -109,9 +109,11 @@ class Service:
         except Exception as error:
             logging.getLogger("uvicorn.error").exception("a request failed")
             status, body = 500, responses.error(type(error).__name__)
-        self.codes[status] += 1
+        refused = request.scope.get("state", {}).get("refused")  # below HTTP, where that is counted, too
+        if not refused:
+            self.codes[status] += 1
         name = target.name if target and target.name in self.models else ""
-        self.monitor.add(name, target.action if target else "", status, time.monotonic() - begun)
+        self.monitor.add(name, target.action if target else "", refused or status, time.monotonic() - begun)
         return responses.as_json(body, status, self.headers)
 
     async def status(self, request, target):
