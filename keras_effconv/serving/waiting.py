@@ -24,7 +24,7 @@ async def awaited(request, seconds):
     gone = asyncio.create_task(_left(request))
 
     def leave(_):
-        if not scope.expired():
+        with contextlib.suppress(RuntimeError):  # the block has ended at the same time
             scope.reschedule(0)
 
     gone.add_done_callback(leave)
