@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import textwrap
 import time
 
@@ -19,6 +20,19 @@ def _definer(define):
 
     method.__doc__ = f"Define a flag, with the arguments of `absl.flags.{define.__name__}`."
     return method
+
+
+class _FloatParser(flags.FloatParser):
+    """Bounds also refuse NaN, which is neither below nor above any."""
+
+    def is_outside_bounds(self, value):
+        return math.isnan(value) or super().is_outside_bounds(value)
+
+
+def _define_float(name, default, text, lower_bound=None, upper_bound=None, *, flag_values):
+    """Define a flag, with the arguments of `absl.flags.DEFINE_float`."""
+    parser = _FloatParser(lower_bound, upper_bound)
+    flags.DEFINE(parser, name, default, text, flag_values, flags.ArgumentSerializer())
 
 
 class Flags(flags.FlagValues):
@@ -45,7 +59,7 @@ class Flags(flags.FlagValues):
 
     string = _definer(flags.DEFINE_string)
     integer = _definer(flags.DEFINE_integer)
-    float = _definer(flags.DEFINE_float)
+    float = _definer(_define_float)
     boolean = _definer(flags.DEFINE_boolean)
     list = _definer(flags.DEFINE_list)
     enum = _definer(flags.DEFINE_enum)

@@ -94,7 +94,13 @@ def _take_next(folder, path):
 
 def versions(path):
     """List the numbers of the versions in a folder, ascending."""
-    return sorted(int(each.name) for each in Path(path).iterdir() if each.name.isdecimal() and each.is_dir())
+    return sorted(version_folders(path))
+
+
+def version_folders(path):
+    """Return the versions in a folder: a dict of number -> `pathlib.Path`. `007` is 7, unless there is a `7`, too."""
+    folders = [each for each in Path(path).iterdir() if each.name.isdecimal() and each.is_dir()]
+    return {int(each.name): each for each in sorted(folders, key=lambda each: -len(each.name))}
 
 
 def serving_config(name):

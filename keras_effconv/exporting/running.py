@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_effconv.exporting.destination import versions
+from keras_effconv.exporting.destination import version_folders
 from keras_effconv.exporting.format import METADATA
 from keras_effconv.exporting.writing import FORMATS
 from keras_effconv.preprocessing import FIELDS, Preprocessing
@@ -135,7 +135,7 @@ def _run(runtime, folder, precision, threads, streams):
     except Exception as error:  # each runtime has its own for a damaged file
         if str(error).startswith("`"):  # an argument's
             raise
-        raise _refused(folder, error) from None
+        raise _refused(folder, error) from error
 
 
 def _refused(folder, cause):
@@ -146,8 +146,8 @@ def _refused(folder, cause):
 def _folder(path):
     if (path / METADATA).is_file():
         return path
-    exports = [path / str(number) for number in (versions(path) if path.is_dir() else [])]
-    exports = [each for each in exports if (each / METADATA).is_file()]
+    folders = version_folders(path) if path.is_dir() else {}
+    exports = {number: folder for number, folder in folders.items() if (folder / METADATA).is_file()}
     if exports:
-        return exports[-1]
+        return exports[max(exports)]
     raise ValueError(f"`path` must be a folder that keras_effconv.export wrote. Received: path={str(path)!r}")

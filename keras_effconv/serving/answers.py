@@ -68,9 +68,10 @@ def numbers(values):
     ['0.590051115', '0.2', '3.0', '1e-05', 'NaN']
     """
     values = values.astype("float32", copy=False)
-    short = [f"{value:.6g}" for value in values.tolist()]
-    same = np.array(short, "S").astype("float64").astype("float32") == values
-    texts = [text if exact else f"{value:.9g}" for text, exact, value in zip(short, same, values.tolist())]
+    listed = values.tolist()
+    short = ("%.6g " * len(listed) % tuple(listed)).split()
+    same = np.fromiter(map(float, short), "float64", len(short)).astype("float32") == values
+    texts = [text if exact else f"{value:.9g}" for text, exact, value in zip(short, same.tolist(), listed)]
     return [NAMES.get(text) or (text if "." in text or "e" in text else f"{text}.0") for text in texts]
 
 

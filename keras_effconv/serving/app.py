@@ -4,6 +4,7 @@ import asyncio
 import collections
 import concurrent.futures
 import contextlib
+import functools
 import json
 import logging
 import time
@@ -12,17 +13,22 @@ from collections.abc import Mapping
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from keras_effconv.serving import answers, examples, monitoring, paths, signature_defs, wire
+from keras_effconv.serving import answers, examples, monitoring, paths, responses, signature_defs, wire
 from keras_effconv.serving.batching import Batcher, Full
 from keras_effconv.serving.bodies import Bodies
+from keras_effconv.serving.conversion import Converter, with_causes
+from keras_effconv.serving.encodings import decoder_of, plain
 from keras_effconv.serving.ending import Ending
 from keras_effconv.serving.limits import Limits
 from keras_effconv.serving.refused import Refused
 from keras_effconv.serving.versions import Versions
+from keras_effconv.serving.waiting import awaited
 
+# What is below takes milliseconds: less than two changes of thread while a model computes.
+SHORT_BODY, FEW_VALUES = 300_000, 5000  # bytes to parse; numbers and strings to write
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -50,7 +56,9 @@ def app(models: Mapping[str, Versions], limits: Limits | None = None, cors: bool
         Route("/monitoring/prometheus/metrics", service.metrics),
         Route("/{rest:path}", service.respond, methods=METHODS),
     ]
-    application = Starlette(routes=routes, lifespan=service.running, exception_handlers={HTTPException: _no_route})
+    application = Starlette(
+        routes=routes, lifespan=service.running, exception_handlers={HTTPException: responses.no_route}
+    )
     application.state.service = service
     return application
 
@@ -68,8 +76,9 @@ class Service:
         """Hold what the service needs, from the start of the server to its end."""
         limits = self.limits
         self.batcher = Batcher(limits.max_batch, limits.max_delay, limits.max_queue, limits.streams)
-        # One body at a time is Python objects, several times its size.
+        # One large body at a time is inflated, and Python objects, several times its size.
         self.parser = concurrent.futures.ThreadPoolExecutor(1, "parser")
+        self.converter = Converter()
         for versions in self.models.values():
             versions.watch(limits.poll)
         try:
@@ -78,6 +87,7 @@ class Service:
             for each in (self.batcher, *self.models.values()):
                 await asyncio.to_thread(each.close)
             self.parser.shutdown(wait=False, cancel_futures=True)
+            self.converter.close()
 
     async def respond(self, request):
         """Respond to any path without a page of its own."""
@@ -87,22 +97,24 @@ class Service:
         begun, target = time.monotonic(), None
         try:
             if request.method == "OPTIONS":
-                status, body = _preflight(request)
+                status, body = responses.preflight(request)
             else:
                 target = paths.target(request.method, path)
                 async with self.ending.cut():
                     status, body = 200, await ACTIONS[target.action](self, request, target)
         except Refused as refused:
-            status, body = refused.status, _error(" ".join(str(refused).split()))
+            status, body = refused.status, responses.error(" ".join(str(refused).split()))
         except ClientDisconnect:
-            status, body = 499, _error("the client went away")
+            status, body = 499, responses.error("the client went away")
         except Exception as error:
             logging.getLogger("uvicorn.error").exception("a request failed")
-            status, body = 500, _error(type(error).__name__)
-        self.codes[status] += 1
+            status, body = 500, responses.error(type(error).__name__)
+        refused = request.scope.get("state", {}).get("refused")  # below HTTP, where that is counted, too
+        if not refused:
+            self.codes[status] += 1
         name = target.name if target and target.name in self.models else ""
-        self.monitor.add(name, target.action if target else "", status, time.monotonic() - begun)
-        return _json(body, status, self.headers)
+        self.monitor.add(name, target.action if target else "", refused or status, time.monotonic() - begun)
+        return responses.as_json(body, status, self.headers)
 
     async def status(self, request, target):
         """Return the state of every version, or of one."""
@@ -113,7 +125,7 @@ class Service:
         if number is not None and number not in states:
             raise Refused(404, f"Could not find version {number} of model {name[:100]}")
         shown = {each: state for each, state in states.items() if number in (None, each)}
-        return json.dumps({"model_version_status": [_state(*each) for each in shown.items()]})
+        return json.dumps({"model_version_status": [responses.state(*each) for each in shown.items()]})
 
     async def metadata(self, request, target):
         """Return the inputs and outputs of the signatures."""
@@ -123,25 +135,42 @@ class Service:
     async def predict(self, request, target):
         """Run a signature on the rows of a request."""
         _, version = self._version(target)
-        async with self.bodies.read(request) as body:
+        parse = functools.partial(wire.parse, signatures=version.signatures, max_rows=self.limits.max_rows)
+        async with self.bodies.read(request) as (body, account), awaited(request, self.limits.request_timeout):
             with self.batcher.announced():
                 try:
-                    query = await self._parsed(wire.parse, body, version.signatures, self.limits.max_rows)
+                    query = await self._parsed(request, body, account, parse)
                 except ValueError as error:
                     raise Refused(400, str(error)) from None
-                body.clear()
-                future = self._submitted(query)
-            outputs = await self._computed(future, request)
+                future = None if query.foreign else self._submitted(query)
+            causes = await self.converter.rewrite(query.rows, query.foreign, account.hold)
+            outputs = with_causes(await (future or self._submitted(query)), causes)
+        if sum(values.size for values in outputs.values()) < FEW_VALUES:
+            return answers.text(outputs, query.by_row)
         return await asyncio.to_thread(answers.text, outputs, query.by_row)
 
     async def examples(self, request, target):
         """Refuse a request of examples as TensorFlow Serving does: no export has a signature that reads them."""
         _, version = self._version(target)
-        async with self.bodies.read(request) as body:
-            raise Refused(400, await self._parsed(examples.refusal, target.action, body, version.signatures))
+        async with self.bodies.read(request) as (body, account), awaited(request, self.limits.request_timeout):
+            parse = functools.partial(examples.refusal, target.action, signatures=version.signatures)
+            raise Refused(400, await self._parsed(request, body, account, parse))
 
-    def _parsed(self, parse, *arguments):
-        return asyncio.get_running_loop().run_in_executor(self.parser, parse, *arguments)
+    async def _parsed(self, request, body, account, parse):
+        """Return what a body says. What a small one has become counts as held, too."""
+        decode = decoder_of(request.headers.get("content-encoding", ""))
+
+        def work():
+            decoded = decode(body, self.limits.max_body)
+            return parse(decoded), len(decoded)
+
+        if decode is plain and len(body) < SHORT_BODY:
+            parsed, size = work()
+        else:
+            parsed, size = await asyncio.get_running_loop().run_in_executor(self.parser, work)
+        account.hold(max(0, size - len(body)))
+        body.clear()
+        return parsed
 
     def _submitted(self, query):
         try:
@@ -150,20 +179,6 @@ class Service:
             raise Refused(503, str(error)) from None
         self.accepted += 1
         return asyncio.wrap_future(future)
-
-    async def _computed(self, future, request):
-        """Wait for outputs. If they are too late, or the client goes away, what is left of them is not computed."""
-        gone = asyncio.create_task(_left(request))
-        try:
-            await asyncio.wait((future, gone), timeout=self.limits.request_timeout, return_when="FIRST_COMPLETED")
-            if future.done():
-                return future.result()
-            if gone.done():
-                raise ClientDisconnect
-            raise Refused(504, f"not computed within {self.limits.request_timeout:g} seconds")
-        finally:
-            future.cancel()
-            gone.cancel()
 
     def _version(self, target):
         name, number, versions = target.name[:100], target.number, self.models.get(target.name)
@@ -178,8 +193,10 @@ class Service:
             raise Refused(404, f"Servable not found for request: {which}") from None
 
     async def health(self, request):
-        """Respond that all is well: a server without a version of each model does not start."""
-        return _json('{"status": "ok"}')
+        """Respond whether all is well: a server without a version of each model does not start."""
+        if not self.batcher.works():
+            return responses.as_json(responses.error("a thread that computes has ended"), 503)
+        return responses.as_json('{"status": "ok"}')
 
     async def metrics(self, request):
         """Return the numbers in the text format of Prometheus."""
@@ -203,38 +220,3 @@ ACTIONS = {
     "classify": Service.examples,
     "regress": Service.examples,
 }
-
-
-async def _left(request):
-    """Return when the client has left."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _preflight(request):
-    """Return the status and the body for `OPTIONS`, with which a browser asks whether a page may send a request."""
-    origin = request.headers.get("origin", "")
-    if "http://" in origin or "https://" in origin:
-        return 200, ""
-    return 400, _error("Origin header is missing in CORS preflight")
-
-
-def _state(number, state):
-    status = {"error_code": state.code, "error_message": state.message}
-    return {"version": str(number), "state": state.name, "status": status}
-
-
-async def _no_route(request, error):
-    text = _error(f"{error.detail}: {request.method} {request.scope['path'][:200]}")
-    return _json(text, error.status_code)
-
-
-def _error(message):
-    """Return the JSON text of an error."""
-    return json.dumps({"error": message})
-
-
-def _json(text, status=200, headers=()):
-    """Respond with JSON. If a body may be left that is long or late, its connection ends."""
-    closing = {"connection": "close"} if status in (408, 413, 503) else {}
-    return Response(text, status, {**dict(headers), **closing}, "application/json")

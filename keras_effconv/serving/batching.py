@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import threading
 import time
 
@@ -122,6 +123,10 @@ class Batcher:
         """Return the number of requests that wait."""
         return len(self._jobs)
 
+    def works(self):
+        """Return whether all threads run."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def close(self):
         """Compute what waits, and end the threads."""
         with self._changed:
@@ -192,6 +197,7 @@ class Batcher:
         try:
             rows = np.concatenate([job.rows[part] for job, part in batch])
             outputs = batch[0][0].signature.run(rows)
+            parts = _split(outputs, [part.stop - part.start for _, part in batch])
         except Exception as error:
             if len(batch) > 1:
                 for each in batch:
@@ -201,13 +207,22 @@ class Batcher:
             return
         self.counts["batches"] += 1
         self.counts["rows"] += len(rows)
-        start = 0
-        for job, part in batch:
-            end = start + part.stop - part.start
-            self._settle(job.add, part.start, {name: values[start:end] for name, values in outputs.items()})
+        for (job, part), outputs in zip(batch, parts):
+            try:
+                self._settle(job.add, part.start, outputs)
+            except Exception as error:  # such as of memory, where parts are joined
+                self._settle(job.future.set_exception, error)
             self.counts["requests"] += part.stop == len(job.rows)
-            start = end
 
     def _settle(self, act, *arguments):
         with self._changed, contextlib.suppress(concurrent.futures.InvalidStateError):  # it was given up meanwhile
             act(*arguments)
+
+
+def _split(outputs, sizes):
+    """Return the outputs of each request, of a batch of so many rows of each."""
+    wrong = [name for name, values in outputs.items() if len(values) != sum(sizes)]
+    if wrong:
+        raise ValueError(f"`run` must return {sum(sizes)} rows. Received: {len(outputs[wrong[0]])} of {wrong[0]!r}")
+    ends = list(itertools.accumulate(sizes))
+    return [{name: values[end - size : end] for name, values in outputs.items()} for end, size in zip(ends, sizes)]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from keras_effconv.serving.encodings import decoder_of
+from keras_effconv.serving.encodings import too_large
 from keras_effconv.serving.refused import Refused
 
 
@@ -22,50 +22,57 @@ class Bodies:
 
     @contextlib.asynccontextmanager
     async def read(self, request):
-        """Yield the body of a request, inflated, as a bytearray. It counts as held until the block ends.
+        """Yield the body of a request, as it was sent, and an `Account` of it, which counts until the block ends.
 
-        A body that is refused is not read further; the connection drops the rest.
+        A body may be compressed: as long as it is not there as a whole, it takes no more than was sent. One that is
+        refused is not read further; the connection drops the rest.
 
         Args:
             request: `starlette.requests.Request`.
 
         Raises:
-            Refused: 413 for one that is too large, as declared, sent or inflated, 408 for one that is too slow, 415 for
-                an encoding other than gzip, 400 if it is not what the encoding says, 503 when too much is held.
+            Refused: 413 for one that is too large, as declared or sent, 408 for one that is too slow, 503 when too much
+                is held.
         """
         if int(request.headers.get("content-length", 0)) > self.limit:
-            raise self._too_large()
-        body, held = bytearray(), []
+            raise too_large(self.limit)
+        body, account = bytearray(), Account(self)
         try:
-            await self._fill(body, held, request)
-            yield body
+            await self._fill(body, account, request)
+            yield body, account
         finally:
-            self.held -= sum(held)
+            account.close()
 
-    def _too_large(self):
-        return Refused(413, f"the body must be of at most {self.limit} bytes")
-
-    async def _fill(self, body, held, request):
-        decoder, size = decoder_of(request.headers.get("content-encoding", "")), 0
+    async def _fill(self, body, account, request):
         try:
             async with asyncio.timeout(self.timeout):
                 async for part in request.stream():
-                    size += len(part)
-                    if size > self.limit:
-                        raise self._too_large()
-                    await self._hold(body, held, decoder.pieces(part))
+                    if len(body) + len(part) > self.limit:
+                        raise too_large(self.limit)
+                    account.hold(len(part))
+                    body += part
         except TimeoutError:
             raise Refused(408, f"the body must arrive within {self.timeout:g} seconds") from None
-        decoder.finish()
 
-    async def _hold(self, body, held, pieces):
-        """Append pieces up to the first one that makes the body too large."""
-        for piece in pieces:
-            if self.held + len(piece) > self.total:
-                raise Refused(503, "too many requests are read at the same time")
-            self.held += len(piece)
-            held.append(len(piece))
-            body += piece
-            if len(body) > self.limit:
-                raise self._too_large()
-            await asyncio.sleep(0)
+
+class Account:
+    """What one request holds of the total."""
+
+    def __init__(self, bodies):
+        self._bodies, self._size = bodies, 0
+
+    def hold(self, size):
+        """Count so many more bytes.
+
+        Raises:
+            Refused: 503, too much is held by all.
+        """
+        if self._bodies.held + size > self._bodies.total:
+            raise Refused(503, "too many requests are read at the same time")
+        self._bodies.held += size
+        self._size += size
+
+    def close(self):
+        """Count nothing more of this request."""
+        self._bodies.held -= self._size
+        self._size = 0

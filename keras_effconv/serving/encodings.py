@@ -1,90 +1,78 @@
-"""Bodies that a client has compressed: inflated piece by piece, so that a small body cannot become a large one."""
+"""Bodies that a client has compressed: inflated when all of one is there, and no further than a body may be large."""
 
+import functools
 import zlib
 
 from keras_effconv.serving.refused import Refused
 
-PIECE = 1 << 18  # bytes that are inflated at a time
+INPUT, PIECE = 1 << 14, 1 << 18  # bytes that are read, and inflated, at a time
 GZIP = 16 + zlib.MAX_WBITS
-MAGIC = b"\x1f\x8b"
+MEMBER = b"\x1f\x8b\x08"  # how a member of gzip begins
 
 
 def decoder_of(encoding):
-    """Return the decoder of a `Content-Encoding`, ready for one body.
-
-    Its `pieces(part)` yields what a part of the body holds, in pieces of at most `PIECE` bytes if it is compressed.
-    Its `finish()` raises `Refused` if the body is not what the header says: at the end, since a client that still
-    sends does not read its answer.
+    """Return the decoder of a `Content-Encoding`.
 
     Args:
         encoding: str, the header; empty without one.
 
     Returns:
-        `Plain`, `Gzip` or `Unknown`.
+        callable (body, limit) -> bytes-like, the body decoded, of at most `limit` bytes. It raises `Refused`: 413 for a
+        larger one, 400 if the body is not what the header says, 415 for an encoding other than gzip.
 
     Example:
 
     >>> import gzip
-    >>> b"".join(decoder_of("gzip").pieces(gzip.compress(b"abc")))
-    b'abc'
+    >>> decoder_of("gzip")(gzip.compress(b"abc"), 3)
+    bytearray(b'abc')
     """
-    name = encoding.strip().lower()
-    return DECODERS[name]() if name in DECODERS else Unknown(encoding)
+    return DECODERS.get(encoding.strip().lower()) or functools.partial(_unknown, encoding[:100])
 
 
-class Plain:
-    """A body as it is."""
-
-    def pieces(self, part):
-        """Yield the part."""
-        yield part
-
-    def finish(self):
-        """Accept any body."""
+def too_large(limit):
+    """Return the refusal of a body of more bytes."""
+    return Refused(413, f"the body must be of at most {limit} bytes")
 
 
-class Unknown:
-    """A body that is read and dropped; its end is status 415."""
-
-    def __init__(self, encoding):
-        self._encoding = encoding[:100]
-
-    def pieces(self, part):
-        """Yield nothing."""
-        return ()
-
-    def finish(self):
-        """Refuse the body."""
-        raise Refused(415, f"Content-Encoding must be gzip, or left out. Received: {self._encoding}")
+def plain(body, limit):
+    """Return a body as it is; its size was checked when it arrived."""
+    return body
 
 
-class Gzip:
-    """A body by gzip: one member, or several in a row. What follows the last one is ignored, as by `gzip`."""
-
-    def __init__(self):
-        self._inflater, self._ended, self._cause = zlib.decompressobj(GZIP), False, "its beginning only"
-
-    def pieces(self, part):
-        """Yield what a part of the body holds."""
-        piece = b""
-        while (part or len(piece) == PIECE) and not self._ended:  # zlib may have more, though it has read all
-            try:
-                piece = self._inflater.decompress(part, PIECE)
-            except zlib.error as error:
-                self._ended, self._cause = True, str(error)
-                return
-            part = self._inflater.unconsumed_tail
-            if self._inflater.eof:
-                part = self._inflater.unused_data
-                self._ended = bool(part) and not part.startswith(MAGIC[: len(part)])
-                if part and not self._ended:
-                    self._inflater = zlib.decompressobj(GZIP)
-            yield piece
-
-    def finish(self):
-        """Refuse a body that is no gzip, or not the whole of it."""
-        if not self._inflater.eof:
-            raise Refused(400, f"the body must be gzip, as Content-Encoding says. Received: {self._cause}")
+def _unknown(encoding, body, limit):
+    raise Refused(415, f"Content-Encoding must be gzip, or left out. Received: {encoding}")
 
 
-DECODERS = {"": Plain, "identity": Plain, "gzip": Gzip, "x-gzip": Gzip}
+def gunzip(body, limit):
+    """Inflate one member, or several in a row. What follows the last one is ignored, as by `gzip`."""
+    found, end = bytearray(), 0
+    while not end or body.startswith(MEMBER, end):
+        end = _inflate_member(body, end, found, limit)
+    return found
+
+
+def _inflate_member(body, end, found, limit):
+    """Append what a member holds that begins at `end`; return where it ends."""
+    inflater, part, piece = zlib.decompressobj(GZIP), b"", b""
+    while not inflater.eof:
+        if not part and len(piece) < PIECE:  # else zlib may have more, though it has read all
+            part = body[end : end + INPUT]
+            end += len(part)
+            if not part:
+                raise _no_gzip("its beginning only")
+        try:
+            piece = inflater.decompress(part, PIECE)
+        except zlib.error as error:
+            raise _no_gzip(error) from None
+        part = inflater.unconsumed_tail
+        found += piece
+        if len(found) > limit:
+            raise too_large(limit)
+    return end - len(inflater.unused_data)
+
+
+def _no_gzip(cause):
+    return Refused(400, f"the body must be gzip, as Content-Encoding says. Received: {cause}")
+
+
+DECODERS = {"": plain, "identity": plain, "gzip": gunzip, "x-gzip": gunzip}

@@ -19,7 +19,7 @@ class Limits:
         max_body: int, bytes of a request; larger ones are refused with status 413.
         max_held: int, bytes of all requests that are read or computed at the same time; then status 503.
         read_timeout: float, seconds in which a request must arrive, and its answer be read.
-        request_timeout: float, seconds in which a request must be computed; status 504.
+        request_timeout: float, seconds from the arrival of a whole request to its outputs; then status 504.
         poll: float, seconds between two searches for new versions.
     """
 

@@ -1,22 +1,26 @@
 """HTTP/1.1 for clients that send nonsense, too much or too slowly, do not read, or end one side of a connection."""
 
+import contextlib
 import json
 import logging
+import re
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 CLOSE = (b"connection", b"close")
 PATIENCE = 0.5  # seconds between two questions to a client that has ended its side
+EMPTY_LINES, ABSOLUTE = re.compile(rb"(?:\r?\n)*(?:\r\Z)?"), re.compile(rb"^https?://[^/?]*", re.IGNORECASE)
 TWO_LENGTHS = {b"content-length", b"transfer-encoding"}
 MOST_DROPPED = 2  # times the largest body
+FREE_CHUNKS, SMALLEST_CHUNK = 256, 64  # chunks of any size; bytes that further ones must have on average
 
 
 class Protocol(H11Protocol):
     """Uvicorn's protocol with bounds on what a client may do.
 
     - Errors below HTTP are JSON, too, and cause no line in the log.
-    - Idle, slow and deaf clients are cut off after `limits.read_timeout`.
+    - Idle, slow and deaf clients are cut off after `limits.read_timeout`, and bodies in tiny chunks are refused.
     - What is left of a refused body is dropped, so that the client gets to its answer.
     - A client that ends its side after a request gets its answer. If it takes long, an interim answer 100 finds out
       whether someone still listens; else the request is given up.
@@ -85,16 +89,22 @@ class Protocol(H11Protocol):
 
     def _refuse(self, status, message):
         """Answer in place of the application, and close."""
-        self.codes[status] += 1
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self.codes[status] += 1
+            if not self.idle():
+                self.scope["state"]["refused"] = status  # so that the application does not count it again
+            self._answer(status, json.dumps({"error": message}).encode())
         if not self.idle():
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = json.dumps({"error": message}).encode()
-            headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), CLOSE]
-            for event in (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event))
         self.transport.close()
+
+    def _answer(self, status, body):
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), CLOSE]
+        content = [] if self.conn.is_head() else [h11.Data(data=body)]
+        with contextlib.suppress(h11.LocalProtocolError):  # of what is no HTTP, what can be sent is sent
+            for event in (h11.Response(status_code=status, headers=headers), *content, h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event))
 
     def on_response_complete(self):
         self.dropped = 0
@@ -183,13 +193,49 @@ class _Transport:
 
 
 class _Connection(h11.Connection):
-    """HTTP/1.1 without requests that have two lengths, which could hide another request from a proxy."""
+    """HTTP/1.1, with empty lines ahead of a request, and targets with a host, as RFC 9112 asks of servers.
+
+    Without two kinds of requests:
+
+    - Those that have two lengths, which could hide another request from a proxy.
+    - Bodies in tiny chunks. All that a read brings is parsed in one go: tens of thousands of them stop the event loop.
+    """
+
+    method = b""
+
+    def is_head(self):
+        """Whether the answer to come has no body."""
+        return self.our_state is h11.SEND_RESPONSE and self.method == b"HEAD"
 
     def next_event(self):
+        if self.their_state in (h11.IDLE, h11.DONE, h11.MUST_CLOSE):
+            self._drop_empty_lines()
         event = super().next_event()
-        if isinstance(event, h11.Request) and {name for name, _ in event.headers} >= TWO_LENGTHS:
-            raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
+        if isinstance(event, h11.Request):
+            return self._begun(event)
+        if isinstance(event, h11.Data):
+            self.chunks += event.chunk_start
+            self.payload += len(event.data)
+            if self.chunks > FREE_CHUNKS + self.payload // SMALLEST_CHUNK:
+                raise h11.RemoteProtocolError("chunks are too small")
         return event
+
+    def _drop_empty_lines(self):
+        """Section 2.2: some clients send one after a body. h11 has no other access to what it has not read yet."""
+        count = EMPTY_LINES.match(self._receive_buffer._data).end()
+        self._receive_buffer.maybe_extract_at_most(count)
+
+    def _begun(self, request):
+        self.chunks = self.payload = 0
+        self.method = request.method
+        if {name for name, _ in request.headers} >= TWO_LENGTHS:
+            raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
+        path = ABSOLUTE.sub(b"", request.target)  # section 3.2.2
+        if path == request.target:
+            return request
+        target = path if path.startswith(b"/") else b"/" + path
+        headers = request.headers.raw_items()
+        return h11.Request(method=request.method, headers=headers, target=target, http_version=request.http_version)
 
 
 QUIET = logging.getLogger("keras_effconv.serving.protocol")

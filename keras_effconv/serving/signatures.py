@@ -53,31 +53,7 @@ def signatures(exported, top=5, max_pixels=MAX_PIXELS):
     Returns:
         dict of str -> `Signature`, by name.
     """
-    found = OWN.get(exported.format, _around)(exported, top, max_pixels)
-    return {name: _converting(each) if each.input.dtype == STRING else each for name, each in found.items()}
-
-
-def _converting(signature):
-    """Return a signature that takes the formats of Pillow, too: they are rewritten ahead of it, without a loss."""
-    from keras_effconv.data.images.convert import UnreadableImageError, readable
-
-    def attempt(file):
-        try:
-            return readable(file, MAX_PIXELS), b""
-        except UnreadableImageError as error:
-            return b"", str(error).encode()
-
-    def run(rows):
-        files, causes = zip(*map(attempt, rows))
-        outputs = signature.run(np.array([*files, None], object)[:-1])
-        if not any(causes):
-            return outputs
-        return {
-            **outputs,
-            "error": np.array([cause or error for cause, error in zip(causes, outputs["error"])], object),
-        }
-
-    return dataclasses.replace(signature, run=run)
+    return OWN.get(exported.format, _around)(exported, top, max_pixels)
 
 
 def _of_a_saved_model(exported, top, max_pixels):

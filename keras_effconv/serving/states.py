@@ -28,6 +28,7 @@ CODES = (
 OF_EXCEPTIONS = (
     (FileNotFoundError, "NOT_FOUND"),
     (PermissionError, "PERMISSION_DENIED"),
+    (OSError, "UNAVAILABLE"),
     (MemoryError, "RESOURCE_EXHAUSTED"),
     (ImportError, "FAILED_PRECONDITION"),
     ((ValueError, KeyError), "INVALID_ARGUMENT"),
@@ -38,7 +39,8 @@ def failure(error):
     r"""Return the state of a version that cannot be loaded.
 
     Args:
-        error: the exception; TensorFlow's have a canonical code of their own.
+        error: the exception; the code is that of its cause if it has one. TensorFlow's have a canonical code of their
+            own.
 
     Returns:
         A `State`, the end.
@@ -48,9 +50,25 @@ def failure(error):
     >>> failure(FileNotFoundError("no\n file"))
     State(name='END', code='NOT_FOUND', message='FileNotFoundError: no file')
     """
+    codes = [_code(each) for each in (error.__cause__, error)]
+    code = next((code for code in codes if code), "UNKNOWN")
+    return State("END", code, " ".join(f"{type(error).__name__}: {error}".split())[:300])
+
+
+def _code(error):
+    """Return the canonical code of an exception, or `None`."""
     number = getattr(error, "error_code", None)
     if isinstance(number, int) and 0 < number < len(CODES):
-        code = CODES[number]
-    else:
-        code = next((code for kinds, code in OF_EXCEPTIONS if isinstance(error, kinds)), "UNKNOWN")
-    return State("END", code, " ".join(f"{type(error).__name__}: {error}".split())[:300])
+        return CODES[number]
+    return next((code for kinds, code in OF_EXCEPTIONS if isinstance(error, kinds)), None)
+
+
+def may_pass(error):
+    """Return whether a failure may be over when the version is loaded again: one of files or of memory.
+
+    Example:
+
+    >>> may_pass(MemoryError()), may_pass(ValueError("no export"))
+    (True, False)
+    """
+    return any(isinstance(each, (OSError, MemoryError)) for each in (error.__cause__, error))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_effconv.serving.conversion import foreign
 from keras_effconv.serving.limits import MAX_ROWS
 from keras_effconv.serving.refused import Refused
 from keras_effconv.serving.signatures import DEFAULT, STRING, Signature
@@ -24,11 +25,13 @@ class Query(NamedTuple):
         signature: `Signature`.
         rows: array (n, ...), its input.
         by_row: bool; by `instances` and `predictions` rather than by `inputs` and `outputs`.
+        foreign: list of ints, the rows that are files which must be rewritten first.
     """
 
     signature: Signature
     rows: np.ndarray
     by_row: bool
+    foreign: list
 
 
 def parse(body, signatures, max_rows=MAX_ROWS):
@@ -70,13 +73,15 @@ def parse(body, signatures, max_rows=MAX_ROWS):
     if len(values) > max_rows:
         raise Refused(413, f"a request must have at most {max_rows} rows. Received: {len(values)}")
     read = strings if signature.input.dtype == STRING else floats
-    return Query(signature, read(values, signature.input), keys[0] == "instances")
+    rows = read(values, signature.input)
+    return Query(signature, rows, keys[0] == "instances", foreign(rows))
 
 
 def _check_brackets(body, tensors, max_rows):
-    """Refuse a body with more lists or objects than rows can have: each takes far more memory than its brackets.
+    """Refuse a body with more lists, objects or keys than rows can have: each takes far more memory than its text.
 
-    A row is at most two objects; a list of three numbers has at least two brackets and five further characters.
+    A row is at most two objects of one key; a list of three numbers has at least two brackets and five further
+    characters.
     """
     objects, lists = 2 * max_rows + OTHERS, OTHERS
     for tensor in tensors:
@@ -84,8 +89,8 @@ def _check_brackets(body, tensors, max_rows):
         if sizes:
             shortest = 2 * sum(sizes) + 2 * math.prod(tensor.shape[1:])
             lists = max(lists, OTHERS + min(max_rows * sum(sizes), len(body) * sum(sizes) // shortest))
-    for bracket, most in ((b"{", objects), (b"[", lists)):
-        if body.count(bracket) > most:
+    for bracket, most in ((b"{", objects), (b":", objects), (b"[", lists)):
+        if len(body) > most and body.count(bracket) > most:
             raise ValueError(f"at most {most} {bracket.decode()} may be in {len(body)} bytes of {max_rows} rows")
 
 

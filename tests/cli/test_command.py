@@ -1,6 +1,7 @@
 """How commands start and end: by a small one, and the list of all."""
 
 import dataclasses
+import importlib
 import io
 import json
 import os
@@ -10,6 +11,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from unittest import mock
 
 import pytest
+from absl.flags import FloatParser, IllegalFlagValueError
 from commands import command
 from paths import ROOT
 
@@ -165,6 +167,17 @@ def test_a_table_fits_the_terminal(monkeypatch):
     assert max(map(len, table.splitlines())) <= 90 and "\N{HORIZONTAL ELLIPSIS}" in table
     with redirect_stdout(io.StringIO()):
         assert zoo.list("ResNet50$").table(terminal_width()) == str(zoo.list("ResNet50$"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nan_is_no_number(name):
+    """Of any flag, with bounds or without."""
+    flags = Flags()
+    importlib.import_module(f"keras_effconv.cli.{name}").define(flags)
+    numbers = [each for each in flags if isinstance(flags[each].parser, FloatParser)]
+    for each in numbers:
+        with pytest.raises(IllegalFlagValueError, match=f"{each}=nan"):
+            flags([name, f"--{each}=nan"])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -8,6 +8,7 @@ import pytest
 from exported import verified_here
 from PIL import Image
 from sample_images import encoded, png
+from served import computed
 
 import keras_effconv as ke
 from keras_effconv.cli import predict as command
@@ -111,7 +112,7 @@ def test_formats_of_pillow_in_predict_and_in_the_server(exported, tmp_path):
     model, export = exported
     files = {**foreign(), "good.jpg": tagged(1, 1, "JPEG"), "xl.jpg": b"\xff\x0a" + bytes(50), "cut.tif": b"II*\0" * 9}
     expected = [_predicted(model, tmp_path / name, files[name]) for name in list(files)[:4]]
-    answer = signatures(export)["serving_default"].run(np.array([*files.values()], object))
+    answer = computed(signatures(export), files.values())
     np.testing.assert_allclose(answer["probabilities"][:4], expected, atol=1e-4)
     assert [*answer["error"][:5]] == [b""] * 4 + [b"JPEG XL cannot be read: convert it to JPEG or PNG"]
     assert answer["error"][5].startswith(b"TIFF: ") and not answer["probabilities"][4:].any()

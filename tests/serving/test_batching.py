@@ -1,7 +1,9 @@
 """Which requests are computed together, and which are not computed at all."""
 
+import itertools
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -101,3 +103,52 @@ def test_streams_compute_at_the_same_time(request):
 
     batcher, signature = batcher_of(request, max_batch=1, streams=2), Signature(None, (), run)
     assert batcher.submit(signature, np.arange(6)).result(20)["twice"].tolist() == [0, 2, 4, 6, 8, 10]
+
+
+def _too_few(rows):
+    return {"twice": rows[1:]}
+
+
+def _no_arrays(rows):
+    return {"twice": 3}
+
+
+def _nothing(rows):
+    return None
+
+
+@pytest.mark.parametrize("run", [_too_few, _no_arrays, _nothing])
+@pytest.mark.parametrize("size", [1, 3, 9])
+def test_wrong_outputs_are_errors_of_their_requests(runs, request, run, size):
+    batcher = batcher_of(request, max_batch=4)
+    futures = [batcher.submit(Signature(None, (), run), np.arange(size)) for _ in range(3)]
+    for future in futures:
+        assert isinstance(future.exception(20), Exception)
+    assert batcher.submit(runs.signature, np.array([2])).result(20)["twice"].tolist() == [4] and batcher.works()
+
+
+@pytest.mark.parametrize("call", range(8))
+def test_memory_that_runs_out_is_the_error_of_one_request(runs, request, monkeypatch, call):
+    """Wherever arrays are joined: rows of a batch, and parts of a large request."""
+    calls, real = itertools.count(), np.concatenate
+
+    def concatenate(*arguments):
+        if next(calls) == call:
+            raise MemoryError("Unable to allocate")
+        return real(*arguments)
+
+    monkeypatch.setattr("keras_effconv.serving.batching.np", types.SimpleNamespace(concatenate=concatenate))
+    batcher = batcher_of(request, max_batch=4)
+    requests = [np.arange(size) for size in (1, 9, 2, 9, 3)]
+    futures = [batcher.submit(runs.signature, rows) for rows in requests]
+    failed = [isinstance(future.exception(20), MemoryError) for future in futures]
+    assert sum(failed) <= 1 and batcher.works()
+    for rows, future, error in zip(requests, futures, failed):
+        assert error or future.result()["twice"].tolist() == (2 * rows).tolist()
+
+
+def test_a_thread_that_has_ended_is_told(request):
+    batcher = Batcher()
+    assert batcher.works()
+    batcher.close()
+    assert not batcher.works()

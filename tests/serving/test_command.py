@@ -18,6 +18,7 @@ def test_a_users_mistake_is_one_line_and_status_2(tmp_path):
             ((f"--model={tmp_path},{tmp_path}",), "`name` must be another one"),
             ((folder, "--name=a:b"), "`name` must be without"),
             ((folder, "--max_queue=0"), "--max_queue"),
+            *(((folder, f"--{each}=nan"), f"--{each}=nan") for each in ("read_timeout", "poll_seconds", "max_body_mb")),
             ((folder, "--name=a", "--version_labels=a:stable"), "`version_labels` must be NAME:LABEL=N"),
             ((folder, "--name=a", "--version_labels=stable=1"), "`version_labels` must be NAME:LABEL=N"),
             ((folder, "--name=a", "--version_labels=a:stable=-1"), "`version_labels` must be NAME:LABEL=N"),

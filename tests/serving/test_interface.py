@@ -84,6 +84,16 @@ def test_numbers_have_the_digits_of_float32():
     assert row["a_bytes"] == {"b64": "/w=="} and np.shape(row["b"]) == (2, 2)
 
 
+@pytest.mark.parametrize("count", [1, 1000])
+@pytest.mark.parametrize("padding", [0, 400_000])
+def test_requests_of_any_length_get_the_same_answers(gate, count, padding):
+    """Short and long ones are parsed and written by other threads."""
+    body = json.dumps({**IMAGE, "instances": IMAGE["instances"] * count}) + " " * padding
+    (answer,) = answered(gate, post(f"{MODEL}:predict", content=body.encode()))
+    row = {"labels": ["a", "b"], "scores": [2.0, 2.0], "probabilities": [2.0, 2.0]}
+    assert answer.status_code == 200 and answer.json() == {"predictions": [row] * count}
+
+
 def test_labels_of_versions(gate):
     paths = [f"{MODEL}/labels/{label}:predict" for label in ("stable", "canary", "nightly")]
     stable, canary, nightly, other, told, status = answered(

@@ -17,6 +17,7 @@ BAD = {
     "JSON Parse error": [b"{", b"\xff\xfe", b"[" * 3000 + b" " * 30_000, b'{"instances": [' + b"1" * 5000 + b"]}"],
     "[ may be in": [b'{"instances": [' + b"[]," * 5000 + b"[]]}", b"[" * 100_000],
     "{ may be in": [b'{"instances": [' + b"{}," * 5000 + b"{}]}"],
+    ": may be in": [b'{"instances": {' + b'"a": 1,' * 5000 + b'"b": 2}}'],
     "The document is empty": [b"", b" \n"],
     "Is not object": [b"[]", b"3"],
     "Missing 'inputs' or 'instances' key": [{}, {"instance": []}],
@@ -88,12 +89,22 @@ def test_a_string_among_numbers_takes_no_memory(models, size):
 
 @pytest.mark.parametrize("item", [b"[],", b"{},", b"[[]],", b'{"a":1},', b"1,", b'"ab",', b"[0,0,0],", b"1.5,"])
 def test_what_is_parsed_takes_a_bounded_multiple_of_the_body(models, item):
+    check_memory(models, b'{"instances": [' + item * (500_000 // len(item)) + b"0]}")
+
+
+@pytest.mark.parametrize("item", ['"{:x}":1,', '"{:x}":1.5,', '"{:x}":"ab",', '"":1,', '"ж",'])
+@pytest.mark.parametrize("start", ["{", '{"instances": {', '{"x": "😀", "instances": {'])
+def test_keys_and_letters_take_a_bounded_multiple_too(models, item, start):
+    start = start if ":" in item else '{"x": "😀", "instances": ['
+    check_memory(models, (start + "".join(item.format(number) for number in range(50_000))).encode())
+
+
+def check_memory(models, body):
     signatures = models["gate"].get()[1].signatures
-    body = b'{"instances": [' + item * (500_000 // len(item)) + b"0]}"
     tracemalloc.start()
     try:
         with pytest.raises((ValueError, Refused)):
             wire.parse(body, signatures)
-        assert tracemalloc.get_traced_memory()[1] < 20 * len(body), item
+        assert tracemalloc.get_traced_memory()[1] < 21 * len(body), body[:50]
     finally:
         tracemalloc.stop()

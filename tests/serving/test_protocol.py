@@ -1,5 +1,6 @@
-"""Below HTTP: clients that end one side, run ahead, declare too much, send nonsense, or are too many."""
+"""Below HTTP: clients that end one side, run ahead, declare too much, or are too many."""
 
+import gzip
 import json
 import socket
 import struct
@@ -8,31 +9,10 @@ import time
 
 import numpy as np
 import pytest
-from fake_format import Gate
-from raw_http import PATH, Threaded, answers, head, request
+from raw_http import PATH, answers, head, request
 from served import eventually
 
-from keras_effconv import serving
-
-
-@pytest.fixture(scope="module")
-def gate(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        gate = Gate(tmp_path_factory.mktemp("gates") / "gate", patch)
-        gate.write(1)
-        gate.versions = serving.Versions(gate.folder)
-        yield gate
-
-
-@pytest.fixture
-def started(gate, request):
-    def start(**options):
-        server = Threaded({"gate": gate.versions}, **options)
-        request.addfinalizer(server.close)
-        request.addfinalizer(gate.may.set)
-        return server
-
-    return start
+from keras_effconv.serving import encodings
 
 
 def test_answers_are_sent_at_once(started):
@@ -146,30 +126,6 @@ def test_when_too_much_is_held_the_refusal_arrives(started):
     eventually(lambda: server.service.bodies.held == 0)
 
 
-BROKEN = {
-    "no HTTP": b"BLA\r\n\r\n",
-    "a length that is none": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
-    "a chunk that is none": head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
-    + b"5\r\nabcde\r\nZZ\r\n",
-    "two lengths": head(9, PATH, "Transfer-Encoding: chunked") + b"0\r\n\r\n" + head(0, "/metrics", method="GET"),
-    "a head without end": b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000,
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_is_no_http_is_400_without_a_line_in_the_log(started, name, capfd, caplog):
-    server = started()
-    for _ in range(3):
-        with server.connect() as client:
-            client.sendall(BROKEN[name])
-            found = answers(client, 2)
-        assert [status for status, _, _ in found] in ([400], [431]), found
-        assert found[0][1]["content-type"] == "application/json" and json.loads(found[0][2]).keys() == {"error"}
-    assert not capfd.readouterr().err and not caplog.records
-    assert server.service.codes[found[0][0]] == 3
-
-
 def test_connections_are_limited_and_the_idle_make_room(started, gate):
     server = started(max_connections=4)
     idle = [server.connect() for _ in range(20)]
@@ -236,10 +192,36 @@ def test_threads_and_descriptors_are_level(started):
         return len(counts) > 2 and all(np.ptp(each) <= 2 for each in zip(*counts[-2:]))
 
     while not is_level() and len(counts) < 8:  # on a busy machine, the threads that are kept become more at first
-        for body in (request(1), BROKEN["no HTTP"], head(5) + b"{", b""):
+        for body in (request(1), b"BLA\r\n\r\n", head(5) + b"{", b""):
             for _ in range(10):
                 with server.connect() as client:
                     client.sendall(body)
         eventually(lambda: not server.server.server_state.connections, 40)
         counts.append((len(os.listdir("/proc/self/fd")), threading.active_count()))
     assert is_level() and counts[-1][0] - counts[0][0] <= 2, counts
+
+
+@pytest.mark.parametrize("action", ["predict", "classify"])
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_the_time_of_a_request_counts_while_it_waits_for_the_parser(started, monkeypatch, action, encoding):
+    """It is answered in time, and not parsed any more, as is the one of who has gone."""
+    server, may, parsed = started(request_timeout=0.5), threading.Event(), []
+    server.service.parser.submit(may.wait, 30)
+    monkeypatch.setitem(encodings.DECODERS, encoding, lambda body, limit: parsed.append(body))
+    path, large = f"/v1/models/gate:{action}", b" " * (1 << 20)
+    sent = gzip.compress(large) if encoding == "gzip" else large
+    try:
+        with server.connect() as client, server.connect() as leaving:
+            for each in (client, leaving):
+                each.sendall(head(len(sent), path, f"Content-Encoding: {encoding}") + sent)
+            eventually(lambda: server.service.bodies.held == 2 * len(sent))
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            leaving.close()
+            eventually(lambda: server.service.codes[499] == 1)
+            ((status, _, body),) = answers(client)
+        assert status == 504 and json.loads(body) == {"error": "not computed within 0.5 seconds"}
+        assert server.service.bodies.held == 0
+    finally:
+        may.set()
+    server.service.parser.submit(int).result(30)
+    assert not parsed

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from fake_format import Gate, client_of
 from served import LABELS, decoded, eventually, expected, floats, png, small
+from starlette.requests import ClientDisconnect
 
 import keras_effconv as ke
 from keras_effconv import exporting, serving
 from keras_effconv.serving.batching import Batcher, Full
+from keras_effconv.serving.waiting import awaited
 
 
 @pytest.fixture
@@ -97,6 +99,38 @@ def test_a_batch_holds_one_signature_and_what_was_given_up_is_not_computed(gate)
     assert [len(f.result(30)["scores"]) for f in futures if not f.cancelled()] == [1, 1, 7, 2]
     batcher.close()
     assert gate.runs == [1, 1 + 2, 1 + 3, 4] and busy.done()
+
+
+def test_the_server_is_not_healthy_without_a_thread_that_computes(gate):
+    async def story():
+        async with client_of({"gate": serving.Versions(gate.folder)}) as client:
+            before = await client.get("/healthz")
+            service = client._transport.app.state.service
+            service.batcher.close()
+            return before, await client.get("/healthz")
+
+    before, after = asyncio.run(story())
+    assert (before.status_code, before.json()) == (200, {"status": "ok"})
+    assert (after.status_code, after.json()) == (503, {"error": "a thread that computes has ended"})
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_who_leaves_when_the_answer_is_there_is_no_fault(steps, caplog):
+    class Leaving:
+        async def receive(self):
+            return {"type": "http.disconnect"}
+
+    async def story():
+        try:
+            async with awaited(Leaving(), 60):
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+        except ClientDisconnect:
+            pass
+        await asyncio.sleep(0.01)
+
+    asyncio.run(story())
+    assert not caplog.records
 
 
 @pytest.mark.slow

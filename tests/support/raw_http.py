@@ -58,6 +58,17 @@ def head(length, path=PATH, *extra, method="POST"):
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
 
 
+def chunked(path=PATH, method="POST"):
+    """Return the head of a request whose body comes in chunks."""
+    return head(0, path, method=method).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+
+
+def chunks(data, size):
+    """Return bytes as chunks of a size, without the end."""
+    parts = [data[start : start + size] for start in range(0, len(data), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+
+
 def request(*values, extra=()):
     """Return the bytes of a good request."""
     body = json.dumps(floats(*values)).encode()

@@ -1,5 +1,6 @@
 """A small model, pictures, and a server of both in a process of its own."""
 
+import asyncio
 import base64
 import io
 import json
@@ -95,6 +96,18 @@ def decoded(files):
 
 def expected(model, images):
     return np.asarray(model(images, training=False))
+
+
+def computed(signatures, files):
+    """Return the outputs of files, as a server computes them."""
+    from keras_effconv.serving import wire
+    from keras_effconv.serving.conversion import Converter, with_causes
+
+    query = wire.parse(json.dumps({"instances": [b64(file) for file in files]}).encode(), signatures)
+    converter = Converter()
+    causes = asyncio.run(converter.rewrite(query.rows, query.foreign, lambda size: None))
+    converter.close()
+    return with_causes(query.signature.run(query.rows), causes)
 
 
 def eventually(condition, seconds=30):

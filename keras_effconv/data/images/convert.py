@@ -57,10 +57,26 @@ def readable(data: bytes, max_pixels: int = PIXEL_LIMIT) -> bytes:
     row = format_of(data)
     if row in REFUSED:
         raise UnreadableImageError(f"{row.name} cannot be read: {WAY_OUT}")
-    if row is None or not (row.plugin or _is_odd_bmp(row, data)):
+    if not _needs_pillow(row, data):
         return data
     check_size(*declared_size(data), max_pixels)
     return _rewritten(data, row, max_pixels)
+
+
+def is_foreign(data: bytes) -> bool:
+    """Return whether a file is of a format that TensorFlow does not read, so that `readable` rewrites or refuses it.
+
+    Example:
+
+    >>> is_foreign(b"GIF89a..."), is_foreign(b"II*\\0...")
+    (False, True)
+    """
+    row = format_of(data)
+    return row in REFUSED or _needs_pillow(row, data)
+
+
+def _needs_pillow(row, data):
+    return row is not None and bool(row.plugin or _is_odd_bmp(row, data))
 
 
 def check_size(height, width, max_pixels):

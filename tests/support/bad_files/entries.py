@@ -1,13 +1,12 @@
 """Where a user's file enters the package: a callable for each, of the path, that ends in the package's own error."""
 
-import base64
-import json
 from pathlib import Path
 
 import keras
 import numpy as np
 from commands import command
 from sample_images import encoded, gradient
+from served import computed
 
 
 class NoErrorOfOursError(Exception):
@@ -93,7 +92,6 @@ class Entries:
 
     def image(self, path):
         from keras_effconv.data.images.reading import read_image
-        from keras_effconv.serving import wire
 
         signatures, causes = self.once(self.saved), []
         try:
@@ -101,9 +99,7 @@ class Entries:
         except (ValueError, OSError) as error:
             causes.append(str(error))
         if path.is_file():
-            row = {"b64": base64.b64encode(path.read_bytes()).decode()}
-            query = wire.parse(json.dumps({"instances": [row]}).encode(), signatures)
-            error = query.signature.run(query.rows)["error"][0].decode()
+            error = computed(signatures, [path.read_bytes()])["error"][0].decode()
             causes += [error] if error else []
         if causes:
             raise ValueError(max(causes, key=len))
