@@ -23,10 +23,10 @@ def _definer(define):
 
 
 class _FloatParser(flags.FloatParser):
-    """Bounds also refuse NaN, which is neither below nor above any."""
+    """Bounds also refuse NaN, which is neither below nor above any, and infinity, which no number of bytes is."""
 
     def is_outside_bounds(self, value):
-        return math.isnan(value) or super().is_outside_bounds(value)
+        return not math.isfinite(value) or super().is_outside_bounds(value)
 
 
 def _define_float(name, default, text, lower_bound=None, upper_bound=None, *, flag_values):

@@ -169,15 +169,16 @@ def test_a_table_fits_the_terminal(monkeypatch):
         assert zoo.list("ResNet50$").table(terminal_width()) == str(zoo.list("ResNet50$"))
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_nan_is_no_number(name):
+def test_what_is_not_finite_is_no_number(name, text):
     """Of any flag, with bounds or without."""
     flags = Flags()
     importlib.import_module(f"keras_effconv.cli.{name}").define(flags)
     numbers = [each for each in flags if isinstance(flags[each].parser, FloatParser)]
     for each in numbers:
-        with pytest.raises(IllegalFlagValueError, match=f"{each}=nan"):
-            flags([name, f"--{each}=nan"])
+        with pytest.raises(IllegalFlagValueError, match=f"{each}={text}"):
+            flags([name, f"--{each}={text}"])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
