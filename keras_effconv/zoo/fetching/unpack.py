@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from keras_effconv.utils.files import open_file, replacing
+from keras_effconv.utils.files import check_file, open_file, replacing
 from keras_effconv.zoo.fetching.download import cache_folder
 from keras_effconv.zoo.fetching.hashes import file_hash
 from keras_effconv.zoo.readers.archives import opened_tar
@@ -38,6 +38,7 @@ def unpacked(path):
         FormatError: (a ValueError) when it is no such archive.
         OSError: when it cannot be read, or the disk is full.
     """
+    check_file(path)  # of a pipe, the hash would wait for ever
     path, digest = Path(path), file_hash(path)
     name = path.name.removesuffix(".tar.gz")
     places = [cache_folder() / name, path.with_name(name), *filter(None, [_TEMPORARY.get(digest)])]
