@@ -37,7 +37,7 @@ def define(flags):
     flags.integer("streams", 1, "Batches that are computed at the same time, by threads that share each model.", 1)
     flags.about("Limits")
     flags.integer("max_batch_size", 16, "Images that are computed at a time.", 1)
-    flags.float("max_delay_ms", 5.0, "How long a batch waits for requests that have arrived and are being parsed.", 0.0)
+    flags.float("max_delay_ms", 5.0, "How long a batch waits for a request that has arrived, or for the next one.", 0.0)
     flags.integer("max_queue", 128, "Requests that may wait; more are answered with status 503.", 1)
     flags.integer("max_rows", 1024, "Images of a request; one with more is answered with status 413.", 1)
     flags.integer("max_connections", 512, "Connections; the longest idle one makes room, or status 503.", 1)

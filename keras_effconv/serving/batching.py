@@ -52,8 +52,10 @@ class Job:
 class Batcher:
     """Run signatures in threads, on the rows of several requests at a time.
 
-    A batch is computed as soon as a thread is free; meanwhile others gather. It waits for at most `max_delay` seconds,
-    and only for requests that are announced. Only requests for the same signature of the same version are joined, in
+    A batch is computed as soon as a thread is free; meanwhile others gather. It waits for requests that are announced,
+    at most `max_delay` seconds. It also waits for as many more as were answered just before, since their clients may
+    ask again: no longer after the answers than a batch costs besides its rows (`Signature.overhead`), and `max_delay`
+    seconds after the last one that came. Only requests for the same signature of the same version are joined, in
     the order in which they arrived. A request with more rows than a batch goes to the end of the queue after each of
     its batches, so that others are not held up. The rest of a cancelled one is not computed.
 
@@ -79,7 +81,7 @@ class Batcher:
         self.max_batch, self.max_delay, self.max_queue = max_batch, max_delay, max_queue
         self.counts = collections.Counter()
         self._jobs, self._changed, self._closed = collections.deque(), threading.Condition(), False
-        self._announced = 0
+        self._announced, self._returning, self._answered, self._latest = 0, 0, 0.0, 0.0
         self._threads = [threading.Thread(target=self._work, name=f"batcher {i}") for i in range(streams)]
         for thread in self._threads:
             thread.start()
@@ -89,6 +91,8 @@ class Batcher:
         """Let a batch wait for a request that is about to be submitted, or refused, when the block ends."""
         with self._changed:
             self._announced += 1
+            self._returning = max(0, self._returning - 1)
+            self._latest = time.monotonic()
         try:
             yield
         finally:
@@ -147,22 +151,30 @@ class Batcher:
 
     def _next(self):
         """Return the (job, slice) pairs of a batch; none when the batcher is closed and nothing waits."""
-        until = None
+        begun = None
         with self._changed:
             while True:
                 self._forget_cancelled()
                 if not self._jobs:
                     if self._closed:
                         return []
-                    until = None
+                    begun = None
                     self._changed.wait()
                     continue
-                until = until or time.monotonic() + self.max_delay
+                now = time.monotonic()
+                begun = begun or now
                 batch, complete = self._first()
-                left = until - time.monotonic()
-                if complete or self._closed or not self._announced or left <= 0:
+                left = self._until(begun) - now
+                if complete or self._closed or left <= 0:
                     return self._taken(batch)
                 self._changed.wait(left)
+
+    def _until(self, begun):
+        """Return until when a batch that waits since `begun` waits for more."""
+        until = begun + self.max_delay if self._announced else begun
+        if not self._returning:
+            return until
+        return max(until, min(self._latest + self.max_delay, self._answered + self._jobs[0].signature.overhead))
 
     def _forget_cancelled(self):
         self._jobs = collections.deque(job for job in self._jobs if not job.future.done())
@@ -213,6 +225,9 @@ class Batcher:
             except Exception as error:  # such as of memory, where parts are joined
                 self._settle(job.future.set_exception, error)
             self.counts["requests"] += part.stop == len(job.rows)
+        with self._changed:
+            self._returning = sum(part.stop == len(job.rows) for job, part in batch)
+            self._answered = self._latest = time.monotonic()
 
     def _settle(self, act, *arguments):
         with self._changed, contextlib.suppress(concurrent.futures.InvalidStateError):  # it was given up meanwhile

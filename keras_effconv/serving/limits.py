@@ -11,7 +11,8 @@ class Limits:
 
     Attributes:
         max_batch: int, rows that are computed at a time.
-        max_delay: float, seconds that a request waits for others that have arrived, to be computed together.
+        max_delay: float, seconds that a request waits for others that have arrived, to be computed together; and for
+            the next one of the clients that were answered just before.
         max_queue: int, requests that wait; more are refused with status 503.
         max_rows: int, rows of a request; more are refused with status 413.
         max_connections: int, connections; for a further one, the longest idle one is closed, or it gets status 503.

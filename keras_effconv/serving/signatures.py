@@ -34,11 +34,13 @@ class Signature:
         input: `Tensor`; every export has one.
         outputs: tuple of `Tensor`.
         run: callable from an array (n, ...) to a dict of arrays (n, ...); strings are arrays of `bytes` objects.
+        overhead: float, seconds that a run takes besides its rows. Default 0.
     """
 
     input: Tensor
     outputs: tuple[Tensor, ...]
     run: Callable = dataclasses.field(repr=False)
+    overhead: float = 0.0
 
 
 def signatures(exported, top=5, max_pixels=MAX_PIXELS):

@@ -1,4 +1,4 @@
-"""The first runs of a version: so that no user waits for them, and to see how a single row is computed fastest."""
+"""The first runs of a version: so that no user waits for them, and to see what a row and a batch cost."""
 
 import dataclasses
 import statistics
@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_effconv.serving.signatures import STRING
 
-SIZES = 15, 1  # rows: together all sizes that a runtime prepares for
+SIZES = MOST, _ = 15, 1  # rows: together all sizes that a runtime prepares for
 CALLS = 3
 GAIN = 0.8  # of the time of one row: what two rows must take at most
 
@@ -17,7 +17,8 @@ def warmed(signatures):
     """Run each signature, so that a version that cannot run is not served.
 
     A runtime may have a slow path for one row: without AVX-512, oneDNN takes twice as long for a convolution with ReLU6
-    on one image as on two. Where two rows are faster than one, a single one is computed next to an empty one.
+    on one image as on two. Where two rows are faster than one, a single one is computed next to an empty one. The
+    `overhead` is what two rows and many leave of a line through both at no rows.
 
     Args:
         signatures: dict of str -> `Signature`.
@@ -36,9 +37,9 @@ def _warmed(signature):
     rows = {size: np.full((size, *signature.input.shape[1:]), value, kind) for size in (*SIZES, 2)}
     for batch in rows.values():
         signature.run(batch)
-    if _seconds(signature.run, rows[2]) < GAIN * _seconds(signature.run, rows[1]):
-        return dataclasses.replace(signature, run=_single_as_pair(signature.run, rows[1]))
-    return signature
+    one, two, most = (_seconds(signature.run, rows[size]) for size in (1, 2, MOST))
+    own = {"run": _single_as_pair(signature.run, rows[1])} if two < GAIN * one else {}
+    return dataclasses.replace(signature, overhead=max(0.0, (MOST * two - 2 * most) / (MOST - 2)), **own)
 
 
 def _seconds(run, rows):

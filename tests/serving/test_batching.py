@@ -1,5 +1,6 @@
 """Which requests are computed together, and which are not computed at all."""
 
+import dataclasses
 import itertools
 import threading
 import time
@@ -69,6 +70,57 @@ def test_a_batch_waits_for_who_is_announced(runs, request):
     batcher.max_delay = 0.05
     with batcher.announced():  # who does not come is not waited for
         assert batcher.submit(runs.signature, np.array([3])).result(20)["twice"].tolist() == [6]
+
+
+def asking(batcher, signature, clients, rounds):
+    """Let clients ask again as soon as they have their answers; return the batches of the later rounds."""
+    batches = []
+
+    def run(rows):
+        time.sleep(signature.overhead + 0.01 * len(rows))
+        batches.append(len(rows))
+        return {"twice": 2 * rows}
+
+    costly = dataclasses.replace(signature, run=run)
+
+    def ask():
+        for _ in range(rounds):
+            with batcher.announced():
+                future = batcher.submit(costly, np.array([1]))
+            future.result(20)
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return batches[2:-2]
+
+
+def test_clients_that_ask_again_are_waited_for_where_a_batch_costs_much_besides_its_rows(runs, request):
+    """Else half of them wait while the batch of the other half is computed."""
+    batcher = batcher_of(request, max_delay=0.1)
+    together = asking(batcher, dataclasses.replace(runs.signature, overhead=0.15), clients=4, rounds=6)
+    apart = asking(batcher, runs.signature, clients=4, rounds=6)
+    assert np.mean(together) > 3.5 and np.mean(apart) < 3
+
+
+def test_clients_that_do_not_ask_again_are_not_waited_for_long(runs, request):
+    batcher, signature = batcher_of(request, max_delay=20), dataclasses.replace(runs.signature, overhead=0.2)
+    for pause in (0.0, 0.4):  # right behind the answers, and later
+        runs.may.clear()
+        busy = batcher.submit(signature, np.array([0]))
+        eventually(lambda: not batcher.waiting())
+        futures = [batcher.submit(signature, np.array([i])) for i in range(3)]
+        runs.may.set()
+        for future in (busy, *futures):
+            future.result(20)
+        time.sleep(pause)
+        begun = time.monotonic()
+        with batcher.announced():
+            last = batcher.submit(signature, np.array([9]))
+        last.result(20)
+        assert time.monotonic() - begun < (5 if not pause else 0.15)
 
 
 def test_a_large_request_lets_others_through(runs, request):

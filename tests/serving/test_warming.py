@@ -40,6 +40,12 @@ def test_one_row_is_computed_next_to_an_empty_one_where_two_are_faster(seconds, 
         assert found["size"].tolist() == [size if count == 1 else count] * count
 
 
+@pytest.mark.parametrize(("fixed", "each"), [(0.04, 0.002), (0.0, 0.004)])
+def test_what_a_batch_costs_besides_its_rows_is_measured(fixed, each):
+    signature = served(Runtime({size: fixed + each * size for size in range(1, 17)}))
+    assert signature.overhead == pytest.approx(fixed, abs=0.01)
+
+
 def test_files_are_rows_too():
     signature = served(Runtime({1: 0.03}), STRING, (-1,))
     assert signature.run(np.array([b"four"], object))["twice"].tolist() == [4]
