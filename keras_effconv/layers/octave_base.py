@@ -1,8 +1,8 @@
 """What OctConv2D and OctDepthwiseConv2D share: bands in, bands out, and the octaves between them."""
 
-from keras_effconv.feature_maps import bands, half
+from keras_effconv.feature_maps import bands, half, shapes
 from keras_effconv.layers.base import ConvolutionBase
-from keras_effconv.layers.octaves import DEPTH, channels_read, shapes_of
+from keras_effconv.layers.octaves import DEPTH, channels_read
 
 
 class OctaveBase(ConvolutionBase):
@@ -37,13 +37,13 @@ class OctaveBase(ConvolutionBase):
 
     def _maps(self, inputs):
         """Return the bands of what arrives, checked."""
-        self._channels(shapes_of(inputs))
+        self._channels(shapes(inputs))
         return bands(inputs)
 
     def compute_output_shape(self, input_shape):
-        shapes = bands(input_shape)
-        n, *sizes, _ = shapes.get("high") or shapes["low"]
-        if "high" not in shapes:
+        found = bands(input_shape)
+        n, *sizes, _ = found.get("high") or found["low"]
+        if "high" not in found:
             sizes = [None if size is None else 2 * size for size in sizes]
         for _ in range(self.octaves):
             sizes = [half(size) for size in sizes]

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_effconv.feature_maps import bands, half
+from keras_effconv.feature_maps import bands, half, shapes
 from keras_effconv.layers.backend import add, up_sample
 
 DEPTH = {"high": 0, "low": 1}
@@ -16,26 +16,21 @@ def channels_read(layer, input_shape):
         layer: `keras.layers.Layer`, for the message.
         input_shape: shape (n, h, w, c), or a dict of them by band.
     """
-    shapes = bands(input_shape)
-    legal = set(shapes) <= set(DEPTH) and all(len(shape) == 4 and shape[-1] for shape in shapes.values())
-    if not shapes or not legal:
+    found = bands(input_shape)
+    legal = set(found) <= set(DEPTH) and all(len(shape) == 4 and shape[-1] for shape in found.values())
+    if not found or not legal:
         raise ValueError(
             f"`{type(layer).__name__}` expects a map (n, h, w, c) with known channels, or a dict of them with the "
             f"keys 'high' and 'low'. Received: input_shape={input_shape}"
         )
-    if len(shapes) == 2:
-        halves = [half(size) for size in shapes["high"][1:3]]
-        if any(None not in sizes and sizes[0] != sizes[1] for sizes in zip(halves, shapes["low"][1:3])):
+    if len(found) == 2:
+        halves = [half(size) for size in found["high"][1:3]]
+        if any(None not in sizes and sizes[0] != sizes[1] for sizes in zip(halves, found["low"][1:3])):
             raise ValueError(
                 f"`{type(layer).__name__}` expects a low band of half the high band's size, rounded up: "
-                f"{tuple(halves)}. Received: high={tuple(shapes['high'])}, low={tuple(shapes['low'])}"
+                f"{tuple(halves)}. Received: high={tuple(found['high'])}, low={tuple(found['low'])}"
             )
-    return {band: shapes[band][-1] for band in DEPTH if band in shapes}
-
-
-def shapes_of(inputs):
-    """Return the shape of a tensor, or of each band of a dict."""
-    return {band: tuple(x.shape) for band, x in inputs.items()} if isinstance(inputs, dict) else tuple(inputs.shape)
+    return {band: found[band][-1] for band in DEPTH if band in found}
 
 
 def pool(x, octaves):
@@ -82,7 +77,7 @@ class MergeBands(keras.layers.Layer):
     """
 
     def call(self, inputs):
-        channels_read(self, shapes_of(inputs))
+        channels_read(self, shapes(inputs))
         if "high" not in inputs:
             return up_sample(inputs["low"])
         height, width = ops.shape(inputs["high"])[1:3]
@@ -163,7 +158,7 @@ class OctMaxPooling2D(keras.layers.Layer):
     """
 
     def call(self, inputs):
-        self.compute_output_shape(shapes_of(inputs))
+        self.compute_output_shape(shapes(inputs))
         outputs = {band: ops.max_pool(x, 2, 2, POOL_PADDING[band], "channels_last") for band, x in inputs.items()}
         if "high" in outputs and "low" in outputs:
             height, width = (-(-size // 2) for size in ops.shape(outputs["high"])[1:3])

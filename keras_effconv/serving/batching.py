@@ -217,17 +217,16 @@ class Batcher:
             else:
                 self._settle(batch[0][0].future.set_exception, error)
             return
-        self.counts["batches"] += 1
-        self.counts["rows"] += len(rows)
+        ended = sum(part.stop == len(job.rows) for job, part in batch)
+        self.counts.update(batches=1, rows=len(rows), requests=ended)
+        with self._changed:  # ahead of the answers: who has one may ask again at once
+            self._returning = ended
+            self._answered = self._latest = time.monotonic()
         for (job, part), outputs in zip(batch, parts):
             try:
                 self._settle(job.add, part.start, outputs)
             except Exception as error:  # such as of memory, where parts are joined
                 self._settle(job.future.set_exception, error)
-            self.counts["requests"] += part.stop == len(job.rows)
-        with self._changed:
-            self._returning = sum(part.stop == len(job.rows) for job, part in batch)
-            self._answered = self._latest = time.monotonic()
 
     def _settle(self, act, *arguments):
         with self._changed, contextlib.suppress(concurrent.futures.InvalidStateError):  # it was given up meanwhile

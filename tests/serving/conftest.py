@@ -28,6 +28,11 @@ def gate(tmp_path_factory):
         yield gate
 
 
+@pytest.fixture(scope="module")
+def versions(gate):
+    return gate.versions
+
+
 @pytest.fixture
 def started(gate, request):
     """Start servers of `gate` in threads, with options of `Threaded`."""

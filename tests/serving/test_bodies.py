@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from fake_format import Gate, ask
+from fake_format import ask
 from raw_http import Threaded, answers, head
 from raw_http import request as floats_request
 from served import eventually
@@ -38,14 +38,6 @@ def test_base64_with_line_breaks_or_without_padding(size):
 def test_what_is_no_base64(text):
     with pytest.raises(ValueError):
         unescaped(text)
-
-
-@pytest.fixture(scope="module")
-def versions(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        gate = Gate(tmp_path_factory.mktemp("gates") / "gate", patch)
-        gate.write(1)
-        yield serving.Versions(gate.folder)
 
 
 def posted(versions, *contents, limits=None):

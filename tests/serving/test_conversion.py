@@ -8,24 +8,14 @@ import time
 
 import numpy as np
 import pytest
-from fake_format import Gate
 from raw_http import Threaded, answers, head, request
 from sample_images import encoded, gradient
 from served import b64, eventually, png
 
-from keras_effconv import serving
 from keras_effconv.data.images import convert
 from keras_effconv.serving.conversion import Converter, foreign
 
 TIFF = b"II*\0" + bytes(80)
-
-
-@pytest.fixture(scope="module")
-def versions(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        gate = Gate(tmp_path_factory.mktemp("gates") / "gate", patch)
-        gate.write(1)
-        yield serving.Versions(gate.folder)
 
 
 @pytest.fixture
