@@ -9,10 +9,10 @@ import numpy as np
 from keras_effconv.training.average_precision import average_precisions, mean_average_precision
 from keras_effconv.training.headline import MEAN_AVERAGE_PRECISION
 from keras_effconv.training.reporting import thresholds
-from keras_effconv.training.reporting.calibration import scaled
 from keras_effconv.training.reporting.class_scores import shares_of
 from keras_effconv.training.reporting.intervals import of_mean_average_precision
 from keras_effconv.training.reporting.single_label import Evaluation
+from keras_effconv.training.reporting.temperature import scaled
 
 NO, YES, NOTHING = "no", "yes", "none"
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from keras_effconv.training.accuracy import share_within
 from keras_effconv.training.headline import ACCURACY
-from keras_effconv.training.reporting.calibration import scaled
 from keras_effconv.training.reporting.class_scores import class_scores
 from keras_effconv.training.reporting.intervals import wilson
+from keras_effconv.training.reporting.temperature import scaled
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

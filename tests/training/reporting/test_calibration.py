@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from keras_effconv.training import Evaluation
 from keras_effconv.training.network import HEAD
 from keras_effconv.training.reporting import calibration, findings
-from keras_effconv.training.reporting.calibration import calibrate, find_temperature, scaled
+from keras_effconv.training.reporting import temperature as temperatures
+from keras_effconv.training.reporting.calibration import calibrate
 from keras_effconv.training.reporting.page import sections
+from keras_effconv.training.reporting.temperature import find_temperature, scaled
 from keras_effconv.training.result import Result
 
 EDGES = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0])
@@ -212,5 +214,5 @@ def test_what_is_no_probability_is_not_calibrated(values):
 def test_many_values_are_thinned_out(monkeypatch):
     probabilities, labels = drawn(2.0, 2000)
     whole = find_temperature(probabilities, labels)
-    monkeypatch.setattr(calibration, "VALUES", 2000)
+    monkeypatch.setattr(temperatures, "VALUES", 2000)
     assert find_temperature(probabilities, labels) == find_temperature(probabilities[::4], labels[::4]) != whole

@@ -3,10 +3,10 @@
 import numpy as np
 
 from keras_effconv.training.headline import headline, in_words
-from keras_effconv.training.reporting.calibration import COLDEST, HOTTEST
 from keras_effconv.training.reporting.class_scores import class_scores, confused_pairs
 from keras_effconv.training.reporting.page.charts import Series, line_chart, reliability_chart
 from keras_effconv.training.reporting.page.parts import element, interval, name, paragraph, percent, section, table
+from keras_effconv.training.reporting.temperature import COLDEST, HOTTEST
 
 WHO = (("training", "first"), ("validation", "second"))
 ALL_CLASSES = 40  # of more, the table has the worst and the best
