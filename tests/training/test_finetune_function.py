@@ -88,7 +88,8 @@ def test_curves_of_a_notebook_are_one_picture_that_grows(monkeypatch):
     assert live_curves() == []
     display = Display()
     shell = types.SimpleNamespace(kernel=None)
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell, display=display))
+    known = {"version_info": (9, 0, 0), "display": display}  # matplotlib asks for the version when it is first used
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell, **known))
     (curves,) = live_curves()
     assert isinstance(curves, LiveCurves)
     for epoch in range(3, 6):  # of a run that was resumed
